@@ -1,0 +1,169 @@
+"""Contracts that a board fulfils. Only for the type checker and the reader: the firmware never imports it at run time.
+
+Nothing is acquired at import: `Board` hands out each part when app asks for it by the name that stands in the settings.
+All calls return at once unless they are `async`.
+"""
+
+from typing import Any, Protocol
+
+
+class SerialLine(Protocol):
+    """An asynchronous byte line: a UART with its RS485 transceiver, or a pseudo-terminal. 8N1 unless told otherwise."""
+
+    baud: int
+    stream: Any  # an object that asyncio's poller can wait on for reading
+
+    def write(self, data: "bytes | bytearray | memoryview") -> int:
+        """Hand bytes to the transmitter; returns how many were taken. Driver-enable is the board's business."""
+        ...
+
+    def readinto(self, buf: "bytearray | memoryview") -> int:
+        """What has arrived, up to len(buf); 0 if nothing has."""
+        ...
+
+
+class CanFrame(Protocol):
+    """A frame that the bus room keeps one of and reuses."""
+
+    can_id: int
+    extended: bool
+    length: int
+    data: bytearray  # 8 bytes
+
+
+class CanPort(Protocol):
+    """A CAN controller with bounded queues."""
+
+    bitrate: int
+    stream: Any  # an object that asyncio's poller can wait on for reading
+
+    def send(self, can_id: int, extended: bool, data: "bytes | bytearray | memoryview") -> bool:
+        """Queue a frame; False if there is no room."""
+        ...
+
+    def recv(self, frame: CanFrame) -> bool:
+        """Fill `frame` with the next received frame; False if there is none."""
+        ...
+
+    def set_filters(self, filters: "list[tuple[int, int, bool]]") -> None:
+        """Acceptance filters as (id, mask, extended)."""
+        ...
+
+    def state(self) -> int:
+        """0 error-active, 1 warning, 2 error-passive, 3 bus-off."""
+        ...
+
+    def restart(self) -> None:
+        """Leave bus-off."""
+        ...
+
+
+class FlashArea(Protocol):
+    """Raw NOR flash (or what behaves like it): programming clears bits, erasing sets a whole sector to 0xFF."""
+
+    size: int
+    sector_size: int  # what one erase covers, bytes
+    page_size: int  # a program operation must not cross a multiple of this, bytes
+
+    def read(self, address: int, buf: "bytearray | memoryview") -> None:
+        """Fill `buf`. Raises OSError if the hardware fails."""
+        ...
+
+    def program(self, address: int, data: "bytes | bytearray | memoryview") -> None:
+        """Clear bits inside one page. Raises OSError if the hardware fails."""
+        ...
+
+    def erase(self, address: int) -> None:
+        """Erase the sector that begins at `address`. May take 45 to 400 ms on a real chip."""
+        ...
+
+
+class Clock(Protocol):
+    """Time. Wall time never decides safety."""
+
+    def ticks_ms(self) -> int:
+        """Milliseconds modulo 2**30; see core.ticks."""
+        ...
+
+    def ticks_us(self) -> int:
+        """Microseconds modulo 2**30, for measuring."""
+        ...
+
+    def wall_s(self) -> int:
+        """Seconds since 1970-01-01 UTC, or 0 if unknown."""
+        ...
+
+    def quality(self) -> int:
+        """0 unknown, 1 kept by an RTC, 2 synchronised."""
+        ...
+
+
+class Network(Protocol):
+    """The way out. Opening a stream may take long; it never blocks the loop."""
+
+    def is_up(self) -> bool:
+        """Whether an interface has an address."""
+        ...
+
+    async def connect(self, host: str, port: int, tls: "dict | None") -> "tuple[Any, Any]":
+        """An asyncio (reader, writer) pair, TCP_NODELAY set where the port can. Raises OSError."""
+        ...
+
+
+class Watchdog(Protocol):
+    """Resets the controller unless fed in time."""
+
+    def feed(self) -> None:
+        """Postpone the reset."""
+        ...
+
+
+class Heartbeat(Protocol):
+    """The output whose toggling holds the mains relay of the chargers; it falls by itself when the toggling ends."""
+
+    def toggle(self) -> None:
+        """One half period."""
+        ...
+
+    def drop(self) -> None:
+        """Let the relay fall now, until the next reset."""
+        ...
+
+
+class Board(Protocol):
+    """What a controller's hardware offers."""
+
+    name: str
+    clock: Clock
+
+    def serial(self, port: str, baud: int) -> SerialLine:
+        """Open a serial line. Raises ValueError for a name that the board does not have."""
+        ...
+
+    def can(self, port: str, bitrate: int) -> CanPort:
+        """Open a CAN controller. Raises ValueError for a name that the board does not have."""
+        ...
+
+    def flash(self, area: str) -> FlashArea:
+        """A raw flash area: "journal" or "state". Raises ValueError if the board has none."""
+        ...
+
+    def network(self) -> Network:
+        """The network interface."""
+        ...
+
+    def watchdog(self, timeout_ms: int) -> Watchdog:
+        """Start the hardware watchdog."""
+        ...
+
+    def heartbeat(self) -> Heartbeat:
+        """The mains relay's heartbeat output."""
+        ...
+
+    def random_bytes(self, count: int) -> bytes:
+        """From a true random source. Raises OSError where there is none: never a weaker substitute."""
+        ...
+
+    def reset_cause(self) -> str:
+        """power_on, watchdog, soft, hard or unknown."""
+        ...
