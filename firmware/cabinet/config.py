@@ -1,0 +1,290 @@
+"""Settings: the one place where they are read, checked and explained.
+
+A settings file is a JSON object of at most 32 KiB. Each section is a table of fields below; docs/settings.md is generated
+from these tables. Whatever is wrong is named with its path, its value and what is allowed; nothing is guessed.
+"""
+
+import json
+
+MAX_BYTES = 32768
+MAX_SLOTS = 48
+NEEDED = object()  # a field without default
+
+# field: (name, kind, default, lowest, highest, what it means). Texts: lowest and highest count characters.
+# kind "choice": highest is the tuple of what is allowed.
+CABINET = (
+    ("id", "text", NEEDED, 1, 32, "identity of the cabinet in topics and events; letters, digits, - and _"),
+    ("slots", "int", NEEDED, 1, MAX_SLOTS, "number of slots"),
+)
+BUS = (
+    ("kind", "choice", NEEDED, 0, ("modbus", "can", "kiosk"), "what is spoken on the line"),
+    ("port", "text", NEEDED, 1, 64, "name of the port, see the board's page in docs/boards.md"),
+    ("baud", "int", NEEDED, 1200, 1000000, "bits per second"),
+)
+GROUP = (
+    ("first_slot", "int", NEEDED, 1, MAX_SLOTS, "first slot of the group"),
+    ("last_slot", "int", NEEDED, 1, MAX_SLOTS, "last slot of the group"),
+    ("pack", "section", NEEDED, 0, 0, "how the packs are reached"),
+    ("charger", "section", NEEDED, 0, 0, "how the chargers are reached"),
+    ("io", "section", NEEDED, 0, 0, "how locks, doors and presence switches are reached"),
+)
+DRIVERS = {  # driver: (section, kind of bus, highest address)
+    "pack-link-modbus": ("pack", "modbus", 247),
+    "pack-link-can": ("pack", "can", 127),
+    "elcon": ("charger", "can", 255),
+    "slot-board": ("io", "modbus", 247),
+}
+DEVICE = (
+    ("bus", "text", NEEDED, 1, 16, "name of the bus, as under `buses`"),
+    ("driver", "choice", NEEDED, 0, tuple(sorted(DRIVERS)), "what is spoken to the device"),
+    ("first_address", "int", NEEDED, 1, 255, "address of the first slot's device; the next slot has the next address (slot boards: 8 slots each)"),
+)
+CHARGING = (
+    ("budget_w", "int", 6000, 100, 100000, "power that all chargers may draw together, W"),
+    ("slot_max_ma", "int", 10000, 100, 60000, "largest charge current of a slot, mA"),
+    ("release_soc_pct", "int", 90, 20, 100, "a pack is handed out from this state of charge on, %"),
+    ("stop_soc_pct", "int", 98, 50, 100, "charging stops at this state of charge, %"),
+)
+SWAP = (
+    ("insert_s", "int", 60, 5, 600, "time for a rider to put the pack in and shut the door, s"),
+    ("check_s", "int", 15, 2, 120, "time for a pack to be identified, proven and judged, s"),
+    ("take_s", "int", 60, 5, 600, "time for a rider to take a pack, s"),
+    ("pulse_ms", "int", 300, 50, 1000, "length of a lock pulse, ms; see the lock's data sheet"),
+)
+UPLINK = (
+    ("host", "text", NEEDED, 1, 253, "name or address of the MQTT broker"),
+    ("port", "int", 1883, 1, 65535, "TCP port of the broker"),
+    ("prefix", "text", "swapcab/v1", 1, 64, "first part of every topic"),
+    ("user", "text", "", 0, 64, "user name at the broker; the password stands in the secrets file"),
+    ("window", "int", 16, 1, 64, "messages in flight"),
+    ("batch", "int", 16, 1, 64, "most events in one message while a backlog drains"),
+    ("keepalive_s", "int", 60, 5, 3600, "MQTT keep-alive, s"),
+    ("tls", "choice", "off", 0, ("off", "on"), "TLS with a verified server certificate; never falls back"),
+)
+TELEMETRY = (("period_s", "int", 60, 5, 86400, "time between two telemetry records of a slot, s"),)
+SECTIONS = {"cabinet": CABINET, "charging": CHARGING, "swap": SWAP, "uplink": UPLINK, "telemetry": TELEMETRY}
+TOP_LEVEL = ("cabinet", "buses", "groups", "charging", "swap", "uplink", "telemetry", "access")
+MAX_TOKENS = 500
+MAX_TOKEN_CHARS = 32
+
+
+class SettingsError(ValueError):
+    """A setting is wrong: `path` names it, the text says what stands there and what is allowed."""
+
+    def __init__(self, path: str, value: object, allowed: str) -> None:
+        if value is None:
+            text = "%s is missing; needed: %s" % (path, allowed)
+        else:
+            shown = json.dumps(value) if isinstance(value, (str, int, bool, list, dict)) else str(value)
+            text = "%s: %s is not allowed here; allowed: %s" % (path, shown[:60], allowed)
+        super().__init__(text)
+        self.path = path
+
+
+class Section:
+    """Checked values of one section as attributes."""
+
+    def __init__(self, path: str, values: dict) -> None:
+        self.path = path
+        for name, value in values.items():
+            setattr(self, name, value)
+
+
+class SlotWiring:
+    """Where the devices of one slot are."""
+
+    def __init__(self, number: int, pack: Section, charger: Section, io: Section, offset: int) -> None:
+        self.number = number
+        self.pack_bus = pack.bus
+        self.pack_driver = pack.driver
+        self.pack_address = pack.first_address + offset
+        self.charger_bus = charger.bus
+        self.charger_driver = charger.driver
+        self.charger_address = charger.first_address + offset
+        self.io_bus = io.bus
+        self.io_driver = io.driver
+        self.io_address = io.first_address + (number - 1) // 8
+        self.io_channel = (number - 1) % 8
+
+
+class Settings:
+    """All settings, checked. Sections: cabinet, charging, swap, uplink, telemetry; `buses` by name; `slots`; `tokens`."""
+
+    def __init__(self, tree: dict) -> None:
+        _only(tree, TOP_LEVEL, "")
+        for name, fields in SECTIONS.items():
+            setattr(self, name, _section(tree.get(name, {}), fields, name))
+        _name(self.cabinet.id, "cabinet.id")
+        self.buses = {}
+        for name, bus in _mapping(tree.get("buses"), "buses").items():
+            self.buses[name] = _section(bus, BUS, "buses." + name)
+        self.slots = _slots(tree.get("groups"), self.buses, self.cabinet.slots)
+        self.tokens = _tokens(tree.get("access", {}))
+
+
+def parse(text: "bytes | str") -> Settings:
+    """Settings from the bytes of a file. Raises SettingsError."""
+    if len(text) > MAX_BYTES:
+        raise SettingsError("settings", "%d bytes" % len(text), "at most %d bytes" % MAX_BYTES)
+    try:
+        tree = json.loads(text)
+    except (ValueError, RuntimeError) as error:  # RuntimeError: nested too deeply
+        raise SettingsError("settings", str(error), "one JSON object; check the file with `swapcab settings check FILE`") from error
+    return Settings(_mapping(tree, "settings"))
+
+
+def _mapping(value: object, path: str) -> dict:
+    if not isinstance(value, dict):
+        raise SettingsError(path, value, "an object {...}")
+    return value
+
+
+def _only(tree: dict, names: tuple, path: str) -> None:
+    for name in tree:
+        if name not in names:
+            raise SettingsError((path + "." if path else "") + str(name), tree[name], "no such setting; there are " + ", ".join(names))
+
+
+def _section(tree: object, fields: tuple, path: str) -> Section:
+    tree = _mapping(tree, path)
+    _only(tree, tuple(f[0] for f in fields), path)
+    values = {}
+    for name, kind, default, lowest, highest, meaning in fields:
+        where = path + "." + name
+        if name not in tree:
+            if default is NEEDED:
+                raise SettingsError(where, None, _allowed(kind, lowest, highest) + ": " + meaning)
+            values[name] = default
+        else:
+            values[name] = _value(tree[name], kind, lowest, highest, where)
+    return Section(path, values)
+
+
+def _allowed(kind: str, lowest: int, highest: "int | tuple") -> str:
+    if kind == "int":
+        return "a whole number from %d to %d" % (lowest, highest)
+    if kind == "text":
+        return "a text of %d to %d characters" % (lowest, highest)
+    if kind == "choice":
+        return "one of " + ", ".join(highest)
+    return "an object {...}"
+
+
+def _value(value: object, kind: str, lowest: int, highest: "int | tuple", path: str) -> object:
+    if kind == "int":
+        right = isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
+    elif kind == "text":
+        right = isinstance(value, str) and lowest <= len(value) <= highest
+    elif kind == "choice":
+        right = isinstance(value, str) and value in highest
+    else:
+        right = isinstance(value, dict)
+    if not right:
+        raise SettingsError(path, value, _allowed(kind, lowest, highest))
+    return value
+
+
+def _name(text: str, path: str) -> None:
+    for character in text:
+        if not ("a" <= character <= "z" or "A" <= character <= "Z" or "0" <= character <= "9" or character in "-_"):
+            raise SettingsError(path, text, "letters, digits, - and _")
+
+
+def _device(tree: object, section: str, buses: dict, count: int, path: str) -> Section:
+    device = _section(tree, DEVICE, path)
+    wanted_section, bus_kind, highest = DRIVERS[device.driver]
+    if wanted_section != section:
+        raise SettingsError(path + ".driver", device.driver, "a driver for `%s`" % section)
+    if device.bus not in buses:
+        raise SettingsError(path + ".bus", device.bus, "one of the buses " + ", ".join(sorted(buses)))
+    if buses[device.bus].kind != bus_kind:
+        raise SettingsError(path + ".bus", device.bus, "a bus of kind %s for the driver %s" % (bus_kind, device.driver))
+    if device.first_address + count - 1 > highest:
+        raise SettingsError(path + ".first_address", device.first_address, "at most %d for %d devices" % (highest - count + 1, count))
+    return device
+
+
+def _slots(groups: object, buses: dict, count: int) -> list:
+    if not isinstance(groups, list) or not groups:
+        raise SettingsError("groups", groups, "a list of groups of slots that are wired alike")
+    slots = [None] * count
+    for index, tree in enumerate(groups):
+        path = "groups[%d]" % index
+        group = _section(tree, GROUP, path)
+        if not group.first_slot <= group.last_slot <= count:
+            raise SettingsError(path + ".last_slot", group.last_slot, "from first_slot to cabinet.slots (%d)" % count)
+        size = group.last_slot - group.first_slot + 1
+        pack = _device(group.pack, "pack", buses, size, path + ".pack")
+        charger = _device(group.charger, "charger", buses, size, path + ".charger")
+        io = _device(group.io, "io", buses, 1 + (group.last_slot - 1) // 8, path + ".io")
+        for offset in range(size):
+            number = group.first_slot + offset
+            if slots[number - 1] is not None:
+                raise SettingsError(path, number, "each slot in one group only")
+            slots[number - 1] = SlotWiring(number, pack, charger, io, offset)
+    for number, slot in enumerate(slots):
+        if slot is None:
+            raise SettingsError("groups", number + 1, "each slot from 1 to %d in a group; this one is in none" % count)
+    _unique_addresses(slots)
+    return slots
+
+
+def _unique_addresses(slots: list) -> None:
+    seen = {}
+    for slot in slots:
+        io = (slot.io_bus, slot.io_address)
+        for what, place in (("pack", (slot.pack_bus, slot.pack_address)), ("charger", (slot.charger_bus, slot.charger_address))):
+            if place in seen or place == io:
+                raise SettingsError("groups", slot.number, "one device an address: the %s of slot %d shares address %d on bus %s"
+                                    % (what, slot.number, place[1], place[0]))
+            seen[place] = slot.number
+    for slot in slots:
+        if (slot.io_bus, slot.io_address) in seen:
+            raise SettingsError("groups", slot.number, "one device an address: the I/O board has address %d of bus %s, and so has another"
+                                % (slot.io_address, slot.io_bus))
+
+
+def _tokens(access: object) -> list:
+    access = _mapping(access, "access")
+    _only(access, ("tokens",), "access")
+    tokens = access.get("tokens", [])
+    if not isinstance(tokens, list) or len(tokens) > MAX_TOKENS:
+        raise SettingsError("access.tokens", "list", "a list of at most %d tokens" % MAX_TOKENS)
+    for index, token in enumerate(tokens):
+        _value(token, "text", 1, MAX_TOKEN_CHARS, "access.tokens[%d]" % index)
+    return tokens
+
+
+class Secrets:
+    """Keys that never leave the controller: fleet_master and device_key, 32 bytes each, and the broker's password."""
+
+    def __init__(self, tree: dict) -> None:
+        _only(tree, ("fleet_master", "device_key", "uplink_password"), "secrets")
+        self.fleet_master = _key(tree, "fleet_master")
+        self.device_key = _key(tree, "device_key")
+        password = tree.get("uplink_password", "")
+        if not isinstance(password, str) or len(password) > 256:
+            raise SettingsError("secrets.uplink_password", "(not shown)", "a text of at most 256 characters")
+        self.uplink_password = password
+
+
+def _key(tree: dict, name: str) -> bytes:
+    text = tree.get(name)
+    try:
+        key = bytes.fromhex(text)
+    except (TypeError, ValueError):
+        key = b""
+    if len(key) != 32:
+        raise SettingsError("secrets." + name, "(not shown)", "32 bytes as 64 hexadecimal digits")
+    return key
+
+
+def parse_secrets(text: "bytes | str") -> Secrets:
+    """Secrets from the bytes of a file. Raises SettingsError, which never shows a secret."""
+    try:
+        tree = json.loads(text) if len(text) <= MAX_BYTES else None
+    except (ValueError, RuntimeError) as error:
+        raise SettingsError("secrets", "(not shown)", "one JSON object") from error
+    if not isinstance(tree, dict):
+        raise SettingsError("secrets", "(not shown)", "one JSON object")
+    return Secrets(tree)

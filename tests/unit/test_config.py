@@ -1,0 +1,127 @@
+"""A wrong setting is named with its path, its value and what is allowed."""
+
+import json
+
+from cabinet import config
+
+
+def example():
+    return {
+        "cabinet": {"id": "cab-1", "slots": 4},
+        "buses": {
+            "packs": {"kind": "modbus", "port": "rs485-1", "baud": 115200},
+            "io": {"kind": "modbus", "port": "rs485-2", "baud": 115200},
+            "can": {"kind": "can", "port": "can-1", "baud": 250000},
+        },
+        "groups": [
+            {
+                "first_slot": 1,
+                "last_slot": 2,
+                "pack": {"bus": "packs", "driver": "pack-link-modbus", "first_address": 1},
+                "charger": {"bus": "can", "driver": "elcon", "first_address": 161},
+                "io": {"bus": "io", "driver": "slot-board", "first_address": 1},
+            },
+            {
+                "first_slot": 3,
+                "last_slot": 4,
+                "pack": {"bus": "can", "driver": "pack-link-can", "first_address": 3},
+                "charger": {"bus": "can", "driver": "elcon", "first_address": 163},
+                "io": {"bus": "io", "driver": "slot-board", "first_address": 1},
+            },
+        ],
+        "uplink": {"host": "127.0.0.1"},
+        "access": {"tokens": ["T-1"]},
+    }
+
+
+def error_of(tree):
+    try:
+        config.parse(json.dumps(tree))
+    except config.SettingsError as error:
+        return error
+    raise AssertionError("the settings were taken")
+
+
+def changed(path, value):
+    tree = example()
+    node = tree
+    for key in path[:-1]:
+        node = node[key]
+    if value is None:
+        del node[path[-1]]
+    else:
+        node[path[-1]] = value
+    return tree
+
+
+def test_the_example_is_taken_and_defaults_are_filled_in():
+    settings = config.parse(json.dumps(example()))
+    assert settings.uplink.port == 1883
+    assert [s.pack_address for s in settings.slots] == [1, 2, 3, 4]
+    assert [s.charger_address for s in settings.slots] == [161, 162, 163, 164]
+    assert [s.io_channel for s in settings.slots] == [0, 1, 2, 3]
+    assert settings.tokens == ["T-1"]
+
+
+def test_every_wrong_value_is_named_with_its_path():
+    cases = (
+        (("cabinet", "slots"), 0, "cabinet.slots", "1 to 48"),
+        (("cabinet", "slots"), True, "cabinet.slots", "true"),
+        (("cabinet", "slots"), "4", "cabinet.slots", '"4"'),
+        (("cabinet", "id"), "a/b", "cabinet.id", "letters"),
+        (("cabinet", "id"), None, "cabinet.id", "missing"),
+        (("cabinet", "color"), 1, "cabinet.color", "no such setting"),
+        (("buses", "can", "kind"), "canopen", "buses.can.kind", "modbus, can, kiosk"),
+        (("buses", "can", "baud"), 1, "buses.can.baud", "1200"),
+        (("groups", 0, "pack", "bus"), "nowhere", "groups[0].pack.bus", "can, io, packs"),
+        (("groups", 0, "pack", "bus"), "can", "groups[0].pack.bus", "modbus"),
+        (("groups", 0, "pack", "driver"), "elcon", "groups[0].pack.driver", "`pack`"),
+        (("groups", 0, "pack", "first_address"), 247, "groups[0].pack.first_address", "246"),
+        (("groups", 1, "first_slot"), 2, "groups[1]", "one group only"),
+        (("groups", 1, "last_slot"), 3, "groups", "in none"),
+        (("groups", 1, "last_slot"), 5, "groups[1].last_slot", "cabinet.slots"),
+        (("groups", 1, "charger", "first_address"), 162, "groups", "shares address 162"),
+        (("groups",), 7, "groups", "list"),
+        (("uplink", "host"), None, "uplink.host", "broker"),
+        (("uplink", "tls"), "maybe", "uplink.tls", "off, on"),
+        (("access", "tokens"), [""], "access.tokens[0]", "1 to 32"),
+        (("wifi",), {}, "wifi", "no such setting"),
+    )
+    for path, value, where, said in cases:
+        error = error_of(changed(path, value))
+        assert error.path == where, (error.path, where)
+        assert said in str(error), (str(error), said)
+
+
+def test_what_is_no_json_object_is_refused_with_a_next_step():
+    for text in ("", "[]", "{", "nul", "\x00\xff", "[" * 200, '{"a":1}'):
+        try:
+            config.parse(text)
+        except config.SettingsError as error:
+            assert error.path
+        else:
+            raise AssertionError(text)
+
+
+def test_a_huge_file_is_refused_before_it_is_parsed():
+    try:
+        config.parse(" " * (config.MAX_BYTES + 1))
+    except config.SettingsError as error:
+        assert "at most" in str(error)
+    else:
+        raise AssertionError("taken")
+
+
+def test_a_wrong_secret_is_refused_and_never_shown():
+    good = {"fleet_master": "ab" * 32, "device_key": "cd" * 32}
+    assert config.parse_secrets(json.dumps(good)).device_key == b"\xcd" * 32
+    for name, value in (("fleet_master", "abcd"), ("device_key", "zz" * 32), ("device_key", 5), ("uplink_password", 7)):
+        bad = dict(good)
+        bad[name] = value
+        try:
+            config.parse_secrets(json.dumps(bad))
+        except config.SettingsError as error:
+            assert error.path == "secrets." + name
+            assert "abcd" not in str(error).replace("hexadecimal", "")
+        else:
+            raise AssertionError(name)
