@@ -1,0 +1,77 @@
+# Swapcab: everything a person or CI runs. `make help` lists it.
+.DEFAULT_GOAL := help
+.PHONY: help setup build sim picture test lint types size soak powercut fuzz benchmark clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.swapcab-setup
+TYPINGS := build/typings/.stamp
+ARGS ?=
+PART ?= all
+HOURS ?= 1
+
+# The newest CPython that works here; `make setup PYTHON=/path/to/python3` for another.
+FIND_PYTHON = for p in "$(PYTHON)" python3.14 python3.13 python3.12 python3.11 python3.10 python3; do \
+	if [ -n "$$p" ] && "$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1; \
+	then echo "$$p"; break; fi; done
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## create .venv with the pinned dependencies, fetch the MicroPython packages by hash
+
+$(STAMP): requirements.lock pyproject.toml tools/swapcab/mpy_packages.lock
+	@python=$$($(FIND_PYTHON)); \
+	if [ ! -x $(BIN)/python ]; then \
+		if [ -z "$$python" ]; then echo "make setup: no Python 3.10 to 3.14 with venv found (Debian: apt-get install python3-venv)" >&2; exit 1; fi; \
+		echo "Creating $(VENV) with $$python"; "$$python" -m venv $(VENV); \
+	fi
+	@echo "Installing the pinned dependencies"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m swapcab.mpy_fetch
+	@touch $@
+
+$(TYPINGS): requirements-stubs.lock $(STAMP)
+	@mkdir -p build/typings
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target build/typings -r requirements-stubs.lock
+	@touch $@
+
+build: $(STAMP) ## compile the firmware with mpy-cross into build/mpy
+	@$(BIN)/python -m swapcab.build
+
+sim: build ## a cabinet with packs, riders and a broker; ARGS="--headless --swaps 20 --seed 1", ARGS=--help
+	@$(BIN)/python -m swapcab sim $(ARGS)
+
+picture: build ## draw docs/img/panel.svg from a real run
+	@$(BIN)/python -m swapcab sim --headless --swaps 6 --seed 4 --picture docs/img/panel.svg
+
+test: build ## all tests, on CPython and on MicroPython
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## ruff: style and common mistakes
+	@$(BIN)/ruff check .
+
+types: $(TYPINGS) ## pyright: host tools against CPython, firmware and boards against MicroPython's stubs
+	@set -e; for project in . firmware $(wildcard boards/*/pyrightconfig.json); do \
+		echo "pyright: $$project"; $(BIN)/pyright --pythonpath $(BIN)/python --project $$project; done
+
+size: build ## heap after start, at its peak, and the size of each module
+	@$(BIN)/python -m swapcab size $(ARGS)
+
+soak: build ## long runs with outages and power cuts; HOURS=1
+	@$(BIN)/python tests/scenarios/soak.py --hours $(HOURS) $(ARGS)
+
+powercut: build ## a power cut at every flash operation of the journal
+	@$(BIN)/python tests/powercut/run.py $(ARGS)
+
+fuzz: build ## hostile bytes into every parser
+	@$(BIN)/python -m pytest tests/fuzz --timeout 3600 $(ARGS)
+
+benchmark: build ## side by side with other libraries; PART=bus|journal|uplink|cpu
+	@$(BIN)/python -m swapcab benchmark --part $(PART) $(ARGS)
+
+clean: ## remove build/ and caches (the environment stays: rm -r .venv)
+	@rm -rf build .pytest_cache .ruff_cache .hypothesis tools/*.egg-info
+	@rm -f $(STAMP)
+	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

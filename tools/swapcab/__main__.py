@@ -1,0 +1,5 @@
+"""`python -m swapcab`."""
+
+from swapcab.cli import main
+
+main()

