@@ -37,7 +37,7 @@ DRIVERS = {  # driver: (section, kind of bus, highest address)
 DEVICE = (
     ("bus", "text", NEEDED, 1, 16, "name of the bus, as under `buses`"),
     ("driver", "choice", NEEDED, 0, tuple(sorted(DRIVERS)), "what is spoken to the device"),
-    ("first_address", "int", NEEDED, 1, 255, "address of the first slot's device; the next slot has the next address (slot boards: 8 slots each)"),
+    ("first_address", "int", NEEDED, 1, 255, "address of the first slot's device, counted up slot by slot (slot boards: one for 8 slots)"),
 )
 CHARGING = (
     ("budget_w", "int", 6000, 100, 100000, "power that all chargers may draw together, W"),
@@ -129,7 +129,7 @@ def parse(text: "bytes | str") -> Settings:
     try:
         tree = json.loads(text)
     except (ValueError, RuntimeError) as error:  # RuntimeError: nested too deeply
-        raise SettingsError("settings", str(error), "one JSON object; check the file with `swapcab settings check FILE`") from error
+        raise SettingsError("settings", str(error), "one JSON object; check the file with `swapcab settings check FILE`")
     return Settings(_mapping(tree, "settings"))
 
 
@@ -153,14 +153,14 @@ def _section(tree: object, fields: tuple, path: str) -> Section:
         where = path + "." + name
         if name not in tree:
             if default is NEEDED:
-                raise SettingsError(where, None, _allowed(kind, lowest, highest) + ": " + meaning)
+                raise SettingsError(where, None, allowed(kind, lowest, highest) + ": " + meaning)
             values[name] = default
         else:
             values[name] = _value(tree[name], kind, lowest, highest, where)
     return Section(path, values)
 
 
-def _allowed(kind: str, lowest: int, highest: "int | tuple") -> str:
+def allowed(kind: str, lowest: int, highest: "int | tuple") -> str:
     if kind == "int":
         return "a whole number from %d to %d" % (lowest, highest)
     if kind == "text":
@@ -180,7 +180,7 @@ def _value(value: object, kind: str, lowest: int, highest: "int | tuple", path: 
     else:
         right = isinstance(value, dict)
     if not right:
-        raise SettingsError(path, value, _allowed(kind, lowest, highest))
+        raise SettingsError(path, value, allowed(kind, lowest, highest))
     return value
 
 
@@ -284,7 +284,7 @@ def parse_secrets(text: "bytes | str") -> Secrets:
     try:
         tree = json.loads(text) if len(text) <= MAX_BYTES else None
     except (ValueError, RuntimeError) as error:
-        raise SettingsError("secrets", "(not shown)", "one JSON object") from error
+        raise SettingsError("secrets", "(not shown)", "one JSON object")
     if not isinstance(tree, dict):
         raise SettingsError("secrets", "(not shown)", "one JSON object")
     return Secrets(tree)
