@@ -1,0 +1,184 @@
+"""An independent judge of what the controller does to the physical world. It reads the models, never the wire, and trusts nobody.
+
+Each invariant is a row: a name, a grace (seconds that the condition may stand) and a question put to a slot at every step. One breach is
+recorded once, until its condition has gone.
+"""
+
+from plant import pack as packs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plant.cabinet_world import World
+    from plant.slot import Slot
+
+CURRENT_A = 0.3  # less than this is leakage
+HOT_C = 60.0
+HARD_CELL_V = {packs.LFP: 3.80, packs.NMC: 4.25}
+
+REACTION = 3.0  # s that a controller may take from a physical event to the last of the current
+DANGER_REACTION = 5.0
+
+
+def _flows(slot: "Slot") -> bool:
+    return slot.charger.out_a > CURRENT_A
+
+
+def _into_bad_pack(world: "World", slot: "Slot") -> bool:
+    return _flows(slot) and slot.pack is not None and slot.pack.kind not in ("genuine", "hot")
+
+
+def _into_hot_pack(world: "World", slot: "Slot") -> bool:
+    return _flows(slot) and slot.pack is not None and slot.pack.temp_c >= HOT_C
+
+
+def _into_unproven_pack(world: "World", slot: "Slot") -> bool:
+    return _flows(slot) and slot.pack is not None and not slot.pack.answered
+
+
+def _door_not_shut(world: "World", slot: "Slot") -> bool:
+    return slot.charger.energised and not (slot.door_closed and slot.locked)
+
+
+def _empty_slot(world: "World", slot: "Slot") -> bool:
+    return slot.charger.energised and slot.pack is None
+
+
+def _while_unlocking(world: "World", slot: "Slot") -> bool:
+    return slot.pulse_left > 0.0 and _flows(slot)
+
+
+def _too_much_current(world: "World", slot: "Slot") -> bool:
+    return _flows(slot) and slot.pack is not None and slot.charger.out_a * 1000.0 > slot.pack.allowed_charge_ma() * 1.05 + 300.0
+
+
+def _too_much_voltage(world: "World", slot: "Slot") -> bool:
+    if not _flows(slot) or slot.pack is None:
+        return False
+    return slot.pack.volts() / slot.pack.cells > HARD_CELL_V[slot.pack.cell_type]
+
+
+def _set_point_too_high(world: "World", slot: "Slot") -> bool:
+    return slot.charger.energised and slot.pack is not None and slot.charger.set_v * 1000.0 > slot.pack.allowed_charge_mv() + 150
+
+
+def _in_danger(world: "World", slot: "Slot") -> bool:
+    return _flows(slot) and world.severe_danger()
+
+
+def _bms_says_no(world: "World", slot: "Slot") -> bool:
+    return slot.charger.energised and slot.pack is not None and not slot.pack.bms_dead and not slot.pack.state & packs.CHARGE_SWITCH
+
+
+def _without_commands(world: "World", slot: "Slot") -> bool:
+    return _flows(slot) and slot.charger.age > slot.charger.COMMAND_LIFE + 0.5 and not slot.charger.stuck
+
+
+def _bms_silent(world: "World", slot: "Slot") -> bool:
+    return _flows(slot) and (slot.pack is None or slot.pack.bms_dead or slot.number in world.mute_slots)
+
+
+INVARIANTS = (
+    ("charge_bad_pack", 0.0, _into_bad_pack, "current into a pack that is not genuine or not fit"),
+    ("charge_unproven", 0.0, _into_unproven_pack, "current into a pack that never proved itself"),
+    ("charge_hot_pack", REACTION, _into_hot_pack, "current into a hot pack"),
+    ("charge_door_open", 1.0, _door_not_shut, "charger on with the door open or unlocked"),
+    ("charge_while_unlocking", 0.0, _while_unlocking, "lock pulse while current flows"),
+    ("charge_empty_slot", DANGER_REACTION, _empty_slot, "charger on in an empty slot"),
+    ("charge_over_current", REACTION, _too_much_current, "more current than the pack allows"),
+    ("charge_over_voltage", 0.5, _too_much_voltage, "cells above the hard limit"),
+    ("charge_set_point", REACTION, _set_point_too_high, "charger set above the pack's charge voltage"),
+    ("charge_against_bms", DANGER_REACTION, _bms_says_no, "charger on though the BMS has opened its switch"),
+    ("charge_in_danger", DANGER_REACTION, _in_danger, "current though smoke, gas, water or emergency stop stands"),
+    ("charge_no_command", 0.0, _without_commands, "charger on more than 5 s after the last command"),
+    ("charge_blind", 10.0, _bms_silent, "current into a pack whose BMS is silent"),
+)  # name, grace s, question, meaning
+
+
+class Auditor:
+    """Watches one world."""
+
+    LIMIT = 200  # records that are kept; the count goes on
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.violations = []
+        self.count = 0
+        self.checks = 0
+        self._standing = {}
+        self._doors = [s.door_closed for s in world.slots]
+        self._pulses = [s.pulses for s in world.slots]
+
+    def record(self, name: str, slot: int, detail: str) -> None:
+        """Write a violation down."""
+        self.count += 1
+        if len(self.violations) < self.LIMIT:
+            self.violations.append({"t": round(self.world.now, 2), "name": name, "slot": slot, "detail": detail})
+
+    def step(self, dt: float) -> None:
+        """Look at everything once."""
+        world = self.world
+        self.checks += 1
+        opened = 0
+        for index, slot in enumerate(world.slots):
+            if slot.charger.started or slot.charger.out_a > 0.0 or self._standing:
+                self._conditions(slot, dt)
+            if slot.pulses != self._pulses[index]:
+                self._pulses[index] = slot.pulses
+                self._pulse(slot)
+            if self._doors[index] and not slot.door_closed and slot.since_pulse > 1.0:
+                self.record("door_without_pulse", slot.number, "the door opened and nobody gave a pulse")
+            self._doors[index] = slot.door_closed
+            opened += not slot.door_closed
+        if opened > 1:
+            self._breach("two_doors", 0, 0.0, dt, "%d doors open at once" % opened)
+        else:
+            self._standing.pop(("two_doors", 0), None)
+
+    def _conditions(self, slot: "Slot", dt: float) -> None:
+        for name, grace, question, meaning in INVARIANTS:
+            if question(self.world, slot):
+                self._breach(name, slot.number, grace, dt, meaning)
+            elif self._standing:
+                self._standing.pop((name, slot.number), None)
+
+    def _breach(self, name: str, slot: int, grace: float, dt: float, detail: str) -> None:
+        key = (name, slot)
+        stood = self._standing.get(key, 0.0)
+        if stood is None:
+            return
+        if stood >= grace:
+            self._standing[key] = None  # recorded
+            self.record(name, slot, detail)
+        else:
+            self._standing[key] = stood + dt
+
+    def _pulse(self, slot: "Slot") -> None:
+        for other in self.world.slots:
+            if other is not slot and (not other.door_closed or other.pulse_left > 0.0):
+                self.record("pulse_with_door_open", slot.number, "door %d is open" % other.number)
+        if slot.pack is not None and slot.pack.temp_c >= HOT_C:
+            self.record("hot_pack_released", slot.number, "%.1f degC" % slot.pack.temp_c)
+
+    def handed_out(self, slot: "Slot", pack: "packs.Pack") -> None:
+        """A rider took a pack that is not the rider's own."""
+        if pack.kind != "genuine":
+            self.record("bad_pack_handed_out", slot.number, pack.kind)
+        elif not pack.answered:
+            self.record("unproven_pack_handed_out", slot.number, pack.serial)
+
+    def unaccounted(self) -> int:
+        """Packs that are in no place, or in two."""
+        places = {}
+        for p in self.world.places():
+            places[id(p)] = places.get(id(p), 0) + 1
+        return sum(1 for p in self.world.fleet.made if places.get(id(p), 0) != 1)
+
+    def report(self) -> dict:
+        """For the snapshot."""
+        return {
+            "violations": self.violations,
+            "violation_count": self.count,
+            "checks": self.checks,
+            "packs_total": len(self.world.fleet.made),
+            "packs_unaccounted": self.unaccounted(),
+        }

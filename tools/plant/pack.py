@@ -1,0 +1,279 @@
+"""A battery pack with its BMS: what the cells do, and what the BMS allows and reports.
+
+Time comes in as `dt` (seconds). Charging is faster than life by `speed`, which multiplies nothing but the integration of charge:
+voltages, currents, heat and the BMS run in real time.
+"""
+
+from plant import proof
+
+LFP = 1
+NMC = 2
+UNKNOWN = 7  # a chemistry code that nobody knows
+
+# alarm bits as on the pack link
+CELL_OVER_VOLTAGE = 1 << 0
+CELL_UNDER_VOLTAGE = 1 << 1
+PACK_OVER_VOLTAGE = 1 << 2
+PACK_UNDER_VOLTAGE = 1 << 3
+CHARGE_OVER_TEMPERATURE = 1 << 4
+CHARGE_UNDER_TEMPERATURE = 1 << 5
+DISCHARGE_OVER_TEMPERATURE = 1 << 6
+DISCHARGE_UNDER_TEMPERATURE = 1 << 7
+CHARGE_OVER_CURRENT = 1 << 8
+INTERNAL = 1 << 11
+IMBALANCE = 1 << 12
+
+CHARGE_SWITCH = 1 << 0
+DISCHARGE_SWITCH = 1 << 1
+BALANCING = 1 << 2
+
+_STOPS_CHARGE = CELL_OVER_VOLTAGE | PACK_OVER_VOLTAGE | CHARGE_OVER_TEMPERATURE | CHARGE_UNDER_TEMPERATURE | CHARGE_OVER_CURRENT | INTERNAL
+_STOPS_DISCHARGE = CELL_UNDER_VOLTAGE | PACK_UNDER_VOLTAGE | DISCHARGE_OVER_TEMPERATURE | DISCHARGE_UNDER_TEMPERATURE | INTERNAL
+
+# open-circuit voltage of a cell (V) over state of charge; below zero lies deep discharge
+_OCV = {
+    LFP: (
+        (-0.10, 1.50), (-0.02, 2.20), (0.0, 2.70), (0.05, 3.05), (0.10, 3.18), (0.20, 3.24), (0.30, 3.275), (0.50, 3.30), (0.70, 3.33),
+        (0.90, 3.345), (0.97, 3.36), (1.0, 3.42),
+    ),
+    NMC: (
+        (-0.10, 1.60), (-0.02, 2.50), (0.0, 3.00), (0.05, 3.35), (0.10, 3.45), (0.20, 3.55), (0.30, 3.61), (0.40, 3.66), (0.50, 3.72),
+        (0.60, 3.81), (0.70, 3.91), (0.80, 4.00), (0.90, 4.08), (1.0, 4.16),
+    ),
+}  # fmt: skip
+
+# per cell and chemistry: charge voltage, over-voltage trip and release, under-voltage trip and release (V)
+_CELL = {LFP: (3.55, 3.75, 3.40, 2.50, 2.90), NMC: (4.20, 4.25, 4.10, 3.00, 3.30)}
+# warmest limit (deg C): share of the capacity (C) that may be charged there; above the last: none
+_CHARGE_BY_TEMPERATURE = {
+    LFP: ((0, 0.0), (5, 0.1), (10, 0.2), (15, 0.4), (45, 0.5), (55, 0.25), (60, 0.1)),
+    NMC: ((0, 0.0), (5, 0.1), (15, 0.3), (40, 0.5), (45, 0.3), (50, 0.1)),
+}
+_OVER_TEMPERATURE = {LFP: (60.0, 55.0), NMC: (55.0, 50.0)}
+
+
+def ocv(chemistry: int, soc: float) -> float:
+    """Open-circuit voltage of one cell in volts."""
+    table = _OCV.get(chemistry, _OCV[LFP])
+    if soc <= table[0][0]:
+        return table[0][1]
+    for i in range(1, len(table)):
+        high, v_high = table[i]
+        if soc <= high:
+            low, v_low = table[i - 1]
+            return v_low + (v_high - v_low) * (soc - low) / (high - low)
+    return table[-1][1]
+
+
+class Pack:
+    """One pack. `kind` tells the world, not the wire, what is the matter with it: "genuine" or the name of a vice."""
+
+    HEAT_CAPACITY = 9000.0  # J/K, about 10 kg
+    COOLING = 0.8  # W/K to the compartment's air
+    PROOF_TIME = 0.04  # s that the BMS needs for a proof
+
+    def __init__(self, serial: str, chemistry: int = LFP, cells: int = 16, capacity_mah: int = 30000, key: "bytes | None" = None, kind: str = "genuine") -> None:
+        self.serial = serial
+        self.kind = kind
+        self.maker = "OPENPACK"
+        self.chemistry = chemistry  # as the BMS tells it
+        self.cell_type = chemistry if chemistry in _OCV else LFP  # as it is
+        self.cells = cells
+        self.capacity_mah = capacity_mah
+        self.nominal_mv = cells * (3200 if self.cell_type == LFP else 3600)
+        self.firmware = 0x0103
+        self.key = key
+        self.soc = 0.5
+        self.soh = 0.97
+        self.cycles = 100
+        self.temp_c = 25.0
+        self.heater_w = 0.0  # a fault: heat from nowhere
+        self.current_a = 0.0
+        self.charged_ah = 0.0  # of the real pack, as if charging took its real time
+        self.alarms = 0
+        self.state = CHARGE_SWITCH | DISCHARGE_SWITCH
+        self.counter = 0
+        self.offsets_mv = [0] * cells
+        self.sensor_offsets = [0.0, -0.4, 0.3, -0.8]
+        self.r_cell = 0.0015 * 30000 / capacity_mah  # ohm at rest in the middle of the curve
+        self.bms_dead = False
+        self.frozen = False  # the BMS repeats its last measurement
+        self.lying = False  # the BMS tells a pack voltage that its cells do not add up to
+        self.nonce = None
+        self.mac = None
+        self.answered = False  # has given a proof, right or wrong, since it came
+        self._proof_left = 0.0
+        self._cell_mv = []
+        self._cells_at = -1
+        self._held = None
+
+    # ---- cells
+
+    def resistance(self) -> float:
+        """Ohm of the whole pack; rises at both ends of the curve."""
+        r = self.r_cell
+        if self.soc > 0.9:
+            r *= 1.0 + 25.0 * ((self.soc - 0.9) * 10.0) ** 4
+        elif self.soc < 0.1:
+            r *= 1.0 + 2.0 * (0.1 - self.soc) * 10.0
+        if self.temp_c < 15.0:
+            r *= 1.0 + (15.0 - self.temp_c) * 0.03
+        return r * self.cells
+
+    def accepts_a(self, limit_a: float, limit_v: float, line_ohm: float) -> float:
+        """The current that flows from a source of `limit_v` which holds `limit_a` at most. None flows backwards."""
+        if not self.state & CHARGE_SWITCH:
+            return 0.0
+        current = (limit_v - self.rest_v()) / (self.resistance() + line_ohm)
+        return min(limit_a, current) if current > 0.0 else 0.0
+
+    def rest_v(self) -> float:
+        """Open-circuit voltage of the pack."""
+        return ocv(self.cell_type, self.soc) * self.cells
+
+    def volts(self) -> float:
+        """Voltage at the terminals."""
+        return self.rest_v() + self.current_a * self.resistance()
+
+    def cell_mv(self) -> list:
+        """Voltage of every cell; computed once a step and only if somebody asks."""
+        if self._cells_at != self.counter:
+            base = self.volts() / self.cells * 1000.0
+            self._cell_mv = [max(0, int(base + o)) for o in self.offsets_mv]
+            self._cells_at = self.counter
+        return self._cell_mv
+
+    def temps_ddegc(self) -> list:
+        """Temperature sensors, 0.1 deg C."""
+        return [int((self.temp_c + o) * 10.0) for o in self.sensor_offsets]
+
+    def step(self, dt: float, current_a: float, ambient_c: float, speed: float = 1.0) -> None:
+        """`current_a` has been flowing (+ = charge) for `dt`."""
+        self.current_a = current_a
+        if current_a:
+            amount_ah = current_a * dt * speed / 3600.0
+            self.charged_ah += amount_ah
+            full_ah = self.capacity_mah / 1000.0 * self.soh
+            self.soc = min(1.0, self.soc + amount_ah / full_ah)
+        heat_w = current_a * current_a * self.r_cell * self.cells + self.heater_w
+        self.temp_c += (heat_w - (self.temp_c - ambient_c) * self.COOLING) * dt / self.HEAT_CAPACITY
+        if self._proof_left > 0.0:
+            self._proof_left -= dt
+            if self._proof_left <= 0.0:
+                self.mac = self._answer()
+                self.answered = self.mac is not None
+        if not self.frozen:
+            self.counter = (self.counter + 1) & 0xFFFF
+            self._protect()
+
+    # ---- BMS
+
+    def _protect(self) -> None:
+        charge_v, over, over_back, under, under_back = _CELL[self.cell_type]
+        cell = self.volts() / self.cells
+        alarms = self.alarms
+        alarms = _trip(alarms, CELL_OVER_VOLTAGE, cell >= over, cell < over_back)
+        alarms = _trip(alarms, PACK_OVER_VOLTAGE, cell >= over, cell < over_back)
+        alarms = _trip(alarms, CELL_UNDER_VOLTAGE, cell <= under, cell > under_back)
+        alarms = _trip(alarms, PACK_UNDER_VOLTAGE, cell <= under, cell > under_back)
+        hot, hot_back = _OVER_TEMPERATURE[self.cell_type]
+        alarms = _trip(alarms, CHARGE_OVER_TEMPERATURE, self.temp_c >= hot, self.temp_c < hot_back)
+        alarms = _trip(alarms, DISCHARGE_OVER_TEMPERATURE, self.temp_c >= hot + 5.0, self.temp_c < hot_back + 5.0)
+        alarms = _trip(alarms, CHARGE_UNDER_TEMPERATURE, self.temp_c < 0.0, self.temp_c > 3.0)
+        alarms = _trip(alarms, CHARGE_OVER_CURRENT, self.current_a * 1000.0 > self.capacity_mah * 1.2, self.current_a <= 0.0)
+        spread = max(self.offsets_mv) - min(self.offsets_mv)
+        alarms = _trip(alarms, IMBALANCE, spread > 300, spread < 200)
+        self.alarms = alarms
+        state = 0
+        if not alarms & _STOPS_CHARGE:
+            state |= CHARGE_SWITCH
+        if not alarms & _STOPS_DISCHARGE:
+            state |= DISCHARGE_SWITCH
+        if spread > 10 and cell > charge_v - 0.1:
+            state |= BALANCING
+        self.state = state
+
+    def allowed_charge_ma(self) -> int:
+        """What the BMS lets in now, by temperature, voltage and state of charge."""
+        if not self.state & CHARGE_SWITCH or self.soc >= 0.9995:
+            return 0
+        rate = 0.0
+        for below, share in _CHARGE_BY_TEMPERATURE[self.cell_type]:
+            if self.temp_c < below:
+                rate = share
+                break
+        if self.soc < 0.0:
+            rate = min(rate, 0.05)
+        elif self.soc > 0.95:
+            rate = min(rate, max(0.05, (1.0 - self.soc) * 10.0))
+        return int(self.capacity_mah * rate)
+
+    def allowed_charge_mv(self) -> int:
+        """Charge voltage of the pack."""
+        return int(_CELL[self.cell_type][0] * 1000 * self.cells)
+
+    def allowed_discharge_ma(self) -> int:
+        """What may be drawn."""
+        return self.capacity_mah if self.state & DISCHARGE_SWITCH else 0
+
+    def challenge(self, nonce: bytes) -> None:
+        """Begin a proof; it is ready some tens of milliseconds later."""
+        self.nonce = bytes(nonce)
+        self.mac = None
+        self._proof_left = self.PROOF_TIME
+
+    def proof_status(self) -> int:
+        """0 idle, 1 busy, 2 ready, 3 error (a pack without a key)."""
+        if self.nonce is None:
+            return 0
+        if self._proof_left > 0.0:
+            return 1
+        return 2 if self.mac is not None else 3
+
+    def _answer(self) -> "bytes | None":
+        if self.key is None or self.nonce is None:
+            return None
+        return proof.pack_mac(self.key, self.nonce, self.serial)
+
+    def status(self) -> "Status":
+        """What the BMS reports now (or forever, if it is frozen)."""
+        if self._held is None or not self.frozen:
+            self._held = Status(self)
+        return self._held
+
+
+class Status:
+    """One measurement as the BMS reports it, in the units of the pack link."""
+
+    def __init__(self, pack: Pack) -> None:
+        cells = pack.cell_mv()
+        temps = pack.temps_ddegc()
+        self.counter = pack.counter
+        self.state = pack.state
+        self.alarms = pack.alarms
+        self.pack_mv = int(pack.volts() * 1000.0 * (1.15 if pack.lying else 1.0))
+        self.current_ma = int(pack.current_a * 1000.0)
+        self.soc_dpct = max(0, min(1000, int(pack.soc * 1000.0 + 0.5)))
+        self.soh_dpct = int(pack.soh * 1000.0)
+        self.cells = cells
+        self.cell_min = min(cells)
+        self.cell_max = max(cells)
+        self.index_min = cells.index(self.cell_min)
+        self.index_max = cells.index(self.cell_max)
+        self.temps = temps
+        self.temp_min = min(temps)
+        self.temp_max = max(temps)
+        self.temp_mos = int((pack.temp_c + abs(pack.current_a) * 0.3) * 10.0)
+        self.charge_ma = pack.allowed_charge_ma()
+        self.charge_mv = pack.allowed_charge_mv()
+        self.discharge_ma = pack.allowed_discharge_ma()
+        self.cycles = pack.cycles
+        self.remaining_mah = int(max(0.0, pack.soc) * pack.capacity_mah * pack.soh)
+
+
+def _trip(alarms: int, bit: int, on: bool, off: bool) -> int:
+    if on:
+        return alarms | bit
+    if off:
+        return alarms & ~bit
+    return alarms

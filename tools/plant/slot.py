@@ -1,0 +1,106 @@
+"""One compartment: door, latch, spring, presence switch, and the connector that mates when a seated pack is shut in."""
+
+from plant.charger import Charger
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from plant.pack import Pack
+
+
+class Slot:
+    """A hardware-timed pulse draws the bolt; the spring then pops the door; shutting the door latches it."""
+
+    UNLOCK_TIME = 0.05  # s of pulse until the bolt is drawn
+    POP_TIME = 0.12  # s until the door has left its switch
+    WAKE_TIME = 0.25  # s until the BMS of an inserted pack talks
+
+    def __init__(self, number: int, charger: Charger) -> None:
+        self.number = number
+        self.charger = charger
+        self.pack: "Pack | None" = None
+        self.door_closed = True
+        self.locked = True
+        self.pulse_left = 0.0
+        self.pulse_on = 0.0  # s that the pulse lasts already
+        self.since_pulse = 3600.0  # s since a pulse ended
+        self.pulses = 0
+        self.seated_for = 0.0
+        self.door_stuck = False  # fault: the bolt is drawn, the door does not come
+        self.lock_jammed = False  # fault: the bolt does not move
+        self.presence_stuck = None  # fault: the switch always says this
+        self.temp_c = 25.0
+
+    # ---- what the lock board does
+
+    def pulse(self, milliseconds: int) -> None:
+        """The board gives a pulse to the lock. One that comes during another replaces it."""
+        self.pulse_left = milliseconds / 1000.0
+        self.pulse_on = 0.0
+        self.pulses += 1
+
+    def present(self) -> bool:
+        """The presence switch."""
+        if self.presence_stuck is not None:
+            return self.presence_stuck
+        return self.pack is not None
+
+    # ---- what hands do
+
+    def insert(self, pack: "Pack") -> None:
+        """Put a pack in. Raises ValueError if the door is shut or the place taken: hands cannot do that."""
+        if self.door_closed or self.pack is not None:
+            raise ValueError("slot %d: cannot insert" % self.number)
+        self.pack = pack
+        self.seated_for = 0.0
+
+    def take(self) -> "Pack":
+        """Take the pack out. Raises ValueError if that cannot be."""
+        if self.door_closed or self.pack is None:
+            raise ValueError("slot %d: nothing to take" % self.number)
+        pack = self.pack
+        self.pack = None
+        return pack
+
+    def shut(self) -> None:
+        """Push the door to; the latch falls in."""
+        self.door_closed = True
+        self.locked = True
+        self.pulse_left = 0.0
+
+    # ---- nature
+
+    @property
+    def talks(self) -> bool:
+        """True if the BMS is on the wire."""
+        return self.pack is not None and self.seated_for >= self.WAKE_TIME and not self.pack.bms_dead
+
+    @property
+    def connected(self) -> bool:
+        """True if the power contacts are mated: a pack is seated behind a latched door."""
+        return self.pack is not None and self.door_closed and self.locked
+
+    def step(self, dt: float, ambient_c: float, mains: bool, speed: float) -> None:
+        """Let `dt` seconds pass."""
+        if self.pulse_left > 0.0:
+            self.pulse_left -= dt
+            self.pulse_on += dt
+            if self.pulse_on >= self.UNLOCK_TIME and not self.lock_jammed:
+                self.locked = False
+            if self.pulse_on >= self.POP_TIME and not self.locked and not self.door_stuck:
+                self.door_closed = False
+            if self.pulse_left <= 0.0:
+                self.pulse_left = 0.0
+                if not self.locked and not self.door_stuck:
+                    self.door_closed = False  # the spring has drawn ahead of the bolt
+                if self.door_closed:
+                    self.locked = True
+            self.since_pulse = 0.0
+        elif self.since_pulse < 3600.0:
+            self.since_pulse += dt
+        current = self.charger.step(dt, self.pack if self.connected else None, mains, ambient_c)
+        if self.pack is not None:
+            self.seated_for += dt
+            self.pack.step(dt, current, self.temp_c, speed)
+            self.temp_c += ((self.pack.temp_c - self.temp_c) * 0.3 + (ambient_c - self.temp_c)) * dt / 200.0
+        else:
+            self.temp_c += (ambient_c - self.temp_c) * dt / 200.0
