@@ -1,0 +1,110 @@
+"""NUCLEO-H743ZI2 with two RS485 lines, two CAN, Ethernet, SPI NOR flash and I/O expanders: see docs/boards.md.
+
+Needs MicroPython 1.28 or later. The stock image NUCLEO_H743ZI2 has everything but the second CAN; the image in image/ has
+all of it on the same pins.
+"""
+
+import machine
+import pins
+import stm32_parts
+from chips.mcp23017 import MCP23017
+from chips.w25q import W25Q
+from stm32_can import CanLine
+from stm32_serial import Rs485Line, SerialPort
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from chips.w25q import NorArea
+
+    from cabinet.ports import Board as BoardContract
+    from cabinet.ports import CanPort, Clock, FlashArea, Heartbeat, Network, SerialLine, Watchdog
+
+
+def _pin(name: str) -> machine.Pin:
+    """A pin by its CPU name. `Pin("D4")` would be Zio D4."""
+    return getattr(machine.Pin.cpu, name)
+
+
+def _output(name: str, level: int) -> machine.Pin:
+    return machine.Pin(_pin(name), machine.Pin.OUT, value=level)
+
+
+class Board:
+    """What this controller's hardware offers; see cabinet.ports.Board. Nothing is acquired before it is asked for."""
+
+    name = "nucleo_h743zi2"
+
+    def __init__(self, run_dir: str = "") -> None:
+        self.run_dir = run_dir  # where settings and secrets lie; nothing of the hardware depends on it
+        self.clock: "Clock" = stm32_parts.RtcClock()
+        self._chip: "W25Q | None" = None
+        self._lan: "stm32_parts.Lan | None" = None
+        self._heartbeat: "stm32_parts.RelayHeartbeat | None" = None
+
+    def serial(self, port: str, baud: int) -> "SerialLine":
+        """Open a serial line. Raises ValueError for a name that the board does not have."""
+        number, buffer, drive = _lookup(pins.SERIAL, port, "serial line")
+        uart = machine.UART(number, baud, bits=8, parity=None, stop=1, timeout=0, rxbuf=buffer)
+        if drive:
+            return Rs485Line(uart, baud, _output(drive, 0))
+        return SerialPort(uart, baud)
+
+    def can(self, port: str, bitrate: int) -> "CanPort":
+        """Open a CAN controller. Raises ValueError for a name that the board or its image does not have."""
+        number = _lookup(pins.CAN, port, "CAN")
+        if not hasattr(machine, "CAN"):
+            raise ValueError("this image has no machine.CAN: MicroPython 1.28 or later is needed")
+        try:
+            can = machine.CAN(number, bitrate, sample_point=87)
+        except ValueError as error:
+            raise ValueError("%s at %d bit/s: %s (the stock image has can-1 only)" % (port, bitrate, error)) from error
+        return CanLine(can, bitrate)
+
+    def flash(self, area: str) -> "FlashArea":
+        """A raw flash area. Raises ValueError if the board has none, OSError if the chip is missing, wrong or protected."""
+        base, size = _lookup(pins.FLASH_AREAS, area, "flash area")
+        if self._chip is None:
+            select = _output(pins.FLASH_CS, 1)
+            spi = machine.SPI(pins.FLASH_SPI, pins.FLASH_HZ, polarity=0, phase=0)
+            self._chip = W25Q(spi, select, self.clock)
+        return self._chip.area(base, size)
+
+    def network(self) -> "Network":
+        """The Ethernet interface."""
+        if self._lan is None:
+            self._lan = stm32_parts.Lan()
+        return self._lan
+
+    def watchdog(self, timeout_ms: int) -> "Watchdog":
+        """Start the hardware watchdog."""
+        return stm32_parts.Dog(timeout_ms)
+
+    def heartbeat(self) -> "Heartbeat":
+        """The mains relay's heartbeat output."""
+        if self._heartbeat is None:
+            self._heartbeat = stm32_parts.RelayHeartbeat(_output(pins.HEARTBEAT, 0))
+        return self._heartbeat
+
+    def random_bytes(self, count: int) -> bytes:
+        """From the hardware generator. Raises OSError where there is none."""
+        return stm32_parts.true_random(count)
+
+    def reset_cause(self) -> str:
+        """power_on, watchdog, soft, hard or unknown."""
+        return stm32_parts.reset_cause()
+
+    def expander(self, address: int) -> MCP23017:
+        """An I/O expander (0x20 to 0x27), all pins inputs until told otherwise. Not part of cabinet.ports: for own devices."""
+        return MCP23017(machine.I2C(pins.EXPANDER_I2C, freq=pins.EXPANDER_HZ), address)
+
+
+def _lookup(table: dict, name: str, kind: str):  # noqa: ANN202
+    if name not in table:
+        raise ValueError("no %s %s on this board; it has: %s" % (kind, name, ", ".join(sorted(table))))
+    return table[name]
+
+
+if TYPE_CHECKING:
+    # The type checker compares Board and its parts with the contracts here.
+    _board: BoardContract = Board()
+    _area: FlashArea = NorArea(W25Q(None, None, _board.clock), 0, 4096)
