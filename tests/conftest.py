@@ -48,7 +48,7 @@ class MicroPythonFile(pytest.File):
             command = [str(Path(sys.executable).with_name("micropython")), "-X", f"heapsize={HEAP}", "tests/run_mp.py", str(self.path)]
             env = {**os.environ, "MICROPYPATH": ":".join(p if p.startswith(".") else str(ROOT / p) for p in MICROPYPATH)}
             try:
-                done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL)
+                done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
                 text = (done.stdout + done.stderr).decode(errors="replace")
             except subprocess.TimeoutExpired as expired:
                 text = (expired.stdout or b"").decode(errors="replace") + f"\nMicroPython was stopped after {SECONDS} s"

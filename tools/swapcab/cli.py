@@ -1,0 +1,130 @@
+"""The host command line: `swapcab sim`, `swapcab size`, `swapcab settings`, `swapcab journal`, ..."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from swapcab import settings_template
+from swapcab.mpy_fetch import LIB, ROOT
+from swapcab.sim_options import Fault, OptionError, Options, Outage
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Host tools of Swapcab.")
+settings_app = typer.Typer(no_args_is_help=True, help="Settings files: check one, print a template.")
+app.add_typer(settings_app, name="settings")
+if importlib.util.find_spec("swapcab.journal_cli"):
+    app.add_typer(importlib.import_module("swapcab.journal_cli").app, name="journal")
+
+BENCHMARKS = ("bus", "journal", "uplink", "cpu")
+
+
+def use_firmware() -> None:
+    """Make the firmware's pure modules importable here."""
+    for path in (ROOT / "tests" / "shims", ROOT / "firmware", LIB):
+        if str(path) not in sys.path:
+            sys.path.append(str(path))
+
+
+@app.command()
+def sim(
+    slots: Annotated[int, typer.Option(help="slots of the cabinet; two of three on RS485, the others on CAN")] = 12,
+    swaps: Annotated[int | None, typer.Option(help="end after so many swaps [default: 20 headless, else none]")] = None,
+    seed: Annotated[int, typer.Option(help="of the plant's random choices")] = 1,
+    headless: Annotated[bool, typer.Option("--headless", help="no panel: progress, a summary table, one JSON line")] = False,
+    outage: Annotated[list[str] | None, typer.Option(help="SECONDS@SECONDS: network gone for so long, from then; repeatable")] = None,
+    kill: Annotated[float, typer.Option(help="SIGKILL the firmware every so many seconds")] = 0.0,
+    kills: Annotated[int, typer.Option(help="with --kill: go on until so many have happened")] = 5,
+    speed: Annotated[float, typer.Option(help="packs charge so many times faster than real ones")] = 60.0,
+    fault: Annotated[list[str] | None, typer.Option(help="KIND:SLOT or KIND:SLOT@SECONDS, as dead:3@20; repeatable")] = None,
+    bad_every: Annotated[int, typer.Option(help="each so-many-th rider brings a bad pack; 0 for none")] = 7,
+    broker: Annotated[str, typer.Option(help="mqtt://HOST:PORT of another broker than the embedded one")] = "",
+    json_path: Annotated[Path | None, typer.Option("--json", help="write the JSON line to this file too")] = None,
+    picture: Annotated[Path | None, typer.Option(help="headless: draw the panel into this SVG")] = None,
+    folder: Annotated[Path | None, typer.Option(help="run folder [default: build/sim/<n>]")] = None,
+    heap: Annotated[str, typer.Option(help="heap cap of the firmware")] = "512k",
+) -> None:
+    """Run a simulated cabinet: a person sees a live panel; --headless ends with a verdict and exit code."""
+    try:
+        options = Options(
+            slots=slots,
+            swaps=swaps if swaps is not None else 20 if headless else 0,
+            seed=seed,
+            speed=speed,
+            headless=headless,
+            broker=broker,
+            outages=[Outage.parse(text) for text in outage or []],
+            kill_every_s=kill,
+            min_kills=kills,
+            faults=[Fault.parse(text) for text in fault or []],
+            bad_every=bad_every,
+            json_path=json_path,
+            picture=picture,
+            folder=folder,
+            heap=heap,
+        )
+        options.check()
+        if not headless and not sys.stdin.isatty():
+            raise OptionError("the panel needs a terminal; add --headless")
+    except OptionError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    from swapcab.sim_run import run
+
+    raise typer.Exit(run(options))
+
+
+@app.command()
+def size(slots: Annotated[int, typer.Option(help="slots of the cabinet")] = 12) -> None:
+    """Heap after start, at its peak, and the size of each module; written to build/size.json."""
+    from swapcab.size import run
+
+    raise typer.Exit(run(slots))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def benchmark(context: typer.Context, part: Annotated[str, typer.Option(help="|".join(BENCHMARKS) + "|all")] = "all") -> None:
+    """Side by side with other libraries, in one run on one machine: tests/benchmark/<part>/run.py."""
+    if part not in (*BENCHMARKS, "all"):
+        typer.echo(f"--part {part}: one of {', '.join(BENCHMARKS)}, all", err=True)
+        raise typer.Exit(2)
+    failed = 0
+    for name in BENCHMARKS if part == "all" else (part,):
+        script = ROOT / "tests" / "benchmark" / name / "run.py"
+        if not script.is_file():
+            typer.echo(f"benchmark {name}: {script.relative_to(ROOT)} does not exist", err=True)
+            failed = 2
+            continue
+        code = subprocess.run([sys.executable, str(script), *context.args], cwd=ROOT, check=False).returncode
+        failed = failed or code
+    raise typer.Exit(failed)
+
+
+@settings_app.command("check")
+def settings_check(file: Annotated[Path, typer.Argument(help="settings.json")]) -> None:
+    """Say what is wrong with a settings file, or that nothing is."""
+    use_firmware()
+    config = importlib.import_module("cabinet.config")
+    try:
+        checked = config.parse(file.read_bytes())
+    except (OSError, config.SettingsError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"{file}: right; cabinet {checked.cabinet.id}, {checked.cabinet.slots} slots, {len(checked.tokens)} tokens")
+
+
+@settings_app.command("template")
+def settings_template_command(slots: Annotated[int, typer.Option(help="slots of the cabinet")] = 12) -> None:
+    """Print the settings of a simulated cabinet, to start one's own from."""
+    typer.echo(json.dumps(settings_template.settings(slots), indent=2))
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

@@ -1,0 +1,62 @@
+"""The settings and secrets of a simulated cabinet, as `swapcab sim` writes them into its run folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+CABINET_ID = "cab-0001"
+FIRST_CHARGER_ADDRESS = 0xA1
+TOKENS = [f"T-{number:04d}" for number in range(1, 101)]
+
+
+def modbus_slots(slots: int) -> int:
+    """How many packs speak Modbus: two of three; the others speak CAN."""
+    return max(1, slots * 2 // 3)
+
+
+def _group(first: int, last: int, pack_driver: str, pack_bus: str) -> dict:
+    return {
+        "first_slot": first,
+        "last_slot": last,
+        "pack": {"bus": pack_bus, "driver": pack_driver, "first_address": first},
+        "charger": {"bus": "can", "driver": "elcon", "first_address": FIRST_CHARGER_ADDRESS + first - 1},
+        "io": {"bus": "io", "driver": "slot-board", "first_address": 1},
+    }
+
+
+def settings(slots: int, host: str = "127.0.0.1", port: int = 1883) -> dict:
+    """A cabinet whose first two thirds of packs are on RS485 and the rest on CAN; chargers on CAN, boards on RS485."""
+    border = modbus_slots(slots)
+    groups = [_group(1, border, "pack-link-modbus", "packs")]
+    if border < slots:
+        groups.append(_group(border + 1, slots, "pack-link-can", "can"))
+    return {
+        "cabinet": {"id": CABINET_ID, "slots": slots},
+        "buses": {
+            "packs": {"kind": "modbus", "port": "rs485-packs", "baud": 115200},
+            "io": {"kind": "modbus", "port": "rs485-io", "baud": 115200},
+            "can": {"kind": "can", "port": "can-1", "baud": 250000},
+            "kiosk": {"kind": "kiosk", "port": "kiosk", "baud": 115200},
+        },
+        "groups": groups,
+        "control": {"budget_w": 500 * slots},
+        "control": {"budget_w": 500 * slots},
+        "uplink": {"host": host, "port": port, "prefix": "swapcab/v1"},
+        "access": {"tokens": TOKENS},
+    }
+
+
+def secrets(cabinet_id: str = CABINET_ID) -> dict:
+    """Keys that anybody may know: they protect nothing but the simulator."""
+    return {
+        "fleet_master": hashlib.sha256(b"swapcab simulator, not a secret").hexdigest(),
+        "device_key": hashlib.sha256(b"swapcab simulator, not a secret: " + cabinet_id.encode()).hexdigest(),
+    }
+
+
+def write(folder: Path, slots: int, host: str, port: int) -> None:
+    """settings.json and secrets.json in `folder`."""
+    (folder / "settings.json").write_text(json.dumps(settings(slots, host, port), indent=1))
+    (folder / "secrets.json").write_text(json.dumps(secrets(), indent=1))

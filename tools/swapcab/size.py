@@ -1,0 +1,126 @@
+"""`make size`: heap after start, at its peak, and what each module costs; run under MicroPython itself."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from swapcab.build import OUT, sources
+from swapcab.mpy_fetch import ROOT
+from swapcab.rows import Row, publish
+
+HEAP = "512k"
+WATCH_S = 15.0
+
+# Imports one module after the other, in the order given, and prints what each left on the heap, its own imports included
+# only if they were not there before.
+PROBE = """
+import gc, sys
+gc.collect()
+begin = gc.mem_alloc()
+print("start", begin)
+for name in sys.argv[1:]:
+    gc.collect()
+    before = gc.mem_alloc()
+    try:
+        __import__(name)
+    except ImportError as error:
+        print("missing", name, error)
+        continue
+    gc.collect()
+    print("module", name, gc.mem_alloc() - before)
+gc.collect()
+print("all", gc.mem_alloc() - begin)
+"""
+
+
+def modules() -> list[str]:
+    """Every module of the image: leaves before what imports them would be ideal; the order is that of the rooms."""
+    rank = ("umqtt", "umodbus", "cabinet.core", "cabinet.trust", "cabinet.devices", "cabinet.bus", "cabinet.store", "cabinet.runtime")
+    names = []
+    for name in sources():
+        dotted = name[:-3].replace("/", ".")
+        dotted = dotted[: -len(".__init__")] if dotted.endswith(".__init__") else dotted
+        if dotted not in ("main", "boot", "__init__", "cabinet.ports"):
+            names.append(dotted)
+    return sorted(names, key=lambda dotted: (next((i for i, r in enumerate(rank) if dotted.startswith(r)), len(rank)), dotted))
+
+
+def probe(names: list[str]) -> dict[str, int]:
+    """Bytes that each module keeps at import, on this machine's word size."""
+    script = ROOT / "build" / "size_probe.py"
+    script.write_text(PROBE)
+    command = [str(Path(sys.executable).with_name("micropython")), "-X", f"heapsize={HEAP}", str(script), *names]
+    env = {"MICROPYPATH": f"{OUT}:.frozen", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    found: dict[str, int] = {}
+    for line in done.stdout.splitlines():
+        words = line.split()
+        if words[0] == "module":
+            found[words[1]] = int(words[2])
+        elif words[0] in ("start", "all"):
+            found[words[0]] = int(words[1])
+        else:
+            print(line, file=sys.stderr)
+    if "all" not in found:
+        raise RuntimeError(f"the probe ended early:\n{done.stdout}{done.stderr}")
+    return found
+
+
+def run(slots: int) -> int:
+    """Print the table; 0 if the firmware stays within its cap."""
+    names = modules()
+    found = probe(names)
+    rows = [
+        Row(f"module {name}", found.get(name, 0), "B of heap", f".mpy {_mpy_bytes(name):,} B")
+        for name in sorted(names, key=lambda n: -found.get(n, 0))
+        if found.get(name, 0) >= 256
+    ]
+    rows.append(Row("all modules", found["all"], "B of heap", f".mpy {sum(map(_mpy_bytes, names)):,} B"))
+    running = _running(slots)
+    cap = running.pop("heap_cap_bytes")
+    for name, value in running.items():
+        rows.append(Row(name, value, "B", f"<= {cap:,}", 0 < value <= cap))
+    return 0 if publish(rows, f"size, {slots} slots, heap capped at {cap:,} B", "size") else 1
+
+
+def _mpy_bytes(name: str) -> int:
+    path = OUT / name.replace(".", "/")
+    for candidate in (path.with_name(path.name + ".mpy"), path / "__init__.mpy"):
+        with contextlib.suppress(OSError):
+            return candidate.stat().st_size
+    return 0
+
+
+def _running(slots: int) -> dict[str, int]:
+    """A cabinet with a few swaps: heap in use after the start, and the peak."""
+    from swapcab.sim import Simulation
+    from swapcab.sim_options import Options
+
+    options = Options(slots=slots, swaps=0, headless=True, heap=HEAP)
+    simulation = Simulation(options)
+    try:
+        simulation.start()
+        simulation.ask(cmd="auto", swaps=2, bad_every=0)
+        after_start = 0
+        began = time.monotonic()
+        while time.monotonic() - began < WATCH_S or not after_start:
+            simulation.tick()
+            free = simulation.state.stats.heap_free
+            if free and not after_start:
+                after_start = options.heap_bytes - free
+            if time.monotonic() - began > 4 * WATCH_S:
+                break
+            time.sleep(0.05)
+        (simulation.folder / "stats.json").write_text(json.dumps(simulation.state.stats.latest))
+        return {
+            "heap after start": after_start,
+            "heap peak": simulation.state.stats.heap_peak_bytes,
+            "heap_cap_bytes": options.heap_bytes,
+        }
+    finally:
+        simulation.close()
