@@ -70,7 +70,7 @@ class Charger:
         if self.started and rest < self.BATTERY_V:
             faults |= NO_BATTERY
         self.faults = faults
-        if self.started and not faults:
+        if self.started and not faults and pack is not None:
             wanted = min(self.set_a, self.out_a + self.RISE * dt)
             self.out_a = pack.accepts_a(wanted, self.set_v, self.LINE_OHM)
         else:

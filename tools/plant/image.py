@@ -181,7 +181,12 @@ def can_values(pack: "Pack", frame: int, part: int = 0) -> dict:
             "Soh": s.soh_dpct // 10,
         }
     if frame == PACK_LIMITS:
-        return {"ChargeCurrent": s.charge_ma // 10, "ChargeVoltage": s.charge_mv // 10, "DischargeCurrent": s.discharge_ma // 10, "Cycles": s.cycles}
+        return {
+            "ChargeCurrent": s.charge_ma // 10,
+            "ChargeVoltage": s.charge_mv // 10,
+            "DischargeCurrent": s.discharge_ma // 10,
+            "Cycles": s.cycles,
+        }
     if frame == PACK_CELLS_MINMAX:
         return {"CellMin": s.cell_min, "CellMax": s.cell_max, "IndexMin": s.index_min, "IndexMax": s.index_max, "Reserved": 0}
     if frame == PACK_TEMPERATURES:

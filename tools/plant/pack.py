@@ -72,7 +72,15 @@ class Pack:
     COOLING = 0.8  # W/K to the compartment's air
     PROOF_TIME = 0.04  # s that the BMS needs for a proof
 
-    def __init__(self, serial: str, chemistry: int = LFP, cells: int = 16, capacity_mah: int = 30000, key: "bytes | None" = None, kind: str = "genuine") -> None:
+    def __init__(
+        self,
+        serial: str,
+        chemistry: int = LFP,
+        cells: int = 16,
+        capacity_mah: int = 30000,
+        key: "bytes | None" = None,
+        kind: str = "genuine",
+    ) -> None:
         self.serial = serial
         self.kind = kind
         self.maker = "OPENPACK"

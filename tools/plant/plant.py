@@ -62,11 +62,17 @@ class Plant:
                 "kiosk": {"kind": "serial", "baud": self.BAUD},
             },
             "packs": [
-                {"slot": s.number, "bus": "rs485-packs" if s.number <= world.modbus_slots else "can-1", "address": s.number} for s in world.slots
+                {"slot": s.number, "bus": "rs485-packs" if s.number <= world.modbus_slots else "can-1", "address": s.number}
+                for s in world.slots
             ],
             "chargers": [{"slot": s.number, "bus": "can-1", "address": s.charger.address} for s in world.slots],
             "boards": [
-                {"bus": "rs485-io", "address": b + 1, "first_slot": b * CHANNELS + 1, "slots": min(CHANNELS, len(world.slots) - b * CHANNELS)}
+                {
+                    "bus": "rs485-io",
+                    "address": b + 1,
+                    "first_slot": b * CHANNELS + 1,
+                    "slots": min(CHANNELS, len(world.slots) - b * CHANNELS),
+                }
                 for b in range(self.boards)
             ],
         }

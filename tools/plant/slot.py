@@ -27,7 +27,7 @@ class Slot:
         self.seated_for = 0.0
         self.door_stuck = False  # fault: the bolt is drawn, the door does not come
         self.lock_jammed = False  # fault: the bolt does not move
-        self.presence_stuck = None  # fault: the switch always says this
+        self.presence_stuck: "bool | None" = None  # fault: the switch always says this
         self.temp_c = 25.0
 
     # ---- what the lock board does

@@ -43,7 +43,7 @@ class PackNode:
         self.waiting = False  # for the BMS to finish a proof
         address = isotp.Address(isotp.AddressingMode.NormalFixed_29bits, source_address=self.node, target_address=HOST)
         self.link = isotp.TransportLayerLogic(
-            rxfn=lambda: self.inbox.popleft() if self.inbox else None,
+            rxfn=lambda timeout: self.inbox.popleft() if self.inbox else None,
             txfn=self.outbox.append,
             address=address,
             error_handler=lambda error: None,
@@ -172,4 +172,11 @@ class CanBus:
     def stats(self) -> dict:
         """Counters."""
         a = self.adapter
-        return {"frames": self.hub.frames, "to_host": a.frames_out, "from_host": a.frames_in, "errors": a.errors, "dropped": a.port.dropped, "commands": self.commands}
+        return {
+            "frames": self.hub.frames,
+            "to_host": a.frames_out,
+            "from_host": a.frames_in,
+            "errors": a.errors,
+            "dropped": a.port.dropped,
+            "commands": self.commands,
+        }

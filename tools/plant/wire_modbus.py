@@ -198,6 +198,11 @@ class ModbusLine:
             frame = frame[half:]
         self.loop.call_at(self._free_at, self.port.write, frame)
 
+    async def quiet(self) -> None:
+        """Return when nothing more is about to be sent."""
+        while self._tasks or self.loop.time() < self._free_at:
+            await asyncio.sleep(max(0.0, self._free_at - self.loop.time()))
+
     def tick(self) -> None:
         """Called with every physics step: babbling devices babble."""
         now = self.loop.time()
