@@ -73,9 +73,8 @@ class W25Q:
         try:
             self.wait()
         except OSError:
-            if self._byte[0] == 0xFF:
-                raise OSError(errno.ENODEV, "SPI flash: no chip answers: check supply, wiring and chip select") from None
-            raise
+            if self._byte[0] != 0xFF:  # an open line reads as ones, which the identity below tells better
+                raise
         self.jedec = self._read_jedec()
         self.size = self._size_of(self.jedec)
         self._refuse_protection()

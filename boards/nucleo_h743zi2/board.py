@@ -57,7 +57,8 @@ class Board:
         try:
             can = machine.CAN(number, bitrate, sample_point=87)
         except ValueError as error:
-            raise ValueError("%s at %d bit/s: %s (the stock image has can-1 only)" % (port, bitrate, error)) from error
+            # MicroPython knows no exception chaining
+            raise ValueError("%s at %d bit/s: %s (the stock image has can-1 only)" % (port, bitrate, error))  # noqa: B904
         return CanLine(can, bitrate)
 
     def flash(self, area: str) -> "FlashArea":
