@@ -6,6 +6,8 @@ from these tables. Whatever is wrong is named with its path, its value and what 
 
 import json
 
+from cabinet.core import limits, options
+
 MAX_BYTES = 32768
 MAX_SLOTS = 48
 NEEDED = object()  # a field without default
@@ -39,18 +41,7 @@ DEVICE = (
     ("driver", "choice", NEEDED, 0, tuple(sorted(DRIVERS)), "what is spoken to the device"),
     ("first_address", "int", NEEDED, 1, 255, "address of the first slot's device, counted up slot by slot (slot boards: one for 8 slots)"),
 )
-CHARGING = (
-    ("budget_w", "int", 6000, 100, 100000, "power that all chargers may draw together, W"),
-    ("slot_max_ma", "int", 10000, 100, 60000, "largest charge current of a slot, mA"),
-    ("release_soc_pct", "int", 90, 20, 100, "a pack is handed out from this state of charge on, %"),
-    ("stop_soc_pct", "int", 98, 50, 100, "charging stops at this state of charge, %"),
-)
-SWAP = (
-    ("insert_s", "int", 60, 5, 600, "time for a rider to put the pack in and shut the door, s"),
-    ("check_s", "int", 15, 2, 120, "time for a pack to be identified, proven and judged, s"),
-    ("take_s", "int", 60, 5, 600, "time for a rider to take a pack, s"),
-    ("pulse_ms", "int", 300, 50, 1000, "length of a lock pulse, ms; see the lock's data sheet"),
-)
+CONTROL = tuple((name, "int", row[0], row[1], row[2], row[3]) for name, row in sorted(options.FIELDS.items()))
 UPLINK = (
     ("host", "text", NEEDED, 1, 253, "name or address of the MQTT broker"),
     ("port", "int", 1883, 1, 65535, "TCP port of the broker"),
@@ -62,8 +53,8 @@ UPLINK = (
     ("tls", "choice", "off", 0, ("off", "on"), "TLS with a verified server certificate; never falls back"),
 )
 TELEMETRY = (("period_s", "int", 60, 5, 86400, "time between two telemetry records of a slot, s"),)
-SECTIONS = {"cabinet": CABINET, "charging": CHARGING, "swap": SWAP, "uplink": UPLINK, "telemetry": TELEMETRY}
-TOP_LEVEL = ("cabinet", "buses", "groups", "charging", "swap", "uplink", "telemetry", "access")
+SECTIONS = {"cabinet": CABINET, "control": CONTROL, "uplink": UPLINK, "telemetry": TELEMETRY}
+TOP_LEVEL = ("cabinet", "buses", "groups", "control", "limits", "uplink", "telemetry", "access")
 MAX_TOKENS = 500
 MAX_TOKEN_CHARS = 32
 
@@ -108,7 +99,7 @@ class SlotWiring:
 
 
 class Settings:
-    """All settings, checked. Sections: cabinet, charging, swap, uplink, telemetry; `buses` by name; `slots`; `tokens`."""
+    """All settings, checked. Sections: cabinet, control, uplink, telemetry; `buses` by name; `slots`; `limits`; `tokens`."""
 
     def __init__(self, tree: dict) -> None:
         _only(tree, TOP_LEVEL, "")
@@ -119,6 +110,7 @@ class Settings:
         for name, bus in _mapping(tree.get("buses"), "buses").items():
             self.buses[name] = _section(bus, BUS, "buses." + name)
         self.slots = _slots(tree.get("groups"), self.buses, self.cabinet.slots)
+        self.limits = _limits(tree.get("limits"))
         self.tokens = _tokens(tree.get("access", {}))
 
 
@@ -242,6 +234,15 @@ def _unique_addresses(slots: list) -> None:
         if (slot.io_bus, slot.io_address) in seen:
             raise SettingsError("groups", slot.number, "one device an address: the I/O board has address %d of bus %s, and so has another"
                                 % (slot.io_address, slot.io_bus))
+
+
+def _limits(tighten: object) -> limits.LimitSet:
+    if tighten is not None:
+        _mapping(tighten, "limits")
+    try:
+        return limits.LimitSet(tighten)
+    except ValueError as error:
+        raise SettingsError("limits", tighten, str(error))
 
 
 def _tokens(access: object) -> list:

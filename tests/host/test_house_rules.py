@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "devices": {"devices", "trust", "core"},
     "bus": {"bus", "devices", "trust", "core"},
     "store": {"store", "devices", "trust", "core"},
-    "runtime": {"runtime", "devices", "trust", "core"},
+    "runtime": {"runtime", "store", "devices", "trust", "core"},
     "uplink": {"uplink", "devices", "trust", "core"},
     "config": {"config", "core"},
     "ports": set(),

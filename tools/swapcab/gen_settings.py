@@ -48,8 +48,9 @@ def render() -> str:
         table("groups[]", "Slots that are wired alike; each slot stands in one group.", config.GROUP),
         table("groups[].pack, .charger, .io", "How the devices of a group are reached.", config.DEVICE),
         "\n".join(drivers) + "\n",
-        table("charging", "How packs are charged. The safety table (docs/safety.md) stands above these.", config.CHARGING),
-        table("swap", "Time limits of a swap.", config.SWAP),
+        table("control", "How slots are charged and swaps are run. The safety table (docs/safety.md) stands above these.", config.CONTROL),
+        "\n## limits\n\nTightens limits of the safety table (docs/safety.md), never loosens them: "
+        '`{"rule id": {"LFP": limit, "NMC": limit}}`.\n',
         table("uplink", "The way to the operator's broker (docs/events.md).", config.UPLINK),
         table("telemetry", "How often packs at rest are reported.", config.TELEMETRY),
         f"\n## access\n\n`tokens`: up to {config.MAX_TOKENS} texts of 1 to {config.MAX_TOKEN_CHARS} characters: riders whom the cabinet knows\n"

@@ -1,0 +1,167 @@
+"""The composition root: the only file that knows every part of the cabinet and wires it."""
+
+import asyncio
+import gc
+import hashlib
+from binascii import hexlify
+
+from cabinet.bus.can_bus import CanBus
+from cabinet.bus.modbus_bus import ModbusBus
+from cabinet.core import events
+from cabinet.core.control import CabinetControl
+from cabinet.core.options import FIELDS, Options
+from cabinet.devices.bms.pack_link_can import PackLinkCan
+from cabinet.devices.bms.pack_link_modbus import PackLinkModbus
+from cabinet.devices.chargers.elcon import ElconCharger
+from cabinet.devices.io.kiosk import KioskLine
+from cabinet.devices.io.slot_board import SlotBoard
+from cabinet.runtime import console
+from cabinet.runtime.control_loop import REPORT_LIMIT_MS, ControlLoop, SlotParts
+from cabinet.runtime.gauge import NAMES, Gauge
+from cabinet.runtime.supervisor import Supervisor
+from cabinet.runtime.upkeep import DeviceWatch, Telemetry, keep_journal, serve_kiosk
+from cabinet.store.journal import Journal
+from cabinet.store.state import StateStore
+from cabinet.trust.proof import PackProof
+from cabinet.uplink.uplink import Uplink, UplinkOptions
+
+VERSION = "0.1.0"
+WATCHDOG_MS = 5000
+SLOTS_PER_BOARD = 8
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.config import Secrets, Settings
+    from cabinet.ports import Board
+
+
+class App:
+    """One cabinet on one board."""
+
+    def __init__(self, board: "Board", settings: "Settings", secrets: "Secrets", settings_text: bytes) -> None:
+        self.board = board
+        self.clock = board.clock
+        self.settings = settings
+        self.settings_hash = hexlify(hashlib.sha256(settings_text).digest()[:4]).decode()
+        self.gauge = Gauge(self.clock)
+        self.journal = Journal(board.flash("journal-a"), board.flash("journal-b"), secrets.device_key, self.clock)
+        self.state = StateStore(board.flash("state"))
+        self.buses = {}
+        self.kiosk = None
+        self.boards = {}
+        self.devices = []  # (name, bus name, device)
+        self._open_buses()
+        control_options = {name: getattr(settings.control, name) for name in FIELDS}
+        self.control = CabinetControl(settings.cabinet.slots, settings.limits, Options(known_tokens=set(settings.tokens), **control_options))
+        parts = [self._slot(wiring) for wiring in settings.slots]
+        proof = PackProof(secrets.fleet_master, board.random_bytes)
+        self.loop = ControlLoop(self.clock, self.control, parts, self.journal, self.state, proof, self.gauge, settings.control.pulse_ms)
+        if self.kiosk:
+            self.loop.on_message = self.kiosk.say
+        self.parts = parts
+        self.uplink = Uplink(board.network(), self.clock, self.journal, self._uplink_options(secrets), self._birth, board.random_bytes, self._command)
+        self.supervisor = Supervisor(self.clock, board.watchdog(WATCHDOG_MS), board.heartbeat(), self.loop.note)
+
+    def _open_buses(self) -> None:
+        for name, bus in self.settings.buses.items():
+            if bus.kind == "modbus":
+                self.buses[name] = ModbusBus(name, self.board.serial(bus.port, bus.baud), self.clock)
+            elif bus.kind == "can":
+                self.buses[name] = CanBus(name, self.board.can(bus.port, bus.baud), self.clock)
+            else:
+                self.kiosk = KioskLine(self.board.serial(bus.port, bus.baud))
+
+    def _slot(self, wiring: object) -> SlotParts:
+        pack_class = PackLinkModbus if wiring.pack_driver == "pack-link-modbus" else PackLinkCan
+        pack = pack_class(self.buses[wiring.pack_bus], wiring.pack_address, self.clock)
+        charger = ElconCharger(self.buses[wiring.charger_bus], wiring.charger_address, self.clock)
+        slot_board = self._slot_board(wiring)
+        slot = self.control.slots[wiring.number - 1]
+        slot.pack = pack.reading
+        slot.charger = charger.reading
+        slot.io = slot_board.slots[wiring.io_channel]
+        self.devices.append(("pack %d" % wiring.number, wiring.pack_bus, pack))
+        self.devices.append(("charger %d" % wiring.number, wiring.charger_bus, charger))
+        return SlotParts(wiring.number, pack, charger, slot_board, wiring.io_channel)
+
+    def _slot_board(self, wiring: object) -> SlotBoard:
+        place = (wiring.io_bus, wiring.io_address)
+        if place not in self.boards:
+            first_slot = wiring.number - wiring.io_channel
+            slot_board = SlotBoard(self.buses[wiring.io_bus], wiring.io_address, self.clock, first_slot)
+            if slot_board.cabinet is not None and not self.boards:
+                self.control.cabinet = slot_board.cabinet
+            self.boards[place] = slot_board
+            self.devices.append(("slot board %d" % wiring.io_address, wiring.io_bus, slot_board))
+        return self.boards[place]
+
+    def _uplink_options(self, secrets: "Secrets") -> UplinkOptions:
+        given = self.settings.uplink
+        return UplinkOptions(
+            self.settings.cabinet.id, given.host, given.port, user=given.user or None, password=secrets.uplink_password or None,
+            prefix=given.prefix, window=given.window, batch=given.batch, keepalive_s=given.keepalive_s,
+            tls={} if given.tls == "on" else None,
+        )
+
+    def _birth(self) -> dict:
+        return {
+            "firmware": VERSION, "board": self.board.name, "settings": self.settings_hash, "limits": self.settings.limits.version,
+            "slots": self.settings.cabinet.slots, "boot": self.journal.boot,
+        }
+
+    def _command(self, command: dict) -> "tuple[bool, str]":
+        """A command from the broker: journaled, then given to core, which alone decides."""
+        now_ms = self.clock.ticks_ms()
+        kind = command["kind"]
+        if kind == "swap":
+            accepted, reason = self.control.order(command.get("token") or "", "command", now_ms)
+        else:
+            accepted, reason = self.control.command(kind, command.get("slot") or 0, now_ms)
+        if accepted:
+            event = events.make("command.accepted", command.get("slot") or 0, "", command["id"], kind)
+        else:
+            event = events.make("command.refused", command.get("slot") or 0, "", command["id"], kind, reason)
+        self.loop.note(event)
+        return accepted, reason
+
+    def _slot_view(self, number: int) -> dict:
+        return self.control.slots[number - 1].view()
+
+    def _cabinet_view(self) -> dict:
+        return {
+            "t": "cabinet", "link": self.uplink.state_text, "connected": self.uplink.connected, "backlog": self.uplink.backlog(),
+            "boot": self.journal.boot, "head": self.journal.head(events.RING_A), "level_pct": self.journal.level_pct(events.RING_A),
+            "swap": self.control.swap_view(), "failed": self.supervisor.failed,
+        }
+
+    def _stats_view(self) -> dict:
+        polls = {str(part.number): part.pack.stats.period_ms_max for part in self.parts}
+        return {
+            "t": "stats", "loop_gap_ms_max": self.gauge.gap_us // 1000, "heap_peak_bytes": self.gauge.heap_peak, "heap_free": gc.mem_free(),
+            "slice_us": dict(zip(NAMES, self.gauge.slice_us)), "poll": polls,
+            "uplink": self.uplink.stats(), "dropped_events": self.loop.dropped_events,
+        }
+
+    async def run(self) -> str:
+        """Until a critical task fails; returns what failed. The watchdog does the rest."""
+        cause = self.board.reset_cause()
+        self.loop.restore()
+        self.loop.note(events.make("boot.started", 0, "", VERSION, cause, self.settings.limits.version, self.settings_hash))
+        supervisor = self.supervisor
+        for bus in self.buses.values():
+            supervisor.restartable("bus " + bus.name, bus.run)
+        supervisor.critical("control", lambda task: self.loop.run(task, supervisor), REPORT_LIMIT_MS)
+        supervisor.restartable("journal", lambda: keep_journal(self.journal, self.state, self.gauge))
+        supervisor.restartable("uplink", self.uplink.run)
+        if self.kiosk:
+            supervisor.restartable("kiosk", lambda: serve_kiosk(self.kiosk, self.control, self.clock))
+        watch = DeviceWatch(self.devices, self.loop.note)
+        supervisor.restartable("devices", watch.run)
+        telemetry = Telemetry(self.settings.telemetry.period_s, self.control, self.gauge, self.loop.note)
+        supervisor.restartable("telemetry", telemetry.run)
+        said = console.Console(
+            self.gauge, len(self.parts), self._slot_view, self._cabinet_view, self._stats_view, self.uplink.publish_state,
+        )
+        supervisor.restartable("console", said.run)
+        supervisor.restartable("gauge", self.gauge.run)
+        return await supervisor.run()

@@ -1,0 +1,163 @@
+"""The shell around core: readings in, decisions out, in the order that safety asks for.
+
+One round: core decides; chargers that may not run are stopped at once; what happened is written to flash; only then are
+charging and lock pulses acted on. If flash cannot take the events, nothing new is energised and the events are kept.
+"""
+
+import asyncio
+
+from cabinet.core import events, ticks
+from cabinet.runtime import gauge as gauges
+from cabinet.store.journal import JournalFull
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.ports import Clock
+    from cabinet.runtime.gauge import Gauge
+    from cabinet.runtime.supervisor import Critical, Supervisor
+    from cabinet.trust.proof import PackProof
+
+PERIOD_MS = 50
+REPORT_LIMIT_MS = 1000
+NEED_MS = {"absent": 0, "checking": 200, "charging": 500, "resting": 1500}
+_PROOF_TRIES = 2
+_KEPT_EVENTS = 64  # while flash refuses them
+_SNAPSHOT = "swap"
+
+
+class SlotParts:
+    """The devices of one slot."""
+
+    def __init__(self, number: int, pack: object, charger: object, board: object, channel: int) -> None:
+        self.number = number
+        self.pack = pack
+        self.charger = charger
+        self.board = board
+        self.channel = channel
+        self.proving = False
+        self.need = ""
+
+
+class ControlLoop:
+    """Runs core every PERIOD_MS and does what it permits."""
+
+    def __init__(self, clock: "Clock", control: object, parts: list, journal: object, state: object, proof: "PackProof",
+                 gauge: "Gauge", pulse_ms: int) -> None:
+        self._clock = clock
+        self._control = control
+        self._parts = parts
+        self._journal = journal
+        self._state = state
+        self._proof = proof
+        self._gauge = gauge
+        self._pulse_ms = pulse_ms
+        self._waiting = []  # events that flash has not taken yet
+        self._snapshot = None  # what flash has not taken yet
+        self.dropped_events = 0
+        self.storage_error = ""  # the last one
+        self.on_message = None  # called with (slot, code, sentence) for the rider
+
+    def restore(self) -> None:
+        """Take up the swap that was in progress when the power went."""
+        saved = self._state.get(_SNAPSHOT)
+        if saved is not None:
+            self._control.restore(saved, self._clock.ticks_ms())
+
+    def note(self, event: events.Event) -> None:
+        """Journal an event from elsewhere together with core's at the next round."""
+        self._control.events.append(event)
+
+    async def run(self, task: "Critical", supervisor: "Supervisor") -> None:
+        """For ever."""
+        due = self._clock.ticks_ms()
+        while True:
+            began = self._gauge.start()
+            self.step()
+            self._gauge.stop(gauges.CONTROL, began)
+            supervisor.report(task)
+            due = ticks.add(due, PERIOD_MS)
+            pause = ticks.diff(due, self._clock.ticks_ms())
+            if pause < 0:  # a round was missed; do not hurry after it
+                due = self._clock.ticks_ms()
+                pause = 0
+            await asyncio.sleep_ms(pause)
+
+    def step(self) -> None:
+        """One round."""
+        control = self._control
+        control.step(self._clock.ticks_ms())
+        for index, part in enumerate(self._parts):
+            if control.slots[index].charge_ma == 0:
+                part.charger.set(0, 0)
+        stored = self._store()
+        for index, part in enumerate(self._parts):
+            slot = control.slots[index]
+            if stored:
+                if slot.charge_ma:
+                    part.charger.set(slot.charge_mv, slot.charge_ma)
+                if slot.pulse:
+                    part.board.pulse(part.channel, self._pulse_ms)
+            if slot.poll_need != part.need:
+                part.need = slot.poll_need
+                part.pack.set_need(NEED_MS[part.need])
+            if slot.wants_proof and not part.proving:
+                part.proving = True
+                asyncio.create_task(self._prove(index, part))
+        if control.messages:
+            for slot, code, sentence in control.messages:
+                if self.on_message:
+                    self.on_message(slot, code, sentence)
+            control.messages.clear()
+
+    def _store(self) -> bool:
+        """Write the snapshot and the events to flash; False if flash did not take all of them."""
+        control = self._control
+        snapshot = control.snapshot()
+        if snapshot is not None:
+            self._snapshot = snapshot
+        if self._snapshot is None and not control.events and not self._waiting:
+            control.storage_ok = True
+            return True
+        began = self._gauge.start()
+        self._waiting.extend(control.events)
+        control.events.clear()
+        try:
+            if self._snapshot is not None:
+                self._state.put(_SNAPSHOT, self._snapshot)
+                self._snapshot = None
+            self._append_waiting()
+        except (OSError, JournalFull) as error:
+            self.storage_error = str(error)  # what flash did not take is tried again in the next round
+        while len(self._waiting) > _KEPT_EVENTS:
+            self._waiting.pop(0)
+            self.dropped_events += 1
+        control.storage_ok = self._snapshot is None and not self._waiting
+        self._gauge.stop(gauges.JOURNAL, began)
+        return control.storage_ok
+
+    def _append_waiting(self) -> None:
+        """Append in order. Where the journal is full, alarms still pass what waits: a reserve is kept for them."""
+        position = 0
+        while position < len(self._waiting):
+            try:
+                self._journal.append(self._waiting[position])
+                self._waiting.pop(position)
+            except JournalFull:
+                self.storage_error = "the journal is full"
+                position += 1
+
+    async def _prove(self, index: int, part: SlotParts) -> None:
+        try:
+            serial = part.pack.reading.serial
+            for _ in range(_PROOF_TRIES):
+                nonce = self._proof.nonce()
+                mac = await part.pack.prove(nonce)
+                if mac is not None:
+                    break
+            proven = self._proof.check(serial, nonce, mac)
+            self._control.proof_result(index + 1, serial, proven, self._clock.ticks_ms())
+        except OSError as error:  # no random source, or the bus failed: the pack stays unproven
+            self._control.proof_result(index + 1, serial, False, self._clock.ticks_ms())
+            self.note(events.make("task.restarted", index + 1, serial, "prove", "OSError %s" % error.errno))
+        finally:
+            part.proving = False

@@ -1,0 +1,88 @@
+"""The small tasks beside the control loop: the rider's terminal, device losses, telemetry, and the journal's idle work."""
+
+import asyncio
+import gc
+
+from cabinet.core import events
+from cabinet.runtime import gauge as gauges
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.ports import Clock
+    from cabinet.runtime.gauge import Gauge
+
+KIOSK_MS = 50
+WATCH_MS = 250
+IDLE_MS = 200
+
+
+async def serve_kiosk(kiosk: object, control: object, clock: "Clock") -> None:
+    """Tokens from the rider's terminal become orders; what core has to say is sent by the control loop."""
+    while True:
+        token = kiosk.take()
+        if token:
+            control.order(token, "rider", clock.ticks_ms())
+        kiosk.flush()
+        await asyncio.sleep_ms(KIOSK_MS)
+
+
+async def keep_journal(journal: object, state: object, gauge: "Gauge") -> None:
+    """Erase ahead of need, one sector at a time, where nobody waits."""
+    while True:
+        began = gauge.start()
+        journal.idle()
+        gauge.stop(gauges.ERASE, began)
+        await asyncio.sleep_ms(IDLE_MS)
+
+
+class DeviceWatch:
+    """Tells when a device is lost and when it is back: once each, whatever it does in between."""
+
+    def __init__(self, devices: list, note: object) -> None:
+        self._devices = devices  # (name, bus name, device)
+        self._note = note
+        self._lost = [False] * len(devices)
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            for index, (name, bus, device) in enumerate(self._devices):
+                fault = device.fault
+                if fault and not self._lost[index]:
+                    self._lost[index] = True
+                    self._note(events.make("device.lost", 0, "", name, bus, fault))
+                elif not fault and self._lost[index]:
+                    self._lost[index] = False
+                    self._note(events.make("device.back", 0, "", name, bus))
+            await asyncio.sleep_ms(WATCH_MS)
+
+
+class Telemetry:
+    """Records how the packs are, a slot at a time, spread over the period."""
+
+    def __init__(self, period_s: int, control: object, gauge: "Gauge", note: object) -> None:
+        self._period_ms = period_s * 1000
+        self._control = control
+        self._gauge = gauge
+        self._note = note
+
+    async def run(self) -> None:
+        """For ever."""
+        slots = self._control.slots
+        pause_ms = max(100, self._period_ms // (len(slots) + 1))
+        while True:
+            for slot in slots:
+                await asyncio.sleep_ms(pause_ms)
+                pack = slot.pack
+                if pack.taken_ms is not None:
+                    self._note(events.make(
+                        "telemetry.slot", slot.number, pack.serial, pack.soc_pct, pack.pack_mv, pack.current_ma, pack.temp_max_ddegc,
+                        pack.cell_min_mv, pack.cell_max_mv,
+                    ))
+            await asyncio.sleep_ms(pause_ms)
+            power_mw = 0
+            full = 0
+            for slot in slots:
+                power_mw += slot.charger.output_mv * slot.charger.output_ma // 1000
+                full += slot.ready
+            self._note(events.make("telemetry.cabinet", 0, "", power_mw // 1000, full, self._gauge.gap_us // 1000, gc.mem_free()))
