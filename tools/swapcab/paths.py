@@ -1,0 +1,13 @@
+"""Where things are, and how host tools import the firmware's pure modules."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def use_firmware() -> None:
+    """Make `cabinet` importable under CPython; `micropython` is a stand-in whose const() returns what it is given."""
+    for path in (ROOT / "tests" / "shims", ROOT / "firmware"):
+        if str(path) not in sys.path:
+            sys.path.append(str(path))
