@@ -7,6 +7,7 @@ import time
 import machine
 import network
 import pyb
+from dns_client import DnsClient
 
 from cabinet.uplink.dial import dial
 
@@ -126,10 +127,13 @@ def reset_cause() -> str:
 class Lan:
     """The Ethernet interface with DHCP. Activating it without a cable takes 30 ms (10 s before MicroPython 1.27)."""
 
-    def __init__(self, resolver: "Any" = None) -> None:
+    def __init__(self) -> None:
         self._nic: "Any" = network.LAN()  # the stubs know little of it
         self._nic.active(True)
-        self._resolver = resolver
+        self._resolver = DnsClient(self._name_server)
+
+    def _name_server(self) -> str:
+        return self._nic.ifconfig()[3]
 
     def is_up(self) -> bool:
         """Whether the link is up and has an address."""

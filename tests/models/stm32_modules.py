@@ -203,6 +203,9 @@ def build(world: World) -> dict:
         def isconnected(self):
             return world.link == 3
 
+        def ifconfig(self):
+            return ("192.0.2.7", "255.255.255.0", "192.0.2.1", "192.0.2.53")
+
     machine.Pin, machine.UART, machine.CAN, machine.SPI, machine.RTC, machine.WDT = Pin, UART, CAN, SPI, RTC, WDT
     machine.I2C = lambda number, freq: world.i2c
     machine.SOFT_RESET, machine.PWRON_RESET, machine.HARD_RESET, machine.WDT_RESET, machine.DEEPSLEEP_RESET = range(5)

@@ -9,7 +9,7 @@ sys.path[:0] = [ROOT + "boards", ROOT + "tests/models"]
 from stm32_modules import World, load  # noqa: E402
 
 FOLDER = ROOT + "boards/nucleo_h743zi2"
-MODULES = ("board", "pins", "stm32_serial", "stm32_can", "stm32_parts")
+MODULES = ("board", "pins", "stm32_serial", "stm32_can", "stm32_parts", "dns_client")
 
 
 class Frame:
