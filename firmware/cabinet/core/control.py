@@ -1,0 +1,270 @@
+"""The core as the shell sees it: readings in, permits, events and sentences out.
+
+At each step: look at the readings, judge each slot, judge the cabinet, move the swap on, share the power, and let the interlock give permits. A permit holds
+until the next step. The shell applies charge stops at once, stores the snapshot if it changed, journals `events`, and only then acts on `pulse` and on a charger
+that is to start.
+"""
+
+import hashlib
+import json
+from binascii import hexlify
+
+from cabinet.core import charging, events, interlock, rules, slot, ticks
+from cabinet.core.faults import CompiledLimits, FaultSet
+from cabinet.core.interlock import Interlock
+from cabinet.core.measure import CabinetMeasures
+from cabinet.core.reading import CabinetReading, is_fresh
+from cabinet.core.slot import FAILED, PENDING, PROVEN, UNPROVEN, SlotControl
+from cabinet.core.swap import Swap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.core.limits import LimitSet
+    from cabinet.core.options import Options
+
+SNAPSHOT_VERSION = 1
+_MARKED_MAX = 64
+_SERVICE_MS = 10000
+_QUIET_MS = 5000  # the same refusal is journaled once in this time
+
+
+class CabinetControl:
+    """Decides for the whole cabinet."""
+
+    def __init__(self, slot_count: int, limits: "LimitSet", options: "Options") -> None:
+        self.limits = limits
+        self.options = options
+        compiled = CompiledLimits(limits, (rules.PACK, rules.SLOT))
+        self.slots = [SlotControl(number, compiled) for number in range(1, slot_count + 1)]
+        for index, s in enumerate(self.slots):
+            s.left = self.slots[index - 1] if index else None
+            s.right = self.slots[index + 1] if index + 1 < slot_count else None
+        self.cabinet = CabinetReading()
+        self.storage_ok = True
+        self.events = []
+        self.messages = []
+        self.faults = FaultSet(CompiledLimits(limits, (rules.CABINET,)), 0)
+        self.interlock = Interlock(self.slots, options, self.faults)
+        self.plan = charging.ChargePlan(self.slots, options)
+        self.swap = Swap(self.slots, options, self.events, self.messages)
+        self._measures = CabinetMeasures()
+        self._marked = []  # serial numbers in quarantine
+        self._service_slot = 0
+        self._service_ms = 0
+        self._snapshot = None
+        self._dirty = True
+        self._changes = -1
+        self._refusal = ""
+        self._refusal_ms = 0
+        self._now_ms = 0
+
+    # --- orders, commands, proofs
+
+    def order(self, token: str, origin: str, now_ms: int) -> "tuple[bool, str]":
+        """A rider (origin "rider") or the operator (origin "command") asks for a swap. Tells whether it begins, and why not."""
+        reason = self._why_no_swap(token, origin, now_ms)
+        short = hexlify(hashlib.sha256(token.encode()).digest()[:4]).decode()
+        if reason == "":
+            self.swap.begin(short, origin, now_ms)
+            return True, "ok"
+        if reason != self._refusal or not 0 <= ticks.diff(now_ms, self._refusal_ms) < _QUIET_MS:
+            self._refusal = reason
+            self._refusal_ms = now_ms
+            self.events.append(events.make("swap.refused", 0, "", 0, reason))
+        self.swap._say(0, reason)
+        return False, reason
+
+    def _why_no_swap(self, token: str, origin: str, now_ms: int) -> str:
+        if self.swap.active:
+            return "busy"
+        if origin == "rider" and token not in self.options.known_tokens:
+            return "unknown_token"
+        if not self.storage_ok:
+            return "storage_fault"
+        if self.interlock.stop_rule >= 0:
+            return "cabinet_stopped"
+        for s in self.slots:
+            if s.state == slot.UNSEEN:
+                return "starting"
+        for s in self.slots:
+            if self.interlock.released(s, now_ms):
+                return "other_door_open"
+        if self.swap.empty_slot() is None:
+            return "no_empty_slot"
+        if self.swap.full_slot() is None:
+            return "no_full_pack"
+        return ""
+
+    def command(self, kind: str, number: int, now_ms: int) -> "tuple[bool, str]":
+        """An authorised command: unlock, enable, disable or clear. `number` 0 means the cabinet, for clear only."""
+        if not (0 <= number <= len(self.slots)) or (number == 0 and kind != "clear"):
+            return False, "no_such_slot"
+        s = self.slots[number - 1] if number else None
+        if kind == "clear":
+            self._clear(s)
+            return True, "ok"
+        if s is None:
+            return False, "no_such_slot"
+        if kind in ("enable", "disable"):
+            s.enabled = kind == "enable"
+            self._dirty = True
+            return True, "ok"
+        if kind == "unlock":
+            why = self.interlock.door_why(s, interlock.SERVICE, now_ms)
+            if why not in ("", "current_flows"):
+                return False, why
+            self._service_slot = number
+            self._service_ms = now_ms
+            return True, "ok"
+        return False, "unknown_command"
+
+    def _clear(self, s: "SlotControl | None") -> None:
+        """Lift latches after somebody has looked. What is still dangerous stays."""
+        self._dirty = True
+        if s is None:
+            self.faults.service_clear(self._measures.values, self.events, "")
+            return
+        s.stuck = False
+        if s.serial in self._marked:
+            self._marked.remove(s.serial)
+            s.marked = False
+        s.faults.service_clear(s.measures.values, self.events, s.serial)
+
+    def proof_result(self, number: int, serial: str, ok: "bool | None", now_ms: int) -> None:
+        """What came of a challenge; None if the pack did not answer. Counts only if the pack that was asked is still the one that stands there."""
+        s = self.slots[number - 1]
+        if s.state != slot.CHECKING or s.serial != serial or s.proof not in (UNPROVEN, PENDING):
+            return
+        if ok is None:
+            s.proof_tries += 1
+            s.proof = UNPROVEN if s.proof_tries < self.options.proof_tries or s.quiet else FAILED
+        elif ok:
+            s.proof = PROVEN
+            s.proven_serial = serial
+            self.events.append(events.make("pack.proven", number, serial, "hmac-sha256"))
+        else:
+            s.proof = FAILED
+
+    # --- one step
+
+    def step(self, now_ms: int) -> None:
+        """Decide anew from the present readings."""
+        self._now_ms = now_ms
+        options = self.options
+        out = self.events
+        gate = self.interlock
+        changes = 0
+        for s in self.slots:
+            s.observe(options, now_ms, out)
+            if s.identified and not s.accepted:
+                self._compare_serial(s)
+            s.judge(options, now_ms, out)
+            changes += s.faults.changes
+        self._judge_cabinet(now_ms, out)
+        changes += self.faults.changes
+        if changes != self._changes:
+            self._changes = changes
+            self._faults_changed()
+        gate.storage_ok = self.storage_ok
+        self.swap.stopped = gate.stop_rule >= 0
+        self.swap.step(now_ms)
+        if self._service_slot:
+            self._claim_service(now_ms)
+        self.plan.step(now_ms, self.faults.derate_pct)
+        for s in self.slots:
+            gate.permit_charge(s, charging.target_mv(s), out)
+        gate.permit_doors(now_ms, out)
+        gate.drop_old_pulses(now_ms)
+        for s in self.slots:
+            if s.state == slot.OPEN and not s.left_open and not 0 <= s.age(now_ms) < options.left_open_ms:
+                s.left_open = True
+
+    def _compare_serial(self, s: SlotControl) -> None:
+        s.marked = s.serial in self._marked
+        s.duplicate = False
+        for other in self.slots:
+            if other is not s and other.stays and other.identified and other.serial == s.serial:
+                s.duplicate = True
+
+    def _judge_cabinet(self, now_ms: int, out: list) -> None:
+        fresh = is_fresh(self.cabinet.taken_ms, now_ms, self.options.stale_io_ms)
+        self._measures.fill(self.cabinet, fresh, now_ms)
+        self.faults.evaluate(self._measures.values, now_ms, out, "")
+        gate = self.interlock
+        gate.cabinet_stop_rule = self.faults.stop_rule
+        if gate.cabinet_stop_rule < 0 and not fresh:
+            gate.cabinet_stop_rule = rules.INDEX["cabinet_silent"]  # not known is as good as a fault, before the rule trips
+
+    def _faults_changed(self) -> None:
+        self._dirty = True
+        stop = self.faults.worst_rule if self.faults.worst == rules.STOP_CABINET else -1
+        for s in self.slots:
+            faults = s.faults
+            if faults.worst == rules.STOP_CABINET:
+                stop = faults.worst_rule
+            if faults.worst >= rules.QUARANTINE and s.serial and s.stays and s.serial not in self._marked:
+                row = rules.RULES[faults.worst_rule]
+                if row[rules.SCOPE] == rules.PACK and len(self._marked) < _MARKED_MAX:
+                    self._marked.append(s.serial)
+        self.interlock.stop_rule = stop
+
+    def _claim_service(self, now_ms: int) -> None:
+        s = self.slots[self._service_slot - 1]
+        given = s.expected_ms is not None and ticks.diff(s.expected_ms, self._service_ms) >= 0
+        if given or s.state == slot.OPEN or not 0 <= ticks.diff(now_ms, self._service_ms) < _SERVICE_MS:
+            self._service_slot = 0
+            return
+        s.door_claim = interlock.SERVICE
+
+    # --- snapshot
+
+    def snapshot(self) -> "bytes | None":
+        """What must outlive a power cut. The same object as before if nothing has changed."""
+        if self._dirty or self.swap.dirty or self._snapshot is None:
+            self._dirty = self.swap.dirty = False
+            latched = [[0, rules.RULES[rule][rules.ID]] for rule in self.faults.latched()]
+            for s in self.slots:
+                for rule in s.faults.latched():
+                    latched.append([s.number, rules.RULES[rule][rules.ID]])
+            disabled = [s.number for s in self.slots if not s.enabled]
+            data = json.dumps([SNAPSHOT_VERSION, self.swap.saved(), self._marked, latched, disabled]).encode()
+            if data != self._snapshot:
+                self._snapshot = data
+        return self._snapshot
+
+    def restore(self, data: "bytes | None", now_ms: int) -> None:
+        """Take up what a snapshot tells, before the first step. Raises ValueError if it cannot be understood; the cabinet then starts without it."""
+        if not data:
+            return
+        try:
+            version, saved, marked, latched, disabled = json.loads(data)
+            if version != SNAPSHOT_VERSION:
+                raise ValueError("snapshot version %r" % version)
+            self._marked = [serial for serial in marked if isinstance(serial, str)][:_MARKED_MAX]
+            for number, name in latched:
+                if name in rules.INDEX and 0 <= number <= len(self.slots):
+                    (self.slots[number - 1].faults if number else self.faults).restore(rules.INDEX[name])
+            for number in disabled:
+                if 0 < number <= len(self.slots):
+                    self.slots[number - 1].enabled = False
+            self.swap.restore(saved, now_ms)
+        except (TypeError, KeyError, IndexError) as error:
+            raise ValueError("snapshot: " + str(error)) from None
+
+    def view(self) -> dict:
+        """The cabinet for panel and telemetry."""
+        full = 0
+        power_w = 0
+        for s in self.slots:
+            if s.releasable(self.options):
+                full += 1
+            if s.charge_ma and s.pack_fresh:
+                power_w += charging.power_w(s.pack.pack_mv, s.pack.current_ma if s.pack.current_ma > 0 else 0)
+        return {
+            "full": full,
+            "power_w": power_w,
+            "swap": self.swap.number if self.swap.active else None,
+            "step": self.swap.state,
+            "faults": self.faults.names(),
+            "stopped": rules.RULES[self.interlock.stop_rule][rules.ID] if self.interlock.stop_rule >= 0 else None,
+        }

@@ -1,0 +1,188 @@
+"""Faults: what the rules make of the quantities. Level-based: a fault stands as long as its condition does.
+
+One FaultSet belongs to a slot or to the cabinet. Quantities come in a list in the order of rules.QUANTITIES, with the sign turned where small
+values are the dangerous ones, so that one comparison does for all. Nothing is allocated unless a fault comes or goes.
+"""
+
+from array import array
+
+from micropython import const
+
+from cabinet.core import events, rules, ticks
+from cabinet.core.limits import CHEMISTRIES
+from cabinet.core.rules import UNKNOWN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.core.limits import LimitSet
+
+_QUIET = const(0)
+_PENDING = const(1)  # at the limit, debounce running
+_ACTIVE = const(2)
+_CLEARING = const(3)  # back at the clear level, clear time running
+_RELEASED = const(4)  # active, but service has lifted the latch
+
+_SIDES = tuple(row[2] for row in rules.QUANTITIES)
+_SIDE_OF = tuple(_SIDES[rules.Q[row[rules.QUANTITY]]] for row in rules.RULES)
+_QUANTITY_OF = tuple(rules.Q[row[rules.QUANTITY]] for row in rules.RULES)
+
+
+class CompiledLimits:
+    """Rows of a limit set, made once and shared by all slots."""
+
+    def __init__(self, limits: "LimitSet", scopes: tuple) -> None:
+        self.limits = limits
+        self.rows = tuple(limits.compile(scopes, chemistry) for chemistry in CHEMISTRIES)
+
+
+class FaultSet:
+    """The faults of one slot (scopes PACK and SLOT) or of the cabinet."""
+
+    def __init__(self, compiled: CompiledLimits, slot: int) -> None:
+        self.slot = slot
+        self._compiled = compiled
+        self.chemistry = 0
+        self._rows = compiled.rows[0]
+        self.state = bytearray(len(rules.RULES))
+        self._since = array("i", [0] * len(rules.RULES))
+        self.worst = -1  # severest reaction that stands; -1: none
+        self.worst_rule = -1  # the rule behind it
+        self.stop_rule = -1  # severest rule that forbids charging; -1: none
+        self.keep_rule = -1  # severest rule that forbids handing out
+        self.derate_pct = 100
+        self.pending = 0  # rules of GIVE_BACK or worse whose debounce is running
+        self.changes = 0  # counts, so that others see that something came or went
+
+    def set_chemistry(self, chemistry: int) -> None:
+        """Apply the limits of this chemistry from now on."""
+        if chemistry >= len(CHEMISTRIES):
+            chemistry = 0
+        if chemistry != self.chemistry:
+            self.chemistry = chemistry
+            self._rows = self._compiled.rows[chemistry]
+
+    def limit(self, rule: int) -> int:
+        """The limit of a rule as it applies now."""
+        return self._compiled.limits.limit(rule, self.chemistry)
+
+    def active(self, rule: int) -> bool:
+        """Whether this fault stands."""
+        return self.state[rule] >= _ACTIVE
+
+    def evaluate(self, quantities: list, now_ms: int, out: list, pack: str) -> None:
+        """One step: raise and clear, and append the events to `out`."""
+        state = self.state
+        for quantity, limit, rule in self._rows:
+            if quantities[quantity] >= limit:
+                if state[rule] != _ACTIVE:
+                    self._trip(rule, quantities[quantity], limit, now_ms, out, pack)
+            elif state[rule]:
+                self._relax(rule, quantities[quantity], now_ms, out, pack)
+
+    def _trip(self, rule: int, value: int, limit: int, now_ms: int, out: list, pack: str) -> None:
+        state = self.state[rule]
+        if state >= _CLEARING:
+            self.state[rule] = _ACTIVE  # a lifted latch falls back as well
+            return
+        debounce_ms = rules.RULES[rule][rules.DEBOUNCE]
+        if state == _QUIET and debounce_ms:
+            self.state[rule] = _PENDING
+            self._since[rule] = now_ms
+            if rules.RULES[rule][rules.REACTION] >= rules.GIVE_BACK:
+                self.pending += 1
+            return
+        if state == _PENDING:
+            if ticks.diff(now_ms, self._since[rule]) < debounce_ms:
+                return
+            if rules.RULES[rule][rules.REACTION] >= rules.GIVE_BACK:
+                self.pending -= 1
+        self.state[rule] = _ACTIVE
+        row = rules.RULES[rule]
+        side = _SIDE_OF[rule]
+        out.append(events.make("fault.raised", self.slot, pack, row[rules.ID], rules.REACTIONS[row[rules.REACTION]], value * side, limit * side))
+        self._summarise()
+
+    def _relax(self, rule: int, value: int, now_ms: int, out: list, pack: str) -> None:
+        state = self.state[rule]
+        if state == _PENDING:
+            if value != UNKNOWN:
+                self._forget(rule)
+            return
+        row = rules.RULES[rule]
+        if value == UNKNOWN or (state == _ACTIVE and row[rules.LATCH] != rules.FREE):
+            return
+        clear = self._compiled.limits.clear(rule, self.chemistry) * _SIDE_OF[rule]
+        if value > clear:
+            if state == _CLEARING:
+                self.state[rule] = _ACTIVE if row[rules.LATCH] == rules.FREE else _RELEASED
+            return
+        if state != _CLEARING:
+            self.state[rule] = _CLEARING
+            self._since[rule] = now_ms
+        if ticks.diff(now_ms, self._since[rule]) >= row[rules.CLEAR_MS]:
+            self._clear(rule, out, pack)
+
+    def _forget(self, rule: int) -> None:
+        if self.state[rule] == _PENDING and rules.RULES[rule][rules.REACTION] >= rules.GIVE_BACK:
+            self.pending -= 1
+        self.state[rule] = _QUIET
+
+    def _clear(self, rule: int, out: list, pack: str) -> None:
+        self.state[rule] = _QUIET
+        out.append(events.make("fault.cleared", self.slot, pack, rules.RULES[rule][rules.ID]))
+        self._summarise()
+
+    def pack_gone(self, out: list, pack: str) -> None:
+        """The pack left: its faults go with it, except those that only service may clear."""
+        for rule, row in enumerate(rules.RULES):
+            if row[rules.SCOPE] != rules.PACK or not self.state[rule]:
+                continue
+            if self.state[rule] == _PENDING:
+                self._forget(rule)
+            elif row[rules.LATCH] != rules.SERVICE:
+                self._clear(rule, out, pack)
+
+    def service_clear(self, quantities: list, out: list, pack: str) -> int:
+        """Lift the latches. What is still dangerous stays until its clear condition holds. Returns how many were lifted."""
+        lifted = 0
+        for rule, row in enumerate(rules.RULES):
+            if self.state[rule] == _ACTIVE and row[rules.LATCH] != rules.FREE:
+                self.state[rule] = _RELEASED
+                lifted += 1
+                if quantities[_QUANTITY_OF[rule]] == UNKNOWN and row[rules.SCOPE] == rules.PACK and pack == "":
+                    self._clear(rule, out, pack)  # the pack it was about is no longer there
+        return lifted
+
+    def restore(self, rule: int) -> None:
+        """Put a latched fault back after a restart."""
+        self.state[rule] = _ACTIVE
+        self._summarise()
+
+    def latched(self) -> list:
+        """The rules that outlive a restart: those that stand and that only service may clear."""
+        return [rule for rule, row in enumerate(rules.RULES) if self.state[rule] == _ACTIVE and row[rules.LATCH] == rules.SERVICE]
+
+    def names(self) -> list:
+        """Ids of all faults that stand, for people."""
+        return [row[rules.ID] for rule, row in enumerate(rules.RULES) if self.state[rule] >= _ACTIVE]
+
+    def _summarise(self) -> None:
+        self.changes += 1
+        self.worst = self.worst_rule = self.stop_rule = self.keep_rule = -1
+        self.derate_pct = 100
+        stop = keep = rules.NOTE
+        for rule, row in enumerate(rules.RULES):
+            if self.state[rule] < _ACTIVE:
+                continue
+            reaction = row[rules.REACTION]
+            if reaction > self.worst:
+                self.worst = reaction
+                self.worst_rule = rule
+            if reaction >= rules.STOP and reaction > stop:
+                stop = reaction
+                self.stop_rule = rule
+            if reaction >= rules.GIVE_BACK and reaction > keep:
+                keep = reaction
+                self.keep_rule = rule
+            if reaction == rules.DERATE and row[rules.DERATE_PCT] < self.derate_pct:
+                self.derate_pct = row[rules.DERATE_PCT]

@@ -1,0 +1,223 @@
+"""The one gate: claims in, permits out. Nothing energises a charger or pulses a lock but through here.
+
+Permits are recomputed from the present state at each step and remembered by nobody. Conditions stand in tables, in the order in which they are told: the first
+that fails is the answer to "why not?". Whatever is old, unknown or was never seen fails.
+"""
+
+from micropython import const
+
+from cabinet.core import events, rules, slot, ticks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.core.faults import FaultSet
+    from cabinet.core.options import Options
+    from cabinet.core.slot import SlotControl
+
+# claims on a door; the larger number goes first
+NOBODY = const(0)
+RIDER_IN = const(1)  # open an empty slot to take a pack
+RIDER_OUT = const(2)  # hand out an accepted pack
+GIVE_BACK = const(3)  # give a refused pack back
+SERVICE = const(4)  # an authorised person; allowed where a rider is not
+DOOR_CLAIMS = ("nobody", "rider_in", "rider_out", "give_back", "service")
+
+# claims on a charger, strongest first
+CHARGE_CLAIMS = ("safety", "operator", "swap", "plan")
+
+_PULSE_WINDOW_MS = const(60000)
+_PULSES = const(3)  # a minute: solenoids are made for short use
+_STILL_MA = const(1000)  # no door is opened while more than this flows
+
+
+class Interlock:
+    """Gives permits to the chargers and lock pulses of all slots."""
+
+    def __init__(self, slots: list, options: "Options", cabinet_faults: "FaultSet") -> None:
+        self._slots = slots
+        self._options = options
+        self._cabinet = cabinet_faults
+        self.storage_ok = True
+        self.stop_rule = -1  # rule that has stopped the whole cabinet
+        self.cabinet_stop_rule = -1  # rule of the cabinet that forbids charging
+        self.derate_pct = 100
+        self._pulses = [0] * (_PULSES * len(slots))  # instants of the last pulses of each slot
+        self._pulse_counts = bytearray(len(slots))
+
+    # --- chargers
+
+    def charge_why(self, s: "SlotControl") -> str:
+        """The first condition of charging that does not hold, "" if all hold. A rule's id where a fault is the reason."""
+        if self.stop_rule >= 0:
+            return rules.RULES[self.stop_rule][rules.ID]
+        if self.cabinet_stop_rule >= 0:
+            return rules.RULES[self.cabinet_stop_rule][rules.ID]
+        if not s.io_fresh:
+            return "io_stale"
+        io = s.io
+        if not io.pack_present or not s.present:
+            return "empty"
+        if not io.door_closed or not s.shut:
+            return "door_open"
+        if s.faults.stop_rule >= 0:
+            return rules.RULES[s.faults.stop_rule][rules.ID]
+        if not io.lock_locked:
+            return "not_locked"
+        if not s.pack_fresh:
+            return "pack_stale"
+        if not s.identified or s.pack.serial != s.serial or not s.serial:
+            return "unidentified"
+        if s.proof != slot.PROVEN or s.proven_serial != s.serial:
+            return "unproven"
+        if not s.accepted:
+            return "not_accepted"
+        if not s.charger_fresh:
+            return "charger_stale"
+        if not self.storage_ok:
+            return "storage_fault"
+        if not s.enabled:
+            return "disabled"
+        if s.reserved or s.door_claim:
+            return "reserved"
+        if s.is_full:
+            return "full"
+        if s.pack.charge_limit_ma <= 0 or s.pack.charge_limit_mv <= 0:
+            return "pack_refuses"
+        if s.plan_ma <= 0:
+            return s.plan_why
+        return ""
+
+    def permit_charge(self, s: "SlotControl", target_mv: int, out: list) -> None:
+        """Recompute the permit of one slot, and tell when charging begins or ends."""
+        why = self.charge_why(s)
+        was_ma = s.charge_ma
+        if why:
+            s.charge_mv = 0
+            s.charge_ma = 0
+            s.why_code = why
+            s.charge_winner = _claim_behind(why)
+            if was_ma:
+                out.append(events.make("charge.stopped", s.number, s.serial, why, s.last_soc_pct))
+            return
+        limit_ma = s.pack.charge_limit_ma
+        ma = s.plan_ma
+        s.charge_mv = target_mv
+        s.charge_ma = ma if ma < limit_ma else limit_ma
+        s.why_code = "charging"
+        s.charge_winner = "plan"
+        if not was_ma:
+            out.append(events.make("charge.started", s.number, s.serial, s.charge_mv, s.charge_ma, s.pack.soc_pct))
+
+    # --- doors
+
+    def door_why(self, s: "SlotControl", claim: int, now_ms: int) -> str:
+        """The first condition of opening this door for this claim that does not hold, "" if all hold."""
+        if claim == NOBODY:
+            return "no_claim"
+        if not s.io_fresh:
+            return "io_stale"
+        if not s.shut or not s.io.door_closed:
+            return "already_open"
+        if s.thermal:
+            return "hot"
+        if claim != SERVICE:
+            if self.stop_rule >= 0:
+                return "cabinet_stopped"
+            if s.faults.worst >= rules.QUARANTINE or s.state == slot.QUARANTINED or s.marked:
+                return "quarantined"
+            if not s.enabled and claim != GIVE_BACK:
+                return "disabled"
+            if claim == RIDER_IN and (s.state != slot.EMPTY or s.present or s.io.pack_present):
+                return "not_empty"
+            if claim == RIDER_OUT and not s.releasable(self._options):
+                return "not_ready"
+        if s.charge_ma > 0 or self._current_flows(s):
+            return "current_flows"
+        for other in self._slots:
+            if other is not s and self.released(other, now_ms):
+                return "other_door_open"
+        if self._recent_pulses(s, now_ms) >= _PULSES:
+            return "pulses"
+        return ""
+
+    def released(self, s: "SlotControl", now_ms: int) -> bool:
+        """Whether this door stands open, or may open at any moment after its pulse, and somebody is expected at it."""
+        if s.left_open:
+            return False
+        if s.state == slot.OPEN or not s.shut or (s.io_fresh and not s.io.door_closed):
+            return s.state != slot.UNSEEN
+        return s.expected_ms is not None and 0 <= ticks.diff(now_ms, s.expected_ms) < self._options.door_open_ms
+
+    @staticmethod
+    def _current_flows(s: "SlotControl") -> bool:
+        if s.pack_fresh and not -_STILL_MA < s.pack.current_ma < _STILL_MA:
+            return True
+        return s.charger_fresh and s.charger.output_ma >= _STILL_MA
+
+    def _recent_pulses(self, s: "SlotControl", now_ms: int) -> int:
+        at = (s.number - 1) * _PULSES
+        count = self._pulse_counts[s.number - 1]
+        recent = 0
+        for index in range(count):
+            if 0 <= ticks.diff(now_ms, self._pulses[at + index]) < _PULSE_WINDOW_MS:
+                recent += 1
+        if not recent:
+            self._pulse_counts[s.number - 1] = 0
+        return recent
+
+    def _note_pulse(self, s: "SlotControl", now_ms: int) -> None:
+        at = (s.number - 1) * _PULSES
+        count = self._pulse_counts[s.number - 1]
+        if count == _PULSES:
+            for index in range(_PULSES - 1):
+                self._pulses[at + index] = self._pulses[at + index + 1]
+            count -= 1
+        self._pulses[at + count] = now_ms
+        self._pulse_counts[s.number - 1] = count + 1
+
+    def permit_doors(self, now_ms: int, out: list) -> None:
+        """At most one pulse in a step: the strongest claim whose conditions all hold."""
+        winner = None
+        claim = NOBODY
+        for s in self._slots:
+            if not s.door_claim:
+                s.door_why = "no_claim"
+                continue
+            s.door_why = self.door_why(s, s.door_claim, now_ms)
+            if s.door_why:
+                continue
+            if winner is not None:
+                if s.door_claim <= claim:
+                    s.door_why = "outranked"
+                    continue
+                winner.door_why = "outranked"
+            winner = s
+            claim = s.door_claim
+        for s in self._slots:
+            s.door_claim = NOBODY  # claims are made anew at each step
+        if winner is None:
+            return
+        winner.pulse = True
+        winner.expected_ms = now_ms
+        winner.door_winner = DOOR_CLAIMS[claim]
+        self._note_pulse(winner, now_ms)
+        out.append(events.make("lock.pulsed", winner.number, winner.serial, winner.door_winner, self._options.pulse_ms))
+
+    def drop_old_pulses(self, now_ms: int) -> None:
+        """Forget instants that no longer matter, before the counter wraps."""
+        for s in self._slots:
+            if self._pulse_counts[s.number - 1]:
+                self._recent_pulses(s, now_ms)
+            if s.expected_ms is not None and ticks.diff(now_ms, s.expected_ms) > _PULSE_WINDOW_MS:
+                s.expected_ms = None
+
+
+def _claim_behind(why: str) -> str:
+    """Which claim holds the charger off."""
+    if why == "disabled":
+        return "operator"
+    if why == "reserved":
+        return "swap"
+    if why in ("full", "budget", "temperature", "pack_refuses"):
+        return "plan"
+    return "safety"

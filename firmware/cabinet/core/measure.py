@@ -1,0 +1,382 @@
+"""Quantities of a slot and of the cabinet: what the safety table compares, worked out from the readings at each step.
+
+Sign convention: see rules.QUANTITIES; a quantity whose small values are dangerous is stored negated. What is not known is UNKNOWN.
+"""
+
+from array import array
+
+from micropython import const
+
+from cabinet.core import reading, rules, ticks
+from cabinet.core.limits import TARGETS
+from cabinet.core.rules import UNKNOWN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.core.options import Options
+    from cabinet.core.reading import CabinetReading
+    from cabinet.core.slot import SlotControl
+
+# positions in the list of quantities; a test holds them against rules.QUANTITIES
+_CELL_MAX = const(0)
+_CELL_MIN = const(1)
+_CLASS_HIGH = const(2)
+_CLASS_LOW = const(3)
+_CELL_SUM = const(4)
+_OVER_OWN = const(5)
+_CHARGE = const(6)
+_TEMP_MAX = const(7)
+_TEMP_MIN = const(8)
+_TEMP_SPREAD = const(9)
+_RISE_3S = const(10)
+_RISE_60S = const(11)
+_RISE_NEIGHBOURS = const(12)
+_SPREAD_MID = const(13)
+_SPREAD_REST = const(14)
+_SPREAD_HOUR = const(15)
+_SPREAD_DAY = const(16)
+_SOH = const(17)
+_CYCLES = const(18)
+_CHEMISTRY = const(19)
+_IMPLAUSIBLE = const(20)
+_SERIAL_CHANGED = const(21)
+_DUPLICATE = const(22)
+_PROOF_FAILED = const(23)
+_MARKED = const(24)
+_ALARM_STOP = const(25)
+_ALARM_FAULT = const(26)
+_ALARM_NOTE = const(27)
+_SILENT = const(28)
+_UNIDENTIFIED = const(29)
+_UNPROVEN = const(30)
+_FROZEN = const(31)
+_OFF_CURRENT = const(32)
+_NO_CURRENT = const(33)
+_CHARGE_S = const(34)
+_CONTACT = const(35)
+_NEIGHBOUR_HOT = const(36)
+_CHARGER_SILENT = const(37)
+_CHARGER_HARDWARE = const(38)
+_CHARGER_HOT = const(39)
+_CHARGER_INPUT = const(40)
+_CHARGER_NOTE = const(41)
+_CHARGER_TEMP = const(42)
+_CHARGER_OVER = const(43)
+_CHARGER_OFF = const(44)
+_IO_SILENT = const(45)
+_LOCK_DISAGREES = const(46)
+_FORCED = const(47)
+_OPEN = const(48)
+_GHOST = const(49)
+_STUCK = const(50)
+_COMPARTMENT = const(51)
+_CABINET_SILENT = const(52)
+_DANGERS = const(53)  # smoke, gas, water, emergency stop, tilt, ground fault, fan, mains lost
+_CABINET_TEMP = const(61)
+_MAINS_HIGH = const(62)
+_MAINS_LOW = const(63)
+_FIRST_SLOT_QUANTITY = const(36)
+
+_ALARMS_STOP = const(0x133)  # cell and pack over-voltage, charge over- and under-temperature, charge over-current
+_ALARMS_FAULT = const(0xC00)  # short circuit, internal fault
+_DANGER_BITS = (
+    reading.CABINET_SMOKE,
+    reading.CABINET_GAS,
+    reading.CABINET_WATER,
+    reading.CABINET_EMERGENCY_STOP,
+    reading.CABINET_TILT,
+    reading.CABINET_GROUND_FAULT,
+    reading.CABINET_FAN,
+    reading.CABINET_MAINS_LOST,
+)
+
+_LONG_MS = const(1 << 28)  # an age is never told to be longer: the counter wraps
+_REST_MA = const(500)
+_SETTLE_MS = const(1800000)  # cells are left alone for half an hour before their spread counts as resting
+_HOUR_MS = const(3600000)
+_DAY_MS = const(86400000)
+_QUIET_GRACE_MS = const(50000)  # after a restart all packs are identified and proven at once: that takes longer
+
+
+class Since:
+    """How long ago something was: never longer than three days, so that the wrap of the counter does no harm."""
+
+    def __init__(self) -> None:
+        self.at_ms = 0
+
+    def age(self, now_ms: int) -> int:
+        """Milliseconds since `at_ms`."""
+        age = ticks.diff(now_ms, self.at_ms)
+        if age < 0 or age > _LONG_MS:
+            self.at_ms = ticks.add(now_ms, -_LONG_MS)
+            return _LONG_MS
+        return age
+
+
+class SlotMeasures:
+    """The quantities of one slot, with the small memory that slopes and durations need."""
+
+    def __init__(self) -> None:
+        self.values = [UNKNOWN] * len(rules.QUANTITIES)
+        self._heard = Since()  # pack
+        self._charger_heard = Since()
+        self._io_heard = Since()
+        self._open = Since()
+        self._counter = -1
+        self._counter_at = Since()
+        self._no_current = Since()
+        self._rest = Since()
+        self._hour = Since()
+        self._hour_mv = UNKNOWN
+        self._day = Since()
+        self._day_mv = UNKNOWN
+        self.charged_ms = 0
+        self._charge_step = Since()
+        self._fast = array("i", [0] * 4)
+        self._fast_count = 0
+        self._fast_at = Since()
+        self._slow = array("i", [0] * 7)
+        self._slow_count = 0
+        self._slow_at = Since()
+        self._first = True
+
+    def begin_stay(self, now_ms: int) -> None:
+        """Another pack, or the same one after the door was open: forget what was known."""
+        self._heard.at_ms = now_ms
+        self._counter = -1
+        self._no_current.at_ms = now_ms
+        self._rest.at_ms = now_ms
+        self._hour_mv = self._day_mv = UNKNOWN
+        self.charged_ms = 0
+        self._fast_count = self._slow_count = 0
+        self.forget_pack()
+
+    def forget_pack(self) -> None:
+        """The quantities of the pack are not known."""
+        values = self.values
+        for index in range(_FIRST_SLOT_QUANTITY):
+            values[index] = UNKNOWN
+
+    def fill(self, slot: "SlotControl", options: "Options", now_ms: int) -> None:
+        """Work out everything at this instant."""
+        if self._first:
+            self._first = False
+            self._charger_heard.at_ms = self._io_heard.at_ms = self._heard.at_ms = self._charge_step.at_ms = now_ms
+        self._fill_slot(slot, now_ms)
+        if slot.stays:
+            self._fill_stay(slot, options, now_ms)
+            if slot.pack_fresh:
+                self._fill_pack(slot, options, now_ms)
+
+    def _fill_slot(self, slot: "SlotControl", now_ms: int) -> None:
+        values = self.values
+        io = slot.io
+        if slot.io_fresh:
+            self._io_heard.at_ms = now_ms
+            values[_IO_SILENT] = 0
+            values[_LOCK_DISAGREES] = 1 if io.door_closed != io.lock_locked else 0
+            values[_COMPARTMENT] = UNKNOWN if io.temp_ddegc is None else io.temp_ddegc
+        else:
+            values[_IO_SILENT] = self._io_heard.age(now_ms)
+            values[_LOCK_DISAGREES] = values[_COMPARTMENT] = UNKNOWN
+        if slot.shut:
+            self._open.at_ms = now_ms
+            values[_OPEN] = 0
+        else:
+            values[_OPEN] = self._open.age(now_ms)
+        values[_FORCED] = 1 if slot.forced else 0
+        values[_STUCK] = 1 if slot.stuck else 0
+        values[_GHOST] = 1 if slot.ghost(now_ms) else 0
+        left = slot.left
+        right = slot.right
+        values[_NEIGHBOUR_HOT] = 1 if (left is not None and left.thermal) or (right is not None and right.thermal) else 0
+        charger = slot.charger
+        if slot.charger_fresh:
+            self._charger_heard.at_ms = now_ms
+            bits = charger.fault_bits
+            on = slot.charge_ma > 0
+            values[_CHARGER_SILENT] = 0
+            values[_CHARGER_HARDWARE] = bits & 1
+            values[_CHARGER_HOT] = bits >> 1 & 1
+            values[_CHARGER_INPUT] = bits >> 2 & 1
+            values[_CHARGER_NOTE] = 1 if on and bits & 0x18 else 0
+            values[_CHARGER_TEMP] = UNKNOWN if charger.temp_ddegc is None else charger.temp_ddegc
+            values[_CHARGER_OVER] = charger.output_mv - slot.charge_mv if on and charger.output_ma > 500 else UNKNOWN
+            values[_CHARGER_OFF] = 0 if on else charger.output_ma
+        else:
+            values[_CHARGER_SILENT] = self._charger_heard.age(now_ms)
+            values[_CHARGER_HARDWARE] = values[_CHARGER_HOT] = values[_CHARGER_INPUT] = values[_CHARGER_NOTE] = UNKNOWN
+            values[_CHARGER_TEMP] = values[_CHARGER_OVER] = values[_CHARGER_OFF] = UNKNOWN
+
+    def _fill_stay(self, slot: "SlotControl", options: "Options", now_ms: int) -> None:
+        """What can be said of a pack that is there, whether it answers or not."""
+        values = self.values
+        if slot.pack_fresh:
+            self._heard.at_ms = now_ms
+            values[_SILENT] = 0
+        else:
+            values[_SILENT] = self._heard.age(now_ms)
+        grace_ms = _QUIET_GRACE_MS if slot.quiet else 0
+        values[_UNIDENTIFIED] = slot.age(now_ms) - grace_ms if slot.is_identifying and slot.pack_fresh else 0
+        values[_UNPROVEN] = slot.age(now_ms) - grace_ms if slot.is_checking and slot.proof < 2 else 0
+        values[_PROOF_FAILED] = 1 if slot.proof == 3 else 0
+        values[_MARKED] = 1 if slot.marked else 0
+        values[_DUPLICATE] = 1 if slot.duplicate else 0
+        step_ms = self._charge_step.age(now_ms)
+        self._charge_step.at_ms = now_ms
+        if slot.charge_ma > 0:
+            self.charged_ms += step_ms
+        elif slot.is_full:
+            self.charged_ms = 0
+        values[_CHARGE_S] = self.charged_ms // 1000
+
+    def _fill_pack(self, slot: "SlotControl", options: "Options", now_ms: int) -> None:
+        values = self.values
+        pack = slot.pack
+        cell_min = pack.cell_min_mv
+        cell_max = pack.cell_max_mv
+        pack_mv = pack.pack_mv
+        current = pack.current_ma
+        hottest = pack.temp_max_ddegc
+        values[_CELL_MAX] = cell_max
+        values[_CELL_MIN] = -cell_min
+        values[_CHARGE] = current
+        values[_OVER_OWN] = current - pack.charge_limit_ma if current > 0 else 0
+        values[_TEMP_MAX] = hottest
+        values[_TEMP_MIN] = -pack.temp_min_ddegc
+        values[_TEMP_SPREAD] = hottest - pack.temp_min_ddegc
+        values[_SOH] = -pack.soh_pct
+        values[_CYCLES] = pack.cycles
+        alarms = pack.alarm_bits
+        values[_ALARM_STOP] = 1 if alarms & _ALARMS_STOP else 0
+        values[_ALARM_FAULT] = 1 if alarms & _ALARMS_FAULT else 0
+        values[_ALARM_NOTE] = 1 if alarms & ~(_ALARMS_STOP | _ALARMS_FAULT) else 0
+        high = pack_mv - options.class_max_mv
+        low = options.class_min_mv * 6 // 10 - pack_mv
+        if slot.identified:
+            count = pack.cell_count
+            nominal = pack.nominal_mv
+            high = max(high, nominal - options.class_max_mv)
+            low = max(low, options.class_min_mv - nominal)
+            values[_CHEMISTRY] = 0 if pack.chemistry in TARGETS else 1
+            values[_CELL_SUM] = max(count * cell_min - pack_mv, pack_mv - count * cell_max)
+            values[_SERIAL_CHANGED] = 1 if pack.serial != slot.serial else 0
+        values[_CLASS_HIGH] = high
+        values[_CLASS_LOW] = low
+        values[_IMPLAUSIBLE] = 1 if self._implausible(slot) else 0
+        if pack.counter != self._counter:
+            self._counter = pack.counter
+            self._counter_at.at_ms = now_ms
+        values[_FROZEN] = self._counter_at.age(now_ms)
+        self._fill_charge(slot, pack_mv, current, cell_max, now_ms)
+        self._fill_rest(current, cell_max - cell_min, pack.soc_pct, now_ms)
+        self._fill_rise(slot, hottest, now_ms)
+
+    @staticmethod
+    def _implausible(slot: "SlotControl") -> bool:
+        pack = slot.pack
+        return (
+            pack.cell_min_mv > pack.cell_max_mv
+            or pack.cell_max_mv > 5500
+            or not 0 <= pack.soc_pct <= 100
+            or pack.soh_pct > 100
+            or pack.temp_min_ddegc > pack.temp_max_ddegc
+            or pack.temp_min_ddegc < -400
+            or pack.temp_max_ddegc > 1500
+            or (slot.identified and not 0 < pack.cell_count <= 32)
+        )
+
+    def _fill_charge(self, slot: "SlotControl", pack_mv: int, current: int, cell_max: int, now_ms: int) -> None:
+        values = self.values
+        if slot.charge_ma > 0:
+            values[_OFF_CURRENT] = 0
+            if current >= 200 or cell_max >= slot.cell_target_mv - 50:
+                self._no_current.at_ms = now_ms
+            values[_NO_CURRENT] = self._no_current.age(now_ms)
+            if current >= 3000 and slot.charger_fresh:
+                values[_CONTACT] = (slot.charger.output_mv - pack_mv) * 1000 // current
+            else:
+                values[_CONTACT] = UNKNOWN
+        else:
+            values[_OFF_CURRENT] = current if current >= 0 else -current
+            self._no_current.at_ms = now_ms
+            values[_NO_CURRENT] = 0
+            values[_CONTACT] = UNKNOWN
+
+    def _fill_rest(self, current: int, spread: int, soc_pct: int, now_ms: int) -> None:
+        values = self.values
+        if current > _REST_MA or current < -_REST_MA:
+            self._rest.at_ms = now_ms
+            self._hour_mv = self._day_mv = UNKNOWN
+            values[_SPREAD_MID] = values[_SPREAD_REST] = values[_SPREAD_HOUR] = values[_SPREAD_DAY] = UNKNOWN
+            return
+        values[_SPREAD_REST] = spread
+        values[_SPREAD_MID] = spread if 20 <= soc_pct <= 80 else UNKNOWN
+        if self._rest.age(now_ms) < _SETTLE_MS:
+            return
+        if self._hour_mv == UNKNOWN or self._hour.age(now_ms) >= _HOUR_MS:
+            self._hour.at_ms = now_ms
+            self._hour_mv = spread
+        if self._day_mv == UNKNOWN or self._day.age(now_ms) >= _DAY_MS:
+            self._day.at_ms = now_ms
+            self._day_mv = spread
+        values[_SPREAD_HOUR] = spread - self._hour_mv
+        values[_SPREAD_DAY] = spread - self._day_mv
+
+    def _fill_rise(self, slot: "SlotControl", hottest: int, now_ms: int) -> None:
+        values = self.values
+        if self._fast_count == 0 or self._fast_at.age(now_ms) >= 1000:
+            self._fast_at.at_ms = now_ms
+            self._fast[self._fast_count & 3] = hottest
+            self._fast_count = self._fast_count + 1 if self._fast_count < 7 else 4
+        if self._slow_count == 0 or self._slow_at.age(now_ms) >= 10000:
+            self._slow_at.at_ms = now_ms
+            slow = self._slow
+            if self._slow_count == 7:
+                for index in range(6):
+                    slow[index] = slow[index + 1]
+                self._slow_count = 6
+            slow[self._slow_count] = hottest
+            self._slow_count += 1
+        # the oldest sample lies 3 to 4 s, or up to 60 to 70 s, back
+        values[_RISE_3S] = hottest - self._fast[self._fast_count & 3] if self._fast_count >= 4 and hottest >= 600 else UNKNOWN
+        rise = hottest - self._slow[0]
+        values[_RISE_60S] = rise
+        others = UNKNOWN
+        if slot.left is not None:
+            others = slot.left.measures.values[_RISE_60S]
+        if slot.right is not None:
+            right = slot.right.measures.values[_RISE_60S]
+            if right != UNKNOWN and (others == UNKNOWN or right > others):
+                others = right
+        values[_RISE_NEIGHBOURS] = UNKNOWN if others == UNKNOWN else rise - others
+
+
+class CabinetMeasures:
+    """The quantities of the cabinet as a whole."""
+
+    def __init__(self) -> None:
+        self.values = [UNKNOWN] * len(rules.QUANTITIES)
+        self._heard = Since()
+        self._first = True
+
+    def fill(self, cabinet: "CabinetReading", fresh: bool, now_ms: int) -> None:
+        """Work out everything at this instant."""
+        values = self.values
+        if self._first:
+            self._first = False
+            self._heard.at_ms = now_ms
+        if not fresh:
+            values[_CABINET_SILENT] = self._heard.age(now_ms)
+            return
+        self._heard.at_ms = now_ms
+        values[_CABINET_SILENT] = 0
+        bits = cabinet.danger_bits
+        index = _DANGERS
+        for bit in _DANGER_BITS:
+            values[index] = 1 if bits & bit else 0
+            index += 1
+        values[_CABINET_TEMP] = UNKNOWN if cabinet.temp_ddegc is None else cabinet.temp_ddegc
+        mains = cabinet.mains_mv
+        values[_MAINS_HIGH] = UNKNOWN if mains is None else mains
+        values[_MAINS_LOW] = UNKNOWN if mains is None else -mains

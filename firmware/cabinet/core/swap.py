@@ -1,0 +1,482 @@
+"""The swap: a rider's pack in, a full pack out. A transaction that always ends, and that a reset does not lose.
+
+Each state has its step (what ends it) and a time limit with a way back. What the rider holds decides the way back: before his pack is accepted he gets it back,
+after that he gets a full one, or his own again if no full one can be handed out. A dangerous pack stays locked in.
+"""
+
+from micropython import const
+
+from cabinet.core import events, interlock, rules, slot, ticks, words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.core.options import Options
+    from cabinet.core.slot import SlotControl
+
+NONE = const(0)
+OPENING_IN = const(1)
+PUTTING_IN = const(2)
+CHECKING_IN = const(3)
+OPENING_OUT = const(4)
+TAKING_OUT = const(5)
+OPENING_BACK = const(6)
+TAKING_BACK = const(7)
+RESUMING = const(8)
+STATES = ("none", "opening_in", "putting_in", "checking_in", "opening_out", "taking_out", "opening_back", "taking_back", "resuming")
+
+_RESUME_MS = const(60000)  # after a reset all packs are proven afresh, which takes longer
+_OPENING_SLACK_MS = const(15000)  # current has to fade, and a lock may have to cool down
+
+
+class Swap:
+    """The swap in progress, if any."""
+
+    def __init__(self, slots: list, options: "Options", out: list, messages: list) -> None:
+        self._slots = slots
+        self._options = options
+        self._out = out
+        self._messages = messages
+        self.number = 0
+        self.dirty = True
+        self.stopped = False  # the cabinet has stopped, written by control
+        self.last_in = 0
+        # per state: what ends it, its time limit, what happens at the limit
+        self._steps = (
+            self._step_none,
+            self._step_opening_in,
+            self._step_putting_in,
+            self._step_checking_in,
+            self._step_opening_out,
+            self._step_taking_out,
+            self._step_opening_back,
+            self._step_taking_back,
+            self._step_resuming,
+        )
+        opening_ms = options.door_open_ms * options.pulse_tries + _OPENING_SLACK_MS
+        self._limits = (0, opening_ms, options.in_ms, options.check_ms, opening_ms, options.out_ms, opening_ms, options.out_ms, _RESUME_MS)
+        self._late = (
+            self._step_none,
+            self._next_in,
+            self._late_putting_in,
+            self._late_checking_in,
+            self._next_out,
+            self._late_taking_out,
+            self._late_opening_back,
+            self._late_taking_back,
+            self._late_resuming,
+        )
+        self._forget()
+
+    def _forget(self) -> None:
+        self.state = NONE
+        self.origin = ""
+        self.token = ""
+        self.in_slot = 0
+        self.out_slot = 0
+        self.in_serial = ""
+        self.in_soc_pct = 0
+        self.out_serial = ""
+        self.out_soc_pct = 0
+        self.reason = ""
+        self.taken = False
+        self.reopened = 0
+        self.extended = False
+        self.tried = 0  # bits of the slots whose doors did not open
+        self._since_ms = 0
+        self._extra_ms = 0
+        self._pulses = 0
+        self._pulse_ms = None
+        self._saved_state = NONE
+
+    @property
+    def active(self) -> bool:
+        """Whether a swap is in progress."""
+        return self.state != NONE
+
+    # --- choosing slots
+
+    def empty_slot(self) -> "SlotControl | None":
+        """The slot that takes a pack: the next after the last one used, those with a working charger first."""
+        count = len(self._slots)
+        fallback = None
+        for offset in range(count):
+            s = self._slots[(self.last_in + offset) % count]
+            if s.receptive() and not self.tried >> s.number & 1:
+                if s.charger_fresh and s.faults.stop_rule < 0:
+                    return s
+                if fallback is None:
+                    fallback = s
+        return fallback
+
+    def full_slot(self) -> "SlotControl | None":
+        """The slot with the fullest pack that may be handed out."""
+        best = None
+        for s in self._slots:
+            if s.number == self.in_slot or self.tried >> s.number & 1 or not s.releasable(self._options):
+                continue
+            if best is None or s.pack.soc_pct > best.pack.soc_pct:
+                best = s
+        return best
+
+    # --- from outside
+
+    def begin(self, token: str, origin: str, now_ms: int) -> None:
+        """Start a swap; the caller has checked that it may begin."""
+        self._forget()
+        self.number += 1
+        self.token = token
+        self.origin = origin
+        self._out.append(events.make("swap.ordered", 0, "", self.number, token, origin))
+        self._next_in(now_ms)
+
+    def step(self, now_ms: int) -> None:
+        """One step of the swap."""
+        state = self.state
+        if state == NONE:
+            return
+        if self.stopped and state != RESUMING:
+            self._cancel("cabinet_stopped")
+            return
+        self._steps[state](now_ms)
+        if self.state == state and ticks.diff(now_ms, self._since_ms) > self._limits[state] + self._extra_ms:
+            self._late[state](now_ms)
+
+    # --- common parts
+
+    def _go(self, state: int, now_ms: int) -> None:
+        self.state = state
+        self._since_ms = now_ms
+        self._extra_ms = 0
+        self.extended = False
+        self._pulses = 0
+        self._pulse_ms = None
+        self.dirty = True
+        at = self.in_slot if state <= CHECKING_IN or state >= OPENING_BACK else self.out_slot
+        self._out.append(events.make("swap.step", at, self._slots[at - 1].serial, self.number, STATES[state]))
+
+    def _say(self, number: int, code: str) -> None:
+        self._messages.append((number, code, words.sentence(code, number)))
+
+    def _in(self) -> "SlotControl":
+        return self._slots[self.in_slot - 1]
+
+    def _opened(self, s: "SlotControl", claim: int, now_ms: int) -> bool:
+        """Claim the door until it opens. False as long as it has not, and then at last marks it as stuck."""
+        if s.state == slot.OPEN:
+            return True
+        if s.expected_ms is not None and s.expected_ms != self._pulse_ms and ticks.diff(s.expected_ms, self._since_ms) >= 0:
+            self._pulse_ms = s.expected_ms
+            self._pulses += 1
+        if self._pulse_ms is not None and 0 <= ticks.diff(now_ms, self._pulse_ms) < self._options.door_open_ms:
+            return False
+        if self._pulses >= self._options.pulse_tries:
+            if not s.stuck:
+                s.stuck = True
+                self._out.append(events.make("door.stuck", s.number, s.serial, self._pulses))
+            return False
+        s.door_claim = claim
+        return False
+
+    def _extend(self, s: "SlotControl") -> bool:
+        """Give the rider some more time to shut the door, once."""
+        if self.extended:
+            return False
+        self.extended = True
+        self._extra_ms += self._options.close_ms
+        self._say(s.number, "shut_door")
+        return True
+
+    def _release(self) -> None:
+        for s in self._slots:
+            s.reserved = False
+
+    def _cancel(self, reason: str) -> None:
+        step = STATES[self.state]
+        at = self.in_slot
+        if self.state in (OPENING_OUT, TAKING_OUT):
+            at = self.out_slot
+        for number in (self.in_slot, self.out_slot):
+            if number and self._slots[number - 1].state == slot.OPEN:
+                self._slots[number - 1].left_open = True
+        self._out.append(events.make("swap.cancelled", at, self.in_serial, self.number, reason, step))
+        self._say(at, reason)
+        self._release()
+        self._forget()
+        self.dirty = True
+
+    def _complete(self) -> None:
+        self._out.append(
+            events.make(
+                "swap.completed", self.out_slot, self.out_serial, self.number, self.in_slot, self.in_serial, self.in_soc_pct, self.out_slot, self.out_serial, self.out_soc_pct
+            )
+        )
+        self._say(0, "thank_you")
+        if self._slots[self.out_slot - 1].state == slot.OPEN:
+            self._slots[self.out_slot - 1].left_open = True
+        self._release()
+        self._forget()
+        self.dirty = True
+
+    def _give_back(self, reason: str, now_ms: int) -> None:
+        self.reason = reason
+        self.reopened = 0
+        self._release()
+        self._say(self.in_slot, reason)
+        self._go(OPENING_BACK, now_ms)
+
+    # --- steps
+
+    def _step_none(self, now_ms: int) -> None:
+        return
+
+    def _next_in(self, now_ms: int) -> None:
+        """Open the first, or another, empty slot."""
+        if self.in_slot:
+            self.tried |= 1 << self.in_slot
+        s = self.empty_slot()
+        if s is None:
+            self._cancel("door_stuck" if self.in_slot else "no_empty_slot")
+            return
+        self.in_slot = self.last_in = s.number
+        self._say(s.number, "one_moment")
+        self._go(OPENING_IN, now_ms)
+
+    def _step_opening_in(self, now_ms: int) -> None:
+        s = self._in()
+        if self._opened(s, interlock.RIDER_IN, now_ms):
+            self._say(s.number, "put_pack_in")
+            self._go(PUTTING_IN, now_ms)
+        elif s.stuck:
+            self._next_in(now_ms)
+
+    def _step_putting_in(self, now_ms: int) -> None:
+        s = self._in()
+        if s.stays:
+            self._say(s.number, "checking")
+            self._go(CHECKING_IN, now_ms)
+        elif s.state != slot.OPEN:
+            self._cancel("no_pack")
+
+    def _late_putting_in(self, now_ms: int) -> None:
+        s = self._in()
+        if s.present and self._extend(s):
+            return
+        self._cancel("in_timeout")
+
+    def _step_checking_in(self, now_ms: int) -> None:
+        s = self._in()
+        if s.accepted:
+            self.in_serial = s.serial
+            self.in_soc_pct = s.pack.soc_pct
+            self._next_out(now_ms)
+        elif s.state == slot.REFUSED:
+            self.in_serial = s.serial
+            rule = s.faults.keep_rule
+            self._give_back(rules.RULES[rule][rules.REASON] if rule >= 0 else "pack_damaged", now_ms)
+        elif s.state == slot.QUARANTINED:
+            self.in_serial = s.serial
+            self._cancel("pack_dangerous")
+        elif s.state == slot.OPEN:
+            self._go(PUTTING_IN, now_ms)
+        elif not s.stays:
+            self._cancel("no_pack")
+
+    def _late_checking_in(self, now_ms: int) -> None:
+        self._give_back("check_timeout", now_ms)
+
+    def _next_out(self, now_ms: int) -> None:
+        """Hand out the first, or another, full pack; if there is none, the rider gets his own back."""
+        if self.out_slot:
+            self.tried |= 1 << self.out_slot
+        self._release()
+        s = self.full_slot()
+        if s is None:
+            self._give_back("no_full_pack", now_ms)
+            return
+        self.out_slot = s.number
+        self.out_serial = s.serial
+        self.out_soc_pct = s.pack.soc_pct
+        self.taken = False
+        self.reopened = 0
+        s.reserved = True
+        self._go(OPENING_OUT, now_ms)
+
+    def _step_opening_out(self, now_ms: int) -> None:
+        s = self._slots[self.out_slot - 1]
+        s.reserved = True
+        if s.identified and s.serial != self.out_serial:
+            self._complete()  # exchanged while the door was open: the full pack is gone
+        elif self._opened(s, interlock.RIDER_OUT, now_ms):
+            self._say(s.number, "take_pack")
+            self._go(TAKING_OUT, now_ms)
+        elif s.stuck or not s.stays or s.faults.keep_rule >= 0:
+            self._next_out(now_ms)
+
+    def _step_taking_out(self, now_ms: int) -> None:
+        s = self._slots[self.out_slot - 1]
+        if not s.present and not self.taken:
+            self.taken = True
+            self.dirty = True
+        if s.state == slot.OPEN:
+            return
+        if self.taken or not s.stays:
+            self._complete()
+        elif self.reopened:
+            self._cancel("out_timeout")
+        else:
+            self._go(OPENING_OUT, now_ms)
+            self.reopened = 1
+            self._extra_ms = self._options.check_ms  # it has to prove itself once more
+
+    def _late_taking_out(self, now_ms: int) -> None:
+        s = self._slots[self.out_slot - 1]
+        if self._extend(s):
+            return
+        if self.taken:
+            self._complete()
+        else:
+            self._cancel("out_timeout")
+
+    def _step_opening_back(self, now_ms: int) -> None:
+        s = self._in()
+        if self._opened(s, interlock.GIVE_BACK, now_ms):
+            self._say(s.number, "take_back")
+            self._go(TAKING_BACK, now_ms)
+        elif s.state == slot.QUARANTINED:
+            self._cancel("pack_dangerous")
+        elif not s.stays:
+            self._cancel(self.reason)
+        elif s.stuck:
+            self._late_opening_back(now_ms)
+
+    def _late_opening_back(self, now_ms: int) -> None:
+        self._say(self.in_slot, "pack_kept")
+        self._cancel(self.reason)
+
+    def _step_taking_back(self, now_ms: int) -> None:
+        s = self._in()
+        if s.state == slot.OPEN:
+            return
+        if s.stays and not self.reopened:
+            self._go(OPENING_BACK, now_ms)
+            self.reopened = 1
+            return
+        if s.stays:
+            self._say(s.number, "pack_kept")
+        self._cancel(self.reason)
+
+    def _late_taking_back(self, now_ms: int) -> None:
+        s = self._in()
+        if not self._extend(s):
+            self._cancel(self.reason)
+
+    # --- after a reset
+
+    def saved(self) -> list:
+        """What must outlive a reset."""
+        state = self._saved_state if self.state == RESUMING else self.state
+        return [
+            self.number,
+            state,
+            self.token,
+            self.origin,
+            self.in_slot,
+            self.out_slot,
+            self.in_serial,
+            self.in_soc_pct,
+            self.out_serial,
+            self.out_soc_pct,
+            self.reason,
+            1 if self.taken else 0,
+            self.reopened,
+            self.tried,
+            self.last_in,
+        ]
+
+    def restore(self, saved: list, now_ms: int) -> None:
+        """Take up a swap. What becomes of it is decided once the doors have been seen. Raises ValueError if it makes no sense."""
+        self._forget()
+        (self.number, state, self.token, self.origin, self.in_slot, self.out_slot) = saved[:6]
+        (self.in_serial, self.in_soc_pct, self.out_serial, self.out_soc_pct, self.reason, taken, self.reopened, self.tried, self.last_in) = saved[6:15]
+        self.taken = taken == 1
+        count = len(self._slots)
+        if not 0 <= state < RESUMING or not 0 <= self.in_slot <= count or not 0 <= self.out_slot <= count or not 0 <= self.last_in <= count:
+            self._forget()
+            raise ValueError("a saved swap that makes no sense")
+        if state == NONE:
+            self._forget()
+            return
+        if not self.in_slot or (state in (OPENING_OUT, TAKING_OUT) and not self.out_slot):
+            self._forget()
+            raise ValueError("a saved swap without its slots")
+        self._saved_state = state
+        self.state = RESUMING
+        self._since_ms = now_ms
+        if state in (OPENING_OUT, TAKING_OUT):
+            self._slots[self.out_slot - 1].reserved = True
+
+    def _step_resuming(self, now_ms: int) -> None:
+        state = self._saved_state
+        at = self.out_slot if state in (OPENING_OUT, TAKING_OUT) else self.in_slot
+        s = self._slots[at - 1]
+        if s.state == slot.UNSEEN or not s.io_fresh:
+            return
+        if self.stopped:
+            self._resumed(state, "undo")
+            self._cancel("cabinet_stopped")
+        elif state <= CHECKING_IN:
+            self._resume_in(s, state, now_ms)
+        elif state <= TAKING_OUT:
+            self._resume_out(s, state, now_ms)
+        else:
+            self._resume_back(s, state, now_ms)
+
+    def _resumed(self, state: int, verdict: str) -> None:
+        at = self.out_slot if state in (OPENING_OUT, TAKING_OUT) else self.in_slot
+        self._out.append(events.make("swap.resumed", at, "", self.number, STATES[state], verdict))
+        self.dirty = True
+
+    def _resume_in(self, s: "SlotControl", state: int, now_ms: int) -> None:
+        if s.state == slot.OPEN:
+            self._resumed(state, "continue")
+            self._say(s.number, "put_pack_in")
+            self._go(PUTTING_IN, now_ms)
+        elif s.stays:
+            self._resumed(state, "continue")
+            self._say(s.number, "checking")
+            self._go(CHECKING_IN, now_ms)
+            self._extra_ms = _RESUME_MS
+        else:
+            self._resumed(state, "undo")
+            self._cancel("power_cut")
+
+    def _resume_out(self, s: "SlotControl", state: int, now_ms: int) -> None:
+        if s.state == slot.OPEN:
+            self._resumed(state, "continue")
+            self._say(s.number, "take_pack")
+            self._go(TAKING_OUT, now_ms)
+        elif s.stays and not self.taken:
+            self._resumed(state, "continue")
+            self._say(s.number, "one_moment")
+            self._go(OPENING_OUT, now_ms)
+            self._extra_ms = _RESUME_MS
+        else:
+            self._resumed(state, "finish")
+            self._complete()
+
+    def _resume_back(self, s: "SlotControl", state: int, now_ms: int) -> None:
+        if s.state == slot.OPEN:
+            self._resumed(state, "continue")
+            self._say(s.number, "take_back")
+            self._go(TAKING_BACK, now_ms)
+        elif s.stays:
+            self._resumed(state, "continue")
+            self._go(OPENING_BACK, now_ms)
+            self._extra_ms = _RESUME_MS
+        else:
+            self._resumed(state, "undo")
+            self._cancel(self.reason if self.reason else "cancelled")
+
+    def _late_resuming(self, now_ms: int) -> None:
+        self._resumed(self._saved_state, "undo")
+        self._cancel("io_stale")
