@@ -1,0 +1,95 @@
+"""Opens a TCP or TLS stream without ever holding up the loop. Boards with a BSD-like socket module use it for `Network.connect`.
+
+Unlike `asyncio.open_connection` it looks names up without blocking, switches Nagle's algorithm off, verifies TLS servers or
+fails, and closes what it opened when it is cancelled half-way.
+"""
+
+import socket
+from asyncio import core
+from asyncio.stream import Stream
+from errno import EINPROGRESS
+
+_IPPROTO_TCP = 6  # MicroPython's socket module does not name them
+_TCP_NODELAY = 1
+
+
+def is_numeric(host: str) -> bool:
+    """Whether `host` is an IPv4 address, for which nobody has to be asked."""
+    parts = host.split(".")
+    return len(parts) == 4 and all(part.isdigit() and int(part) < 256 for part in parts)
+
+
+def tls_context(tls: dict):
+    """A client context that verifies the server, always. Raises ValueError or OSError if it cannot be set up as asked."""
+    import ssl
+
+    if not tls.get("ca"):
+        raise ValueError("tls: no certificate authority is configured")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(tls["ca"])
+    if tls.get("cert"):
+        context.load_cert_chain(tls["cert"], tls["key"])
+    return context
+
+
+async def dial(host: str, port: int, tls: "dict | None" = None, resolver=None, context=None) -> tuple:
+    """(reader, writer). `resolver` has `async lookup(name) -> str`; without one, only numeric addresses are taken.
+
+    With `tls`, the certificate must be signed by tls["ca"] and bear tls["server_name"] (or `host`); there is no way round it.
+    """
+    address = host
+    if not is_numeric(host):
+        if resolver is None:
+            raise OSError("no resolver for " + host)
+        address = await resolver.lookup(host)
+    if tls is not None and context is None:
+        context = tls_context(tls)
+    info = socket.getaddrinfo(address, port, 0, socket.SOCK_STREAM)[0]  # numeric: nobody is asked
+    sock = socket.socket(info[0], info[1], info[2])
+    stream = None
+    try:
+        sock.setblocking(False)
+        try:
+            sock.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
+        except (OSError, ValueError, AttributeError):
+            pass  # a port without the option is slower, not wrong
+        try:
+            sock.connect(info[-1])
+        except OSError as error:
+            if error.errno != EINPROGRESS:
+                raise
+        await _writable(sock)
+        stream = Stream(sock)
+        if tls is not None:
+            name = tls.get("server_name") or host
+            wrapped = context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
+            wrapped.setblocking(False)
+            stream = Stream(wrapped)
+        return stream, stream
+    except BaseException:
+        sock.close()
+        raise
+
+
+class _Writable:
+    """One bare yield of the scheduler, until the socket can be written: connected, or failed."""
+
+    def __init__(self, sock) -> None:
+        self._sock = sock
+        self._asked = False
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self._asked:
+            raise StopIteration
+        self._asked = True
+        return core._io_queue.queue_write(self._sock)
+
+    __await__ = __iter__
+
+
+def _writable(sock) -> _Writable:
+    return _Writable(sock)

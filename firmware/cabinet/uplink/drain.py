@@ -1,0 +1,148 @@
+"""From the journal to messages: what goes next, in which message, and how far the cursor may move.
+
+Fresh events go one a message; a backlog goes as JSON arrays of up to `batch` envelopes and `batch_bytes` bytes. Nothing
+is kept of what was sent: after a reconnect the journal is read again from its acknowledged cursor.
+"""
+
+from cabinet.core import ticks
+from cabinet.uplink import envelope
+
+RINGS = (0, 1)
+
+
+class Drain:
+    """Reads both rings of the journal in order, ring A first."""
+
+    def __init__(
+        self, journal, clock, cabinet_json: str, batch: int, batch_bytes: int, flush_events: int = 64, flush_ms: int = 1000
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._cabinet = cabinet_json
+        self._batch = batch
+        self._batch_bytes = batch_bytes
+        self._flush_events = flush_events
+        self._flush_ms = flush_ms
+        self._read = [0, 0]  # last sequence taken out of the journal
+        self._most = [0, 0]  # highest sequence ever sent since start, in any connection
+        self._held = [None, None]  # (sequence, text) that did not fit the message before
+        self._arrived = [0, 0]  # acknowledged by the broker
+        self._unflushed = [0, 0]  # events acknowledged, cursor not yet on flash
+        self._first_ms = [0, 0]
+        self._last_ms = [0, 0]
+        self.batch_now = batch
+        self.slice_us_max = 0
+        self.events_sent = 0
+        self.events_resent = 0
+        self.flushes = 0
+
+    def start(self) -> None:
+        """A connection begins: everything not acknowledged is to be sent again."""
+        self.flush()
+        for ring in RINGS:
+            self._read[ring] = self._journal.acked(ring)
+            self._held[ring] = None
+
+    def narrow(self) -> None:
+        """Nothing was acknowledged in time: perhaps the line is too thin for large messages."""
+        self.batch_now = max(1, self.batch_now // 4)
+
+    def widen(self) -> None:
+        """An acknowledgement came."""
+        if self.batch_now < self._batch:
+            self.batch_now += 1
+
+    def waiting(self, ring: int) -> bool:
+        """Whether a record is there that has not been sent on this connection."""
+        return self._held[ring] is not None or self._journal.head(ring) > self._read[ring]
+
+    def take(self, ring: int, message: "Message") -> bool:
+        """Move one record into the message. False: nothing more to read, or the message is full."""
+        begin_us = self._clock.ticks_us()
+        held = self._held[ring]
+        if held is not None:
+            self._held[ring] = None
+            sequence, text = held
+        else:
+            record = self._journal.read(ring, self._read[ring])
+            if record is None:
+                self._read[ring] = max(self._read[ring], self._journal.head(ring))
+                return False
+            sequence = record.sequence
+            text = envelope.encode(self._cabinet, ring, record)
+            self._read[ring] = sequence
+        if message.count and message.size + len(text) > self._batch_bytes:
+            self._held[ring] = (sequence, text)
+            return False
+        message.add(sequence, text)
+        spent_us = ticks.diff(self._clock.ticks_us(), begin_us)
+        if spent_us > self.slice_us_max:
+            self.slice_us_max = spent_us
+        return message.count < self.batch_now
+
+    def sent(self, ring: int, message: "Message") -> bool:
+        """Count a message that is about to be sent; True if any of its events was sent before (DUP)."""
+        again = message.first <= self._most[ring]
+        if again:
+            self.events_resent += message.count
+        if message.last > self._most[ring]:
+            self._most[ring] = message.last
+        self.events_sent += message.count
+        return again
+
+    def arrived(self, ring: int, sequence: int, count: int) -> None:
+        """The broker has everything of a ring up to and with `sequence`."""
+        now_ms = self._clock.ticks_ms()
+        if not self._unflushed[ring]:
+            self._first_ms[ring] = now_ms
+        self._last_ms[ring] = now_ms
+        self._arrived[ring] = sequence
+        self._unflushed[ring] += count
+        if self._unflushed[ring] >= self._flush_events:
+            self._flush(ring)
+
+    def flush_due(self) -> None:
+        """Put the cursors on flash that have waited long enough, or after which nothing more came for a moment."""
+        now_ms = self._clock.ticks_ms()
+        for ring in RINGS:
+            if self._unflushed[ring] and (
+                ticks.diff(now_ms, self._first_ms[ring]) >= self._flush_ms or ticks.diff(now_ms, self._last_ms[ring]) >= self._flush_ms // 4
+            ):
+                self._flush(ring)
+
+    def flush(self) -> None:
+        """Put the cursors on flash now."""
+        for ring in RINGS:
+            if self._unflushed[ring]:
+                self._flush(ring)
+
+    def _flush(self, ring: int) -> None:
+        self._unflushed[ring] = 0
+        self.flushes += 1
+        self._journal.ack(ring, self._arrived[ring])
+
+
+class Message:
+    """The payload under construction: one envelope, or an array of them."""
+
+    def __init__(self) -> None:
+        self.parts = []
+        self.size = 0
+        self.count = 0
+        self.first = 0
+        self.last = 0
+
+    def add(self, sequence: int, text: str) -> None:
+        """One more envelope."""
+        if not self.count:
+            self.first = sequence
+        self.last = sequence
+        self.count += 1
+        self.size += len(text) + 1
+        self.parts.append(text)
+
+    def payload(self) -> bytes:
+        """What is published."""
+        if self.count == 1:
+            return self.parts[0].encode()
+        return ("[" + ",".join(self.parts) + "]").encode()

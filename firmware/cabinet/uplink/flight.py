@@ -1,0 +1,71 @@
+"""What has been published and not yet acknowledged: packet ids, and the cursors that may only advance in order."""
+
+RESULT = 2  # beside ring 0 and 1: a message that stands for no journal record
+
+
+class Flight:
+    """One QoS 1 message on its way."""
+
+    def __init__(self, pid: int, ring: int, last: int, count: int) -> None:
+        self.pid = pid
+        self.ring = ring
+        self.last = last  # highest sequence in the message
+        self.count = count
+        self.done = False
+
+
+class Flights:
+    """At most `window` messages in flight, acknowledged in any order."""
+
+    def __init__(self, window: int) -> None:
+        self.window = window
+        self._by_pid = {}
+        self._order = ([], [])  # per ring, as sent
+        self._pid = 0
+
+    def __len__(self) -> int:
+        return len(self._by_pid)
+
+    @property
+    def free(self) -> bool:
+        """Whether another message may be sent."""
+        return len(self._by_pid) < self.window
+
+    def take_pid(self) -> int:
+        """A packet id that is not in flight: 1 to 65535, then from 1 again."""
+        while True:
+            self._pid = self._pid % 65535 + 1
+            if self._pid not in self._by_pid:
+                return self._pid
+
+    def sent(self, pid: int, ring: int, last: int = 0, count: int = 0) -> None:
+        """Remember a message. Ring RESULT: nothing to advance."""
+        flight = Flight(pid, ring, last, count)
+        self._by_pid[pid] = flight
+        if ring != RESULT:
+            self._order[ring].append(flight)
+
+    def acknowledged(self, pid: int) -> "tuple[int, int, int] | None":
+        """(ring, sequence up to which everything has arrived, events) or None if nothing advanced. KeyError: never sent."""
+        flight = self._by_pid.pop(pid)
+        flight.done = True
+        if flight.ring == RESULT:
+            return None
+        order = self._order[flight.ring]
+        count = 0
+        last = 0
+        while order and order[0].done:
+            first = order.pop(0)
+            count += first.count
+            last = first.last
+        return (flight.ring, last, count) if count else None
+
+    def in_flight(self, ring: int) -> int:
+        """Messages of a ring that are not yet acknowledged in order."""
+        return len(self._order[ring])
+
+    def clear(self) -> None:
+        """The connection is gone: whatever was not acknowledged will be read from the journal again."""
+        self._by_pid.clear()
+        self._order[0].clear()
+        self._order[1].clear()

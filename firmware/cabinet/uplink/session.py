@@ -1,0 +1,296 @@
+"""One MQTT connection, from connect to its end. Nothing in here waits without a deadline.
+
+Three tasks: one writes (and nobody else does), one reads, and the caller of `run` watches the deadlines. Whatever goes
+wrong ends the session with a reason in words; the journal's cursor tells the next session where to go on.
+"""
+
+import asyncio
+import json
+
+from cabinet.core import ticks
+from cabinet.uplink.codec import CONNACK, PINGRESP, PUBACK, PUBLISH, SUBACK, Framer, ProtocolError, answer_id
+from cabinet.uplink.drain import Message
+from cabinet.uplink.flight import RESULT, Flights
+
+_REFUSALS = ("", "protocol version refused", "client id refused", "server unavailable", "wrong user or password", "not authorised")
+_TICK_MS = 50
+_CALM_PER_S = 20  # inbound messages a second that are taken at full speed
+
+
+class Session:
+    """Runs once; make a new one for the next connection."""
+
+    def __init__(self, uplink) -> None:
+        self.uplink = uplink
+        self.options = uplink.options
+        self._clock = uplink.clock
+        self._codec = uplink.codec
+        self._drain = uplink.drain
+        self._flights = Flights(self.options.window)
+        self._framer: "Framer" = uplink.framer
+        self._topics = uplink.topics
+        self._wake = asyncio.Event()
+        self._answers = []  # encoded payloads of results and bare PUBACKs, in order: (payload or None, puback)
+        self._reader = None
+        self._writer = None
+        self.reason = ""
+        self.established = False
+        self._accepted = False
+        self._refused_commands = False
+        self._subscribe_pid = 0
+        self._ping_due = False
+        self._ping_ms = None
+        self._writing_ms = None
+        self._begin_ms = self._sent_ms = self._received_ms = self._progress_ms = self._clock.ticks_ms()
+        self._inbound_ms = self._begin_ms
+        self._inbound = 0
+        self.acknowledged = 0
+
+    def wake(self) -> None:
+        """Something may be there to send."""
+        self._wake.set()
+
+    def end(self, reason: str) -> None:
+        """The session is over; the first reason counts."""
+        if not self.reason:
+            self.reason = reason
+        self._wake.set()
+
+    async def run(self) -> str:
+        """Connect, work, and return why it ended."""
+        options = self.options
+        try:
+            self._reader, self._writer = await asyncio.wait_for_ms(
+                self.uplink.network.connect(options.host, options.port, options.tls), options.connect_ms
+            )
+        except asyncio.TimeoutError:
+            return "no connection within %d ms" % options.connect_ms
+        except (OSError, ValueError) as error:
+            return "no connection: %s" % error
+        self._framer.reset()
+        self._begin_ms = self._sent_ms = self._received_ms = self._progress_ms = self._clock.ticks_ms()
+        tasks = [asyncio.create_task(self._guard(self._write_all())), asyncio.create_task(self._guard(self._read_all()))]
+        try:
+            while not self.reason:
+                await asyncio.sleep_ms(_TICK_MS)
+                self._check_deadlines()
+                self._drain.flush_due()
+                if self.established and (self._drain.waiting(0) or self._drain.waiting(1)):
+                    self._wake.set()
+        except Exception as error:  # a defect here must not end the uplink
+            self.end("failed: %r" % error)
+        finally:
+            self.established = False
+            for task in tasks:
+                task.cancel()
+            await self._close()
+        return self.reason
+
+    async def _guard(self, work) -> None:
+        try:
+            await work
+        except ProtocolError as error:
+            self.end("protocol: %s" % error)
+        except OSError as error:
+            self.end("line: %s" % error)
+        except MemoryError:
+            self.end("out of memory")
+        except Exception as error:
+            self.end("failed: %r" % error)
+
+    async def _close(self) -> None:
+        try:
+            self._writer.close()
+            await self._writer.wait_closed()
+        except Exception as error:
+            print("uplink: close:", repr(error))
+
+    # deadlines
+
+    def _check_deadlines(self) -> None:
+        options = self.options
+        now_ms = self._clock.ticks_ms()
+        if self._writing_ms is not None and ticks.diff(now_ms, self._writing_ms) > options.answer_ms:
+            self.end("line takes nothing for %d ms" % options.answer_ms)
+        elif not self._accepted:
+            if ticks.diff(now_ms, self._begin_ms) > options.answer_ms:
+                self.end("no CONNACK within %d ms" % options.answer_ms)
+        elif len(self._flights) and ticks.diff(now_ms, self._progress_ms) > options.answer_ms:
+            self._drain.narrow()
+            self.end("no PUBACK within %d ms" % options.answer_ms)
+        elif self._ping_ms is not None:
+            if ticks.diff(now_ms, self._ping_ms) > options.answer_ms and ticks.diff(now_ms, self._received_ms) > options.answer_ms:
+                self.end("no PINGRESP within %d ms" % options.answer_ms)
+        elif options.keepalive_s:
+            half_ms = options.keepalive_s * 500
+            if ticks.diff(now_ms, self._sent_ms) >= half_ms or ticks.diff(now_ms, self._received_ms) >= half_ms:
+                self._ping_ms = now_ms
+                self._ping_due = True
+                self._wake.set()
+
+    # outbound: the one writer
+
+    async def _send(self, data: bytearray) -> None:
+        self._writing_ms = self._sent_ms = self._clock.ticks_ms()
+        self.uplink.bytes_out += len(data)
+        self._writer.write(data)
+        await self._writer.drain()
+        self._writing_ms = None
+
+    async def _send_tracked(self, topic: bytes, payload: bytes, ring: int, retain: bool, dup: bool, message: "Message | None") -> None:
+        if not len(self._flights):
+            self._progress_ms = self._clock.ticks_ms()
+        pid = self._flights.take_pid()
+        if message:
+            self._flights.sent(pid, ring, message.last, message.count)
+        else:
+            self._flights.sent(pid, ring)
+        begin_us = self._clock.ticks_us()
+        data = self._codec.publish(topic, payload, pid, retain, dup)
+        self.uplink.slice(begin_us)
+        await self._send(data)
+
+    async def _write_all(self) -> None:
+        topics = self._topics
+        await self._send(self._codec.connect(topics.online, b"0"))
+        while not self._accepted:
+            await self._pause()
+        self._subscribe_pid = self._flights.take_pid()
+        await self._send(self._codec.subscribe(topics.commands, self._subscribe_pid))
+        await self._send_tracked(topics.birth, json.dumps(self.uplink.birth_message()).encode(), RESULT, True, False, None)
+        await self._send_tracked(topics.online.encode(), b"1", RESULT, True, False, None)
+        self._drain.start()
+        self.uplink.views_all_due()
+        self.established = True
+        self.uplink.session_up()
+        while True:
+            if not await self._write_next():
+                await self._pause()
+
+    async def _pause(self) -> None:
+        await self._wake.wait()
+        self._wake.clear()
+
+    async def _write_next(self) -> bool:
+        """Send what is most urgent. False: nothing can be sent now."""
+        if self._ping_due:
+            self._ping_due = False
+            await self._send(self._codec.ping())
+            return True
+        if self._answers:
+            payload, puback = self._answers[0]
+            if payload is None or self._flights.free:
+                self._answers.pop(0)
+                if payload is not None:
+                    await self._send_tracked(self._topics.results, payload, RESULT, False, False, None)
+                if puback:
+                    await self._send(bytearray(puback))
+                return True
+        if not self._flights.free:
+            return False
+        if self._drain.waiting(0):
+            return await self._write_events(0)
+        view = self.uplink.next_view()
+        if view is not None:
+            slot, text = view
+            await self._send_tracked(self._topics.slot(slot), text.encode(), RESULT, True, False, None)
+            return True
+        if self._drain.waiting(1):
+            return await self._write_events(1)
+        return False
+
+    async def _write_events(self, ring: int) -> bool:
+        message = Message()
+        while self._drain.take(ring, message):
+            await asyncio.sleep_ms(0)
+        if not message.count:
+            return False
+        dup = self._drain.sent(ring, message)
+        await self._send_tracked(self._topics.events[ring], message.payload(), ring, False, dup, message)
+        return True
+
+    # inbound
+
+    async def _read_all(self) -> None:
+        framer = self._framer
+        while not self.reason:
+            count = await self._reader.readinto(framer.space())
+            if count is None:
+                continue
+            if not count:
+                self.end("closed by the broker")
+                return
+            self.uplink.bytes_in += count
+            self._received_ms = self._clock.ticks_ms()
+            framer.filled(count)
+            packet = framer.next()
+            while packet is not None:
+                await self._packet(packet, framer.body)
+                packet = framer.next()
+
+    async def _packet(self, packet: memoryview, body: int) -> None:
+        kind = packet[0] & 0xF0
+        if not self._accepted:
+            self._connack(packet, body)
+        elif kind == PUBACK:
+            self._puback(answer_id(packet, body, 2))
+        elif kind == PUBLISH:
+            await self._publish(packet, body)
+        elif kind == PINGRESP:
+            if len(packet) != body or packet[0] & 0x0F:
+                raise ProtocolError("PINGRESP with content")
+            self._ping_ms = None
+        elif kind == SUBACK:
+            if answer_id(packet, body, 3) != self._subscribe_pid:
+                raise ProtocolError("SUBACK of nothing")
+            self._subscribe_pid = -1
+            self._refused_commands = packet[body + 2] > 1
+            self.uplink.commands_refused = self._refused_commands
+        else:
+            raise ProtocolError("packet of type %d" % (packet[0] >> 4))
+
+    def _connack(self, packet: memoryview, body: int) -> None:
+        if packet[0] != CONNACK or len(packet) != body + 2 or packet[body] > 1:
+            raise ProtocolError("no CONNACK but 0x%02x" % packet[0])
+        code = packet[body + 1]
+        if code:
+            raise ProtocolError(_REFUSALS[code] if code < len(_REFUSALS) else "refused with code %d" % code)
+        self._accepted = True
+        self._wake.set()
+
+    def _puback(self, pid: int) -> None:
+        try:
+            arrived = self._flights.acknowledged(pid)
+        except KeyError:
+            raise ProtocolError("PUBACK of packet id %d, which is not in flight" % pid) from None
+        self._progress_ms = self._received_ms
+        self.acknowledged += 1
+        if arrived:
+            ring, sequence, count = arrived
+            self._drain.arrived(ring, sequence, count)
+            self._drain.widen()
+        self._wake.set()
+
+    async def _publish(self, packet: memoryview, body: int) -> None:
+        begin_us = self._clock.ticks_us()
+        message = self._codec.message(packet, body)
+        if message.topic != self._topics.commands:
+            self.uplink.strange += 1
+            self._answers.append((None, message.puback))
+        else:
+            result = self.uplink.desk.handle(message.payload, message.retained)
+            self._answers.append((json.dumps(result).encode(), message.puback))
+        self.uplink.slice(begin_us)
+        self._wake.set()
+        await self._calm()
+
+    async def _calm(self) -> None:
+        """Take floods slowly: a full second's share at once, then at a walking pace, so that the rest of the cabinet feels nothing."""
+        now_ms = self._clock.ticks_ms()
+        if ticks.diff(now_ms, self._inbound_ms) > 1000:
+            self._inbound_ms = now_ms
+            self._inbound = 0
+        self._inbound += 1
+        await asyncio.sleep_ms(0 if self._inbound <= _CALM_PER_S else 50)
+        while len(self._answers) > 8 and not self.reason:
+            await asyncio.sleep_ms(20)

@@ -1,0 +1,196 @@
+"""The uplink as the rest of the firmware sees it: run it, and nothing that happens on the network can be felt.
+
+`run()` never returns and never raises; it connects, drains the journal, takes commands, and after every end of a session waits a
+while and begins again. What was lost with a session is read from the journal again.
+"""
+
+import asyncio
+import json
+
+from cabinet.core import events, ticks
+from cabinet.uplink.backoff import Backoff
+from cabinet.uplink.codec import Codec, Framer
+from cabinet.uplink.commands import CommandDesk
+from cabinet.uplink.drain import Drain
+from cabinet.uplink.session import Session
+
+
+class UplinkOptions:
+    """Settings of the uplink; config has checked them."""
+
+    def __init__(self, cabinet: str, host: str, port: int = 1883, **more: object) -> None:
+        self.cabinet = cabinet
+        self.host = host
+        self.port = port
+        self.client_id = cabinet
+        self.user = None
+        self.password = None
+        self.tls = None  # or {"ca": PEM or DER, "server_name": ..., "cert": ..., "key": ...}
+        self.prefix = "swapcab/v1"
+        self.window = 16  # messages in flight
+        self.batch = 16  # events in one message of a backlog
+        self.batch_bytes = 4096  # size of such a message
+        self.keepalive_s = 60
+        self.inbound_bytes = 1024  # largest packet taken from the broker
+        self.connect_ms = 15000  # name, TCP and TLS
+        self.answer_ms = 20000  # CONNACK, PUBACK (since the last one), PINGRESP, a write that does not move
+        self.backoff_first_ms = 1000
+        self.backoff_max_ms = 60000
+        for name in more:
+            if name not in self.__dict__:
+                raise ValueError("uplink: unknown option " + name)
+            setattr(self, name, more[name])
+
+
+class Topics:
+    """All topics of one cabinet."""
+
+    def __init__(self, prefix: str, cabinet: str) -> None:
+        root = prefix + "/" + cabinet + "/"
+        self.root = root
+        self.events = ((root + "events/a").encode(), (root + "events/b").encode())
+        self.birth = (root + "birth").encode()
+        self.results = (root + "results").encode()
+        self.online = root + "online"
+        self.commands = root + "commands"
+
+    def slot(self, number: int) -> bytes:
+        """Where the state of a slot is retained."""
+        return (self.root + "slots/%d" % number).encode()
+
+
+class Uplink:
+    """See the module. Made by app; `network` and `clock` are ports, `journal` is store's, `birth` returns a dict."""
+
+    def __init__(self, network, clock, journal, options: UplinkOptions, birth, random_bytes, on_command=None) -> None:
+        self.network = network
+        self.clock = clock
+        self.journal = journal
+        self.options = options
+        self.topics = Topics(options.prefix, options.cabinet)
+        self.codec = Codec(options.client_id, options.user, options.password, options.keepalive_s)
+        self.framer = Framer(options.inbound_bytes)
+        self.drain = Drain(journal, clock, json.dumps(options.cabinet), options.batch, options.batch_bytes)
+        self.desk = CommandDesk(clock, on_command)
+        self._backoff = Backoff(options.backoff_first_ms, options.backoff_max_ms, random_bytes)
+        self._birth = birth
+        self._views = {}
+        self._views_due = []
+        self._session = None
+        self._down_ms = clock.ticks_ms()
+        self.state_text = "not started"
+        self.commands_refused = False
+        self.sessions = 0
+        self.failures = 0
+        self.strange = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.slice_us_max = 0
+
+    @property
+    def connected(self) -> bool:
+        """Whether a broker has accepted us and takes events."""
+        return self._session is not None and self._session.established
+
+    def backlog(self) -> int:
+        """Events that the broker has not acknowledged."""
+        return self.journal.backlog(0) + self.journal.backlog(1)
+
+    def notify(self) -> None:
+        """An event was journaled. Not needed, but then it leaves up to 50 ms later."""
+        if self._session is not None and self._session.established:
+            self._session.wake()
+
+    def publish_state(self, slot: int, view: dict) -> None:
+        """The retained state of a slot; sent only if it differs from the last one."""
+        if self._views.get(slot) != view:
+            self._views[slot] = dict(view)
+            if slot not in self._views_due:
+                self._views_due.append(slot)
+            self.notify()
+
+    def stats(self) -> dict:
+        """Counters since start."""
+        return {
+            "sessions": self.sessions,
+            "failures": self.failures,
+            "events_sent": self.drain.events_sent,
+            "events_resent": self.drain.events_resent,
+            "cursor_writes": self.drain.flushes,
+            "bytes_in": self.bytes_in,
+            "bytes_out": self.bytes_out,
+            "slice_us_max": max(self.slice_us_max, self.drain.slice_us_max),
+            "strange": self.strange,
+            "commands_refused": self.desk.refused,
+        }
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            try:
+                await self._one_session()
+            except Exception as error:  # whatever it is, the cabinet goes on and the uplink tries again
+                self.state_text = "failed: %r" % error
+                print("uplink:", self.state_text)
+            self._session = None
+            await asyncio.sleep_ms(self._backoff.next_ms())
+
+    async def _one_session(self) -> None:
+        if not self.network.is_up():
+            self.state_text = "no network"
+            return
+        self.state_text = "connecting"
+        session = self._session = Session(self)
+        reason = await session.run()
+        if session.acknowledged > 2:  # it was worth it: more than birth and online
+            self._backoff.reset()
+        self.state_text = "down: " + reason
+        self.failures += 1
+        if self._down_ms is None:
+            self._down_ms = self.clock.ticks_ms()
+            self._note("link.down", reason)
+        self.drain.flush()
+
+    # for the session
+
+    def session_up(self) -> None:
+        """The broker has accepted us."""
+        self.sessions += 1
+        self.state_text = "connected, commands refused by the broker" if self.commands_refused else "connected"
+        if self._down_ms is not None:
+            self._note("link.up", ticks.diff(self.clock.ticks_ms(), self._down_ms) // 1000)
+            self._down_ms = None
+
+    def birth_message(self) -> dict:
+        """What is retained on /birth, with what a receiver needs to date events recorded without a clock."""
+        message = self._birth()
+        message["v"] = 1
+        message["cabinet"] = self.options.cabinet
+        message["boot"] = self.journal.boot
+        message["ticks"] = self.clock.ticks_ms()
+        message["time"] = self.clock.wall_s() or None
+        message["tq"] = ("unknown", "rtc", "sync")[self.clock.quality()]
+        return message
+
+    def views_all_due(self) -> None:
+        """A new connection: the broker may have lost what was retained."""
+        self._views_due = sorted(self._views)
+
+    def next_view(self) -> "tuple[int, str] | None":
+        """(slot, JSON) that is to be sent next."""
+        if not self._views_due:
+            return None
+        slot = self._views_due.pop(0)
+        return slot, json.dumps(self._views[slot])
+
+    def slice(self, begin_us: int) -> None:
+        """Remember the longest stretch of work without giving way."""
+        spent_us = ticks.diff(self.clock.ticks_us(), begin_us)
+        if spent_us > self.slice_us_max:
+            self.slice_us_max = spent_us
+
+    def _note(self, name: str, value: object) -> None:
+        try:
+            self.journal.append(events.make(name, 0, "", value))
+        except (OSError, RuntimeError, ValueError) as error:
+            print("uplink: not journaled:", name, repr(error))

@@ -1,0 +1,147 @@
+"""The uplink alone, under MicroPython, with a journal in memory: `micropython uplink_alone.py '{"host": ..., "port": ..., ...}'`.
+
+Drains `events` events, measures a ticker beside it, and prints one JSON line at the end. Keys: host, port, events, seconds (a
+limit), window, batch, flood_ms (one fresh event each), tls, and any other option of the uplink.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import sys
+import time
+
+sys.path.insert(0, __file__.rsplit("/", 1)[0])
+
+from ram_journal import EndlessJournal  # noqa: E402
+
+from cabinet.core import events  # noqa: E402
+from cabinet.uplink.dial import dial  # noqa: E402
+from cabinet.uplink.resolver import Resolver  # noqa: E402
+from cabinet.uplink.uplink import Uplink, UplinkOptions  # noqa: E402
+
+
+class Clock:
+    """ports.Clock on the unix port."""
+
+    def ticks_ms(self):
+        return time.ticks_ms() & 0x3FFFFFFF
+
+    def ticks_us(self):
+        return time.ticks_us() & 0x3FFFFFFF
+
+    def wall_s(self):
+        return int(time.time())
+
+    def quality(self):
+        return 2
+
+
+class Net:
+    """ports.Network."""
+
+    def __init__(self, clock, nameserver):
+        self.resolver = Resolver(nameserver[0], nameserver[1], clock, os.urandom) if nameserver else None
+
+    def is_up(self):
+        return True
+
+    async def connect(self, host, port, tls):
+        return await dial(host, port, tls, self.resolver)
+
+
+class Ticker:
+    """Wants to run every 10 ms and notes how late it was."""
+
+    def __init__(self):
+        self.gaps = []
+        self.count = 0
+        self.running = True
+
+    async def run(self):
+        before = time.ticks_us()
+        while self.running:
+            await asyncio.sleep_ms(10)
+            now = time.ticks_us()
+            gap = time.ticks_diff(now, before)
+            before = now
+            self.count += 1
+            self.gaps.append(gap)
+            if len(self.gaps) > 2000:  # keep the largest only
+                self.gaps.sort()
+                del self.gaps[:1900]
+
+
+async def main(argument):
+    want = dict(argument)
+    count = want.pop("events", 0)
+    seconds = want.pop("seconds", 30)
+    fresh_ms = want.pop("fresh_ms", 0)
+    fresh = want.pop("fresh", 0)
+    quiet = want.pop("run_whole_time", False)
+    clock = Clock()
+    journal = EndlessJournal(count)
+    commands = []
+
+    def on_command(command):
+        commands.append(command["id"])
+        return True, ""
+
+    nameserver = want.pop("nameserver", None)
+    want.setdefault("backoff_first_ms", 200)
+    want.setdefault("backoff_max_ms", 2000)
+    options = UplinkOptions(want.pop("cabinet", "cab-1"), want.pop("host"), **want)
+    reasons = []
+    uplink = Uplink(Net(clock, nameserver), clock, journal, options, lambda: {"firmware": "test"}, os.urandom, on_command)
+    for slot in range(1, 4):
+        uplink.publish_state(slot, {"state": "empty"})
+    gc.collect()
+    ticker = Ticker()
+    tick = asyncio.create_task(ticker.run())
+    begin = time.ticks_ms()
+    task = asyncio.create_task(uplink.run())
+    connected_ms = None
+    peak = 0
+    made = 0
+    next_fresh = begin
+    while time.ticks_diff(time.ticks_ms(), begin) < seconds * 1000:
+        await asyncio.sleep_ms(10 if fresh_ms else 20)
+        now = time.ticks_ms()
+        if connected_ms is None and uplink.connected:
+            connected_ms = time.ticks_diff(now, begin)
+        if made < fresh and time.ticks_diff(now, next_fresh) >= 0:
+            journal.append(events.make("door.opened", made % 12 + 1))
+            made += 1
+            next_fresh = time.ticks_add(next_fresh, fresh_ms)
+            uplink.notify()
+        if uplink.state_text[:4] in ("down", "fail") and (not reasons or reasons[-1] != uplink.state_text) and len(reasons) < 50:
+            reasons.append(uplink.state_text)
+        peak = max(peak, gc.mem_alloc())
+        if not quiet and uplink.connected and made >= fresh and uplink.backlog() == 0 and len(commands) >= want.get("commands", 0):
+            break
+    spent = time.ticks_diff(time.ticks_ms(), begin)
+    ticker.running = False
+    tick.cancel()
+    task.cancel()
+    gaps = sorted(ticker.gaps)
+    row = uplink.stats()
+    row.update(
+        {
+            "spent_ms": spent,
+            "connected_ms": connected_ms,
+            "backlog": uplink.backlog(),
+            "head_a": journal.head(0),
+            "acked_a": journal.acked(0),
+            "gap_us_max": gaps[-1] if gaps else 0,
+            "gap_us_p99": gaps[-max(1, ticker.count // 100)] if len(gaps) >= ticker.count // 100 and gaps else 0,
+            "ticks": ticker.count,
+            "mem_peak": peak,
+            "state": uplink.state_text,
+            "reasons": reasons,
+            "commands": commands,
+        }
+    )
+    print(json.dumps(row))
+
+
+asyncio.run(main(json.loads(sys.argv[1])))
