@@ -43,10 +43,6 @@ def _empty_slot(world: "World", slot: "Slot") -> bool:
     return slot.charger.energised and slot.pack is None
 
 
-def _while_unlocking(world: "World", slot: "Slot") -> bool:
-    return slot.pulse_left > 0.0 and _flows(slot)
-
-
 def _too_much_current(world: "World", slot: "Slot") -> bool:
     return _flows(slot) and slot.pack is not None and slot.charger.out_a * 1000.0 > slot.pack.allowed_charge_ma() * 1.05 + 300.0
 
@@ -82,7 +78,6 @@ INVARIANTS = (
     ("charge_unproven", 0.0, _into_unproven_pack, "current into a pack that never proved itself"),
     ("charge_hot_pack", REACTION, _into_hot_pack, "current into a hot pack"),
     ("charge_door_open", 1.0, _door_not_shut, "charger on with the door open or unlocked"),
-    ("charge_while_unlocking", 0.0, _while_unlocking, "lock pulse while current flows"),
     ("charge_empty_slot", DANGER_REACTION, _empty_slot, "charger on in an empty slot"),
     ("charge_over_current", REACTION, _too_much_current, "more current than the pack allows"),
     ("charge_over_voltage", 0.5, _too_much_voltage, "cells above the hard limit"),
@@ -107,6 +102,7 @@ class Auditor:
         self._standing = {}
         self._doors = [s.door_closed for s in world.slots]
         self._pulses = [s.pulses for s in world.slots]
+        self._breaks = [s.load_breaks for s in world.slots]
 
     def record(self, name: str, slot: int, detail: str) -> None:
         """Write a violation down."""
@@ -125,6 +121,9 @@ class Auditor:
             if slot.pulses != self._pulses[index]:
                 self._pulses[index] = slot.pulses
                 self._pulse(slot)
+            if slot.load_breaks != self._breaks[index]:
+                self._breaks[index] = slot.load_breaks
+                self.record("unlocked_under_load", slot.number, "the bolt was drawn while charge current flowed")
             if self._doors[index] and not slot.door_closed and slot.since_pulse > 1.0:
                 self.record("door_without_pulse", slot.number, "the door opened and nobody gave a pulse")
             self._doors[index] = slot.door_closed

@@ -36,6 +36,7 @@ class World:
         self.modbus_slots = slots * 2 // 3  # the packs of the others are on CAN
         self.ambient_c = 24.0
         self.mains = True
+        self.out_in = False  # the cabinet gives first and takes then
         self.dangers = {}  # name -> True
         self.faults = {}  # slot number -> kind
         self.mute_slots = {}  # slot number -> True: the BMS cannot be heard
@@ -57,8 +58,8 @@ class World:
         rng = self.rng
         count = len(self.slots)
         empty = [rng.below(count)]
-        if rng.below(2) and count > 4:
-            empty.append(rng.below(count))
+        if count > 5:
+            empty.append((empty[0] + 1 + rng.below(count - 1)) % count)
         for index, slot in enumerate(self.slots):
             if index in empty:
                 continue
@@ -121,7 +122,10 @@ class World:
             raise ValueError("no such rider: " + kind)
         rng = self.rng
         if kind == "bad_pack":
-            pack = self.fleet.make(rng.choice(BAD_KINDS), rng.between(0.1, 0.6), self.ambient_c + 4.0)
+            vices = BAD_KINDS
+            if sum(s.pack is None for s in self.slots) < 2:  # a hot pack stays inside for good: the last empty slot is spared
+                vices = [k for k in BAD_KINDS if k != "hot"]
+            pack = self.fleet.make(rng.choice(vices), rng.between(0.1, 0.6), self.ambient_c + 4.0)
         elif kind in BAD_KINDS:
             pack = self.fleet.make(kind, rng.between(0.1, 0.6), self.ambient_c + 4.0)
         else:

@@ -147,6 +147,7 @@ class Rider:
             self._show()
 
     def _handle(self) -> None:
+        """Before an open compartment: mine goes into an empty one; what lies in one is for me once I have given mine."""
         slot = self.slot
         if slot is None or slot.door_closed:
             self.state = WAITING
@@ -166,7 +167,7 @@ class Rider:
                 if self.leaves_at == 1:
                     self._leave(ABANDONED)  # without shutting the door
                     return
-        elif not holds_other:
+        elif not holds_other and (not holds_own or self.world.out_in):
             if slot.pack is not self.own and self.leaves_at == 2:
                 self._leave(ABANDONED)  # before the full pack is taken
                 return

@@ -24,6 +24,7 @@ class Slot:
         self.pulse_on = 0.0  # s that the pulse lasts already
         self.since_pulse = 3600.0  # s since a pulse ended
         self.pulses = 0
+        self.load_breaks = 0  # times the bolt was drawn while charge current flowed
         self.seated_for = 0.0
         self.door_stuck = False  # fault: the bolt is drawn, the door does not come
         self.lock_jammed = False  # fault: the bolt does not move
@@ -84,8 +85,10 @@ class Slot:
         if self.pulse_left > 0.0:
             self.pulse_left -= dt
             self.pulse_on += dt
-            if self.pulse_on >= self.UNLOCK_TIME and not self.lock_jammed:
+            if self.pulse_on >= self.UNLOCK_TIME and self.locked and not self.lock_jammed:
                 self.locked = False
+                if self.charger.energised and self.charger.out_a > 0.3:
+                    self.load_breaks += 1
             if self.pulse_on >= self.POP_TIME and not self.locked and not self.door_stuck:
                 self.door_closed = False
             if self.pulse_left <= 0.0:

@@ -1,0 +1,351 @@
+"""Riders, the auditor and the accounts, driven by a controller of forty lines that sees the models directly."""
+
+from plant import rider as riders
+from plant.cabinet_world import BAD_KINDS, World
+
+
+class ToyController:
+    """Swaps packs without looking at a wire. Each flag is a way to be wrong."""
+
+    def __init__(self, world, careless=(), deaf=False):
+        self.world = world
+        self.careless = careless
+        self.deaf = deaf
+        self.step_name = "idle"
+        self.in_slot = None
+        self.since = 0.0
+        for slot in world.slots:
+            if slot.pack is not None:
+                slot.pack.answered = True
+
+    def good(self, slot):
+        pack = slot.pack
+        return pack.kind == "genuine" or "proof" in self.careless
+
+    def step(self, dt):
+        world = self.world
+        self.since += dt
+        for slot in world.slots:
+            if slot.connected and slot.talks and slot is not self.in_slot and self.good(slot) and slot.pack.soc < 0.999:
+                slot.charger.command(slot.pack.allowed_charge_mv() / 1000.0, min(15.0, slot.pack.allowed_charge_ma() / 1000.0), True)
+            elif slot.charger.started and "stop" not in self.careless:
+                slot.charger.command(0.0, 0.0, False)
+        tokens, world.kiosk_out = world.kiosk_out, []
+        if tokens and not self.deaf and self.step_name == "idle":
+            empty = [s for s in world.slots if s.pack is None]
+            full = [s for s in world.slots if s.pack is not None and s.pack.soc > 0.95 and s.pack.kind == "genuine"]
+            if not empty or not full:
+                world.hear(0, "no_full_pack", "No full pack is ready. Please come back later.")
+                return
+            self.go("insert", empty[0])
+        if self.step_name == "insert" and self.since > 1.0 and self.in_slot.door_closed:
+            if self.in_slot.pack is None:
+                self.step_name, self.in_slot = "idle", None
+            else:
+                self.go("check")
+        elif self.step_name == "check" and self.since > 0.5:
+            self.in_slot.pack.answered = self.in_slot.pack.kind not in ("dead_bms",)
+            hot = self.in_slot.pack.temp_c > 60.0
+            if hot and "hot" not in self.careless:
+                world.hear(self.in_slot.number, "kept", "This pack is not safe. It stays here.")
+                self.step_name, self.in_slot = "idle", None
+            elif not self.good(self.in_slot):
+                self.go("back", self.in_slot)
+            else:
+                full = [
+                    s
+                    for s in world.slots
+                    if s.pack is not None and s.pack.soc > 0.95 and s is not self.in_slot and s.pack.kind == "genuine"
+                ]
+                full[0].charger.command(0.0, 0.0, False)
+                full[0].charger.step(0.0, None)
+                self.go("take", full[0])
+        elif self.step_name in ("back", "take") and self.since > 1.0 and self.in_slot.door_closed:
+            self.step_name, self.in_slot = "idle", None
+
+    def go(self, name, slot=None):
+        self.step_name = name
+        self.since = 0.0
+        if slot is not None:
+            self.in_slot = slot
+            slot.pulse(300)
+
+
+def run(world, controller, until, limit_s=4000.0, dt=0.05):
+    """Step both until a condition holds."""
+    while not until():
+        assert world.now < limit_s, world.snapshot()["riders"]
+        world.step(dt)
+        if controller is not None:
+            controller.step(dt)
+
+
+def names(world):
+    return set(v["name"] for v in world.auditor.violations)
+
+
+def make_room(world, slots):
+    """Take packs out of the cabinet and put them on the road."""
+    for slot in world.slots[:slots]:
+        if slot.pack is not None:
+            world.field.append(slot.pack)
+            slot.pack = None
+
+
+def a_visit(world, controller, kind):
+    """One rider comes and goes."""
+    visits = world.visits
+    world.bring(kind)
+    run(world, controller, lambda: world.visits > visits)
+
+
+def raises(error, function, *arguments):
+    try:
+        function(*arguments)
+    except error:
+        return True
+    return False
+
+
+def test_riders_swap_until_the_target_is_reached_and_no_pack_is_lost():
+    world = World(12, 1)
+    world.auto_target = 20
+    run(world, ToyController(world), lambda: world.counts["completed"] == 20)
+    assert world.auditor.report()["violations"] == []
+    assert world.auditor.unaccounted() == 0
+    assert world.counts["refused"] == 0 and world.counts["abandoned"] == 0
+
+
+def test_the_same_seed_tells_the_same_story():
+    stories = []
+    for _ in range(2):
+        world = World(6, 5)
+        world.auto_target = 5
+        world.auto_bad_every = 3
+        run(world, ToyController(world), lambda: world.counts["completed"] == 5)
+        stories.append((world.now, [(s.pack.serial, s.pack.soc) if s.pack else None for s in world.slots], dict(world.counts)))
+    assert stories[0] == stories[1]
+
+
+def test_bad_packs_are_given_back_and_leave_with_their_owners():
+    world = World(12, 2)
+    controller = ToyController(world)
+    for kind in BAD_KINDS:
+        a_visit(world, controller, kind)
+    assert world.counts["refused"] == len(BAD_KINDS)
+    assert sorted(p.kind for p in world.taken_away) == sorted(k for k in BAD_KINDS if k != "hot")
+    kept = [s.pack.kind for s in world.slots if s.pack is not None and s.pack.kind != "genuine"]
+    assert kept == ["hot"] and world.auditor.unaccounted() == 0
+    assert names(world) == set()
+
+
+def test_dawdlers_and_those_who_walk_away_leave_no_pack_unaccounted():
+    world = World(12, 3)
+    make_room(world, 6)
+    controller = ToyController(world)
+    for kind in ("dawdle", "walk_away", "normal", "walk_away", "walk_away", "normal", "walk_away", "walk_away", "dawdle"):
+        a_visit(world, controller, kind)
+        assert world.auditor.unaccounted() == 0
+    assert world.counts["abandoned"] >= 3 and world.counts["completed"] >= 4
+    assert names(world) == set()
+
+
+def test_a_door_left_open_is_shut_by_a_passer_by():
+    world = World(4, 1)
+    world.slots[0].pulse(300)
+    run(world, None, lambda: bool(world.open_doors()), 5.0)
+    run(world, None, lambda: not world.open_doors(), 60.0)
+
+
+def test_a_rider_at_a_dead_cabinet_shows_the_card_again_and_then_leaves():
+    world = World(12, 1)
+    rider = world.bring("normal")
+    run(world, ToyController(world, deaf=True), lambda: world.visits == 1, 120.0)
+    assert rider.shown > 2 and rider.ending == riders.ABANDONED and world.auditor.unaccounted() == 0
+
+
+def test_a_rider_whose_pack_is_inside_a_dead_cabinet_tries_again_after_a_minute():
+    world = World(12, 1)
+    controller = ToyController(world)
+    rider = world.bring("normal")
+    run(world, controller, lambda: rider.inserted and not world.open_doors())
+    controller.deaf = True
+    controller.step_name = "idle"  # the controller has forgotten everything
+    shown = rider.shown
+    run(world, controller, lambda: rider.shown > shown, 120.0)
+    controller.go("take", [s for s in world.slots if s.pack is not None and s.pack is not rider.own][0])
+    run(world, controller, lambda: world.visits == 1, 400.0)
+    assert rider.ending == riders.COMPLETED
+    assert world.auditor.unaccounted() == 0
+
+
+def test_a_rider_who_gets_the_own_pack_back_tries_again():
+    world = World(12, 1)
+    controller = ToyController(world)
+    rider = world.bring("normal")
+    run(world, controller, lambda: rider.inserted and not world.open_doors())
+    controller.go("back", controller.in_slot)
+    run(world, controller, lambda: world.visits == 1, 200.0)
+    assert rider.tries == 1 and rider.ending == riders.COMPLETED
+
+
+def test_unknown_riders_faults_and_dangers_are_refused():
+    world = World(4, 1)
+    assert raises(ValueError, world.bring, "king")
+    assert raises(ValueError, world.set_fault, 1, "haunted")
+    assert raises(ValueError, world.set_fault, 5, "dead")
+    assert raises(ValueError, world.set_danger, "meteor", True)
+
+
+# ---- the auditor bites
+
+
+def plugged(world, kind="genuine", number=1, soc=0.5):
+    """A pack of a kind in a slot, in place of what was there."""
+    slot = world.slots[number - 1]
+    if slot.pack is not None:
+        world.field.append(slot.pack)
+    slot.pack = world.fleet.make(kind, soc, 25.0)
+    slot.pack.answered = True
+    return slot
+
+
+def drive(world, slot, volts=56.8, amps=5.0, seconds=1.0, before=None):
+    """Command a charger every step, whatever happens."""
+    end = world.now + seconds
+    while world.now < end:
+        slot.charger.command(volts, amps, True)
+        if before is not None:
+            before(slot)
+        world.step(0.05)
+
+
+def test_current_into_a_genuine_pack_is_no_violation():
+    world = World(4, 1)
+    slot = plugged(world)
+    drive(world, slot, slot.pack.allowed_charge_mv() / 1000.0, seconds=20.0)
+    assert slot.pack.soc > 0.5 and names(world) == set()
+
+
+def test_current_into_bad_packs_is_seen():
+    for kind in ("clone", "unknown_chemistry", "dead_bms"):
+        world = World(4, 1)
+        drive(world, plugged(world, kind))
+        assert "charge_bad_pack" in names(world), kind
+
+
+def test_current_into_an_unproven_pack_is_seen():
+    world = World(4, 1)
+    slot = plugged(world)
+    slot.pack.answered = False
+    drive(world, slot)
+    assert names(world) == {"charge_unproven"}
+
+
+def test_current_into_a_hot_pack_is_seen_after_its_grace():
+    world = World(4, 1)
+    slot = plugged(world)
+    slot.pack.state = 1
+    slot.pack.frozen = True  # its own BMS does not protect it
+    slot.pack.temp_c = 65.0
+    drive(world, slot, slot.pack.allowed_charge_mv() / 1000.0, seconds=2.0)
+    assert names(world) == set()
+    drive(world, slot, slot.pack.allowed_charge_mv() / 1000.0, seconds=3.0)
+    assert names(world) == {"charge_hot_pack", "charge_over_current"}  # a hot pack allows none
+
+
+def test_a_charger_that_stays_on_with_the_door_open_or_the_slot_empty_is_seen():
+    world = World(4, 1)
+    slot = plugged(world)
+    drive(world, slot, seconds=1.0)
+    slot.pulse(300)
+    drive(world, slot, seconds=2.0)
+    assert names(world) == {"unlocked_under_load", "charge_door_open"}
+    world = World(4, 1)
+    slot = plugged(world)
+    world.field.append(slot.pack)
+    slot.pack = None
+    drive(world, slot, seconds=6.0)
+    assert names(world) == {"charge_empty_slot"}
+
+
+def test_too_much_current_and_too_high_a_set_point_are_seen():
+    world = World(4, 1)
+    slot = plugged(world)
+    slot.pack.temp_c = 3.0
+    drive(world, slot, slot.pack.allowed_charge_mv() / 1000.0, 9.0, 6.0)
+    assert names(world) == {"charge_over_current"}
+    world = World(4, 1)
+    slot = plugged(world)
+    drive(world, slot, slot.pack.allowed_charge_mv() / 1000.0 + 1.0, 2.0, 4.0)
+    assert "charge_set_point" in names(world)
+
+
+def test_current_in_smoke_is_seen_after_five_seconds():
+    world = World(4, 1)
+    slot = plugged(world)
+    world.set_danger("smoke", True)
+    volts = slot.pack.allowed_charge_mv() / 1000.0
+    drive(world, slot, volts, seconds=4.5)
+    assert names(world) == set()
+    drive(world, slot, volts, seconds=2.0)
+    assert names(world) == {"charge_in_danger"}
+
+
+def test_a_charger_that_never_stops_is_seen():
+    world = World(4, 1)
+    slot = plugged(world)
+    drive(world, slot, slot.pack.allowed_charge_mv() / 1000.0)
+    slot.charger.COMMAND_LIFE = 100.0
+    slot.charger.age = 101.0
+    slot.charger.step = lambda *a: 5.0  # welded
+    slot.charger.out_a = 5.0
+    world.step(0.05)
+    assert "charge_no_command" in names(world)
+
+
+def test_two_open_doors_a_door_without_a_pulse_and_a_hot_pack_behind_an_open_door_are_seen():
+    world = World(4, 1)
+    world.slots[0].pulse(300)
+    world.slots[1].pulse(300)
+    run(world, None, lambda: world.now > 1.0)
+    assert {"two_doors", "pulse_with_door_open"} == names(world)
+    world = World(4, 1)
+    world.slots[2].door_closed = False
+    world.step(0.05)
+    assert names(world) == {"door_without_pulse"}
+    world = World(4, 1)
+    plugged(world, "hot").pulse(300)
+    world.step(0.05)
+    assert names(world) == {"hot_pack_released"}
+
+
+def test_a_bad_pack_handed_to_another_rider_is_seen():
+    for kind, name in (("clone", "bad_pack_handed_out"), ("genuine", "unproven_pack_handed_out")):
+        world = World(4, 1)
+        slot = plugged(world, kind)
+        slot.pack.answered = False
+        world.handed_out(None, slot, slot.pack)
+        assert names(world) == {name}
+
+
+def test_a_pack_that_vanishes_or_doubles_is_unaccounted():
+    world = World(4, 1)
+    slot = plugged(world)
+    pack, slot.pack = slot.pack, None
+    assert world.auditor.unaccounted() == 1
+    world.field.extend([pack, pack])
+    assert world.auditor.unaccounted() == 1
+    world.field.pop()
+    assert world.auditor.unaccounted() == 0
+
+
+def test_a_breach_is_recorded_once_until_its_condition_has_gone():
+    world = World(4, 1)
+    slot = plugged(world, "clone")
+    drive(world, slot, seconds=3.0)
+    assert len(world.auditor.violations) == 1
+    slot.charger.command(0.0, 0.0, False)
+    run(world, None, lambda: world.now > 5.0)
+    drive(world, slot, seconds=3.0)
+    assert len(world.auditor.violations) == 2
