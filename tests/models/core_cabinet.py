@@ -114,7 +114,7 @@ class Cabinet:
         self.sense()
         control = self.control
         control.step(self.now_ms)
-        self.stored = control.snapshot()
+        self.stored = control.snapshot() or self.stored
         for event in control.events:
             self.log.append((event.name, event.slot, event.data()))
         control.events.clear()
@@ -199,7 +199,7 @@ class Cabinet:
 
 def cabinet_with_full_packs(count=4, **options):
     """Slots 2.. hold packs of rising charge, the last one full; slot 1 is empty."""
-    packs = {n: Pack("FULL-%d" % n, 92 + n) for n in range(2, count + 1)}
+    packs = {n: Pack(f"FULL-{n}", 92 + n) for n in range(2, count + 1)}
     cabinet = Cabinet(count, packs, **options)
     cabinet.settle()
     return cabinet

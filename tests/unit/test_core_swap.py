@@ -23,7 +23,9 @@ def test_a_rider_swaps_an_empty_pack_for_the_fullest_one():
     assert cabinet.state(4) == "empty"
     assert not cabinet.control.swap.active
     assert cabinet.said[-1][1] == "thank_you"
-    for name in ("swap.ordered", "lock.pulsed", "door.opened", "door.closed", "pack.inserted", "pack.identified", "pack.proven", "pack.accepted", "pack.removed", "charge.started"):
+    for name in ("swap.ordered", "lock.pulsed", "door.opened", "door.closed", "pack.removed", "charge.started"):
+        assert name in cabinet.names(), name
+    for name in ("pack.inserted", "pack.identified", "pack.proven", "pack.accepted"):
         assert name in cabinet.names(), name
 
 

@@ -1,6 +1,8 @@
-"""Who is charged, and how fast: shares the power budget among the slots. What it decides is a wish; the interlock has the last word.
+"""Who is charged, and how fast: shares the power budget among the slots. What it decides is a wish; the interlock has
+the last word.
 
-The plan is made once a second. The fullest pack goes first, so that packs become ready one after another; what is left goes to the next.
+The plan is made once a second. The fullest pack goes first, so that packs become ready one after another; what is
+left goes to the next.
 """
 
 from micropython import const
@@ -78,13 +80,12 @@ class ChargePlan:
         left_w = options.budget_w * options.charger_efficiency_pct // 100
         budget_w = left_w
         waiting = self._open
-        index = 0
         for s in self._slots:
-            waiting[index] = 1 if self.wishes(s) else 0
-            if not waiting[index]:
+            wishes = self.wishes(s)
+            waiting[s.number - 1] = wishes
+            if not wishes:
                 s.plan_ma = 0
                 s.plan_why = "not_accepted"
-            index += 1
         while True:
             s = self._next()
             if s is None:

@@ -1,8 +1,8 @@
 """The core as the shell sees it: readings in, permits, events and sentences out.
 
-At each step: look at the readings, judge each slot, judge the cabinet, move the swap on, share the power, and let the interlock give permits. A permit holds
-until the next step. The shell applies charge stops at once, stores the snapshot if it changed, journals `events`, and only then acts on `pulse` and on a charger
-that is to start.
+At each step: look at the readings, judge each slot, judge the cabinet, move the swap on, share the power, and let the
+interlock give permits. A permit holds until the next step. The shell applies charge stops at once, stores the
+snapshot if it changed, journals `events`, and only then acts on `pulse` and on a charger that is to start.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from cabinet.core.interlock import Interlock
 from cabinet.core.measure import CabinetMeasures
 from cabinet.core.reading import CabinetReading, is_fresh
 from cabinet.core.slot import FAILED, PENDING, PROVEN, UNPROVEN, SlotControl
-from cabinet.core.swap import Swap
+from cabinet.core.swap import STATES, Swap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class CabinetControl:
             self._refusal = reason
             self._refusal_ms = now_ms
             self.events.append(events.make("swap.refused", 0, "", 0, reason))
-        self.swap._say(0, reason)
+        self.swap.say(0, reason)
         return False, reason
 
     def _why_no_swap(self, token: str, origin: str, now_ms: int) -> str:
@@ -131,7 +131,7 @@ class CabinetControl:
         s.faults.service_clear(s.measures.values, self.events, s.serial)
 
     def proof_result(self, number: int, serial: str, ok: "bool | None", now_ms: int) -> None:
-        """What came of a challenge; None if the pack did not answer. Counts only if the pack that was asked is still the one that stands there."""
+        """What came of a challenge; None if the pack did not answer. Counts only if the pack that was asked still stands there."""
         s = self.slots[number - 1]
         if s.state != slot.CHECKING or s.serial != serial or s.proof not in (UNPROVEN, PENDING):
             return
@@ -219,27 +219,29 @@ class CabinetControl:
     # --- snapshot
 
     def snapshot(self) -> "bytes | None":
-        """What must outlive a power cut. The same object as before if nothing has changed."""
-        if self._dirty or self.swap.dirty or self._snapshot is None:
-            self._dirty = self.swap.dirty = False
-            latched = [[0, rules.RULES[rule][rules.ID]] for rule in self.faults.latched()]
-            for s in self.slots:
-                for rule in s.faults.latched():
-                    latched.append([s.number, rules.RULES[rule][rules.ID]])
-            disabled = [s.number for s in self.slots if not s.enabled]
-            data = json.dumps([SNAPSHOT_VERSION, self.swap.saved(), self._marked, latched, disabled]).encode()
-            if data != self._snapshot:
-                self._snapshot = data
-        return self._snapshot
+        """What must outlive a power cut, if it has changed since the last call; None if it has not."""
+        if not (self._dirty or self.swap.dirty or self._snapshot is None):
+            return None
+        self._dirty = self.swap.dirty = False
+        latched = [[0, rules.RULES[rule][rules.ID]] for rule in self.faults.latched()]
+        for s in self.slots:
+            for rule in s.faults.latched():
+                latched.append([s.number, rules.RULES[rule][rules.ID]])
+        disabled = [s.number for s in self.slots if not s.enabled]
+        data = json.dumps([SNAPSHOT_VERSION, self.swap.saved(), self._marked, latched, disabled]).encode()
+        if data == self._snapshot:
+            return None
+        self._snapshot = data
+        return data
 
-    def restore(self, data: "bytes | None", now_ms: int) -> None:
-        """Take up what a snapshot tells, before the first step. Raises ValueError if it cannot be understood; the cabinet then starts without it."""
+    def restore(self, data: "bytes | None", now_ms: int) -> bool:
+        """Take up what a snapshot tells, before the first step. False if it cannot be understood; what could be is applied all the same."""
         if not data:
-            return
+            return True
         try:
             version, saved, marked, latched, disabled = json.loads(data)
             if version != SNAPSHOT_VERSION:
-                raise ValueError("snapshot version %r" % version)
+                return False
             self._marked = [serial for serial in marked if isinstance(serial, str)][:_MARKED_MAX]
             for number, name in latched:
                 if name in rules.INDEX and 0 <= number <= len(self.slots):
@@ -248,8 +250,20 @@ class CabinetControl:
                 if 0 < number <= len(self.slots):
                     self.slots[number - 1].enabled = False
             self.swap.restore(saved, now_ms)
-        except (TypeError, KeyError, IndexError) as error:
-            raise ValueError("snapshot: " + str(error)) from None
+        except (TypeError, KeyError, IndexError, ValueError):
+            return False
+        return True
+
+    def swap_view(self) -> dict:
+        """The swap in progress for panel and telemetry; "none" if there is none."""
+        swap = self.swap
+        return {
+            "number": swap.number,
+            "state": STATES[swap.state],
+            "in_slot": swap.in_slot,
+            "out_slot": swap.out_slot,
+            "reason": swap.reason,
+        }
 
     def view(self) -> dict:
         """The cabinet for panel and telemetry."""
@@ -264,7 +278,7 @@ class CabinetControl:
             "full": full,
             "power_w": power_w,
             "swap": self.swap.number if self.swap.active else None,
-            "step": self.swap.state,
+            "step": STATES[self.swap.state],
             "faults": self.faults.names(),
             "stopped": rules.RULES[self.interlock.stop_rule][rules.ID] if self.interlock.stop_rule >= 0 else None,
         }

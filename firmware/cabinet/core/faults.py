@@ -1,7 +1,8 @@
 """Faults: what the rules make of the quantities. Level-based: a fault stands as long as its condition does.
 
-One FaultSet belongs to a slot or to the cabinet. Quantities come in a list in the order of rules.QUANTITIES, with the sign turned where small
-values are the dangerous ones, so that one comparison does for all. Nothing is allocated unless a fault comes or goes.
+One FaultSet belongs to a slot or to the cabinet. Quantities come in a list in the order of rules.QUANTITIES, with the
+sign turned where small values are the dangerous ones, so that one comparison does for all. Nothing is allocated
+unless a fault comes or goes.
 """
 
 from array import array
@@ -99,7 +100,8 @@ class FaultSet:
         self.state[rule] = _ACTIVE
         row = rules.RULES[rule]
         side = _SIDE_OF[rule]
-        out.append(events.make("fault.raised", self.slot, pack, row[rules.ID], rules.REACTIONS[row[rules.REACTION]], value * side, limit * side))
+        reaction = rules.REACTIONS[row[rules.REACTION]]
+        out.append(events.make("fault.raised", self.slot, pack, row[rules.ID], reaction, value * side, limit * side))
         self._summarise()
 
     def _relax(self, rule: int, value: int, now_ms: int, out: list, pack: str) -> None:

@@ -1,7 +1,7 @@
 """Limit sets: the numbers of the safety table by chemistry, as this cabinet applies them.
 
-The numbers compiled into rules.py and into this file are the hard caps. A setting or a command may tighten one; an attempt to loosen it is an error
-that names the place, the value and what is allowed.
+The numbers compiled into rules.py and into this file are the hard caps. A setting or a command may tighten one; an
+attempt to loosen it is an error that names the place, the value and what is allowed.
 """
 
 from cabinet.core import rules
@@ -15,7 +15,8 @@ TARGETS = {
     CHEMISTRY_LFP: (3550, 500, "R: LibreSolar; R: Sunland (0.5 C, 15 to 45 degC)"),
     CHEMISTRY_NMC: (4200, 500, "R: LibreSolar; proposal (0.5 C)"),
 }
-# Largest charge current by temperature, 0.1 degC: (below this lowest temperature, permille of the capacity). R: Alpha APL48-50LFP; NMC as LFP: proposal
+# Largest charge current in the cold: (below this lowest temperature, 0.1 degC; permille of the capacity).
+# R: Alpha APL48-50LFP; for NMC the same: proposal
 COLD_TIERS = ((0, 0), (50, 100), (100, 200))
 
 
@@ -50,7 +51,8 @@ class LimitSet:
             at = CHEMISTRY_NAMES[chemistry] - 1
             cap = levels[at]
             if not isinstance(limit, int) or isinstance(limit, bool) or (limit - cap) * side > 0:
-                raise ValueError("%s.%s = %r: allowed are whole numbers %s %d" % (path, chemistry, limit, "up to" if side > 0 else "from", cap))
+                word = "up to" if side > 0 else "from"
+                raise ValueError("%s.%s = %r: allowed are whole numbers %s %d" % (path, chemistry, limit, word, cap))
             levels[at + 2] = levels[at + 2] + limit - cap  # the hysteresis stays as wide as it was
             levels[at] = limit
             self.tightened += 1

@@ -1,6 +1,7 @@
 """Quantities of a slot and of the cabinet: what the safety table compares, worked out from the readings at each step.
 
-Sign convention: see rules.QUANTITIES; a quantity whose small values are dangerous is stored negated. What is not known is UNKNOWN.
+Sign convention: see rules.QUANTITIES; a quantity whose small values are dangerous is stored negated. What is not
+known is UNKNOWN.
 """
 
 from array import array

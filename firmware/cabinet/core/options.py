@@ -34,7 +34,7 @@ FIELDS = {
 class Options:
     """The settings by name, with their defaults; `known_tokens` are the riders that the cabinet serves on its own."""
 
-    def __init__(self, **values: object) -> None:
+    def __init__(self, known_tokens: "set | None" = None, **values: int) -> None:
         self.full_soc_pct = 90
         self.charge_stop_soc_pct = 98
         self.charge_resume_pct = 4
@@ -58,11 +58,8 @@ class Options:
         self.close_ms = 30000
         self.left_open_ms = 120000
         self.proof_tries = 3
-        self.known_tokens = set()
+        self.known_tokens: set = known_tokens if known_tokens is not None else set()
         for name, value in values.items():
-            if name == "known_tokens":
-                self.known_tokens = value
-                continue
             if name not in FIELDS:
                 raise ValueError("unknown setting: " + name)
             _, least, most, _ = FIELDS[name]

@@ -1,7 +1,9 @@
+# ruff: noqa: E501  one row a rule
 """The safety table: one row a rule. Evaluation (faults.py), limits (limits.py) and docs/safety.md all follow it.
 
-A rule trips when its quantity reaches the limit and stays there for the debounce time. It clears when the quantity has
-come back to the clear level and stayed there for the clear time, unless it latches. Which side is dangerous belongs to the quantity.
+A rule trips when its quantity reaches the limit and stays there for the debounce time. It clears when the quantity
+has come back to the clear level and stayed there for the clear time, unless it latches. Which side is dangerous
+belongs to the quantity.
 """
 
 from micropython import const

@@ -1,7 +1,8 @@
 """One slot: what stands in it, how far it has been judged, and its state table.
 
-The table (EXITS) lists for each state the conditions that end it, in order; the first that holds wins. Conditions look only at the present;
-time limits are rules of the safety table (unidentified, unproven, pack_silent, door_left_open).
+The table (EXITS) lists for each state the conditions that end it, in order; the first that holds wins. Conditions
+look only at the present; time limits are rules of the safety table (unidentified, unproven, pack_silent,
+door_left_open).
 """
 
 from micropython import const
@@ -128,8 +129,8 @@ class SlotControl:
         self.pack = reading.PackReading()
         self.charger = reading.ChargerReading()
         self.io = reading.SlotReading()
-        self.left = None  # neighbours
-        self.right = None
+        self.left: "SlotControl | None" = None  # neighbours
+        self.right: "SlotControl | None" = None
         self.enabled = True
         # proof of identity, written through CabinetControl.proof_result
         self.proof = UNPROVEN
@@ -162,6 +163,7 @@ class SlotControl:
         self.quiet = True  # the pack was here when the controller started
         self.looks = 0  # readings of the pack since its stay began
         self.is_full = False
+        self.is_ready = False
         self.marked = False  # its serial number was put into quarantine earlier
         self.duplicate = False
         self.forced = False
@@ -233,7 +235,14 @@ class SlotControl:
     def ghost(self, now_ms: int) -> bool:
         """Whether a BMS answers though the switch says empty."""
         taken = self.pack.taken_ms
-        return self.state in (EMPTY, FAULT) and reading.is_fresh(taken, now_ms, 1000) and ticks.diff(taken, self._empty_ms) > 500
+        if taken is None or self.state not in (EMPTY, FAULT):
+            return False
+        return reading.is_fresh(taken, now_ms, 1000) and ticks.diff(taken, self._empty_ms) > 500
+
+    @property
+    def ready(self) -> bool:
+        """Whether the pack was full enough to be handed out at the last step."""
+        return self.is_ready
 
     def releasable(self, options: "Options") -> bool:
         """Whether this pack may be handed out."""
@@ -352,6 +361,7 @@ class SlotControl:
                 break
         if self.state == OPEN and self.serial and not self.present:
             self._removed(out)
+        self.is_ready = self.releasable(options)
         self.wants_proof = self.state == CHECKING and self.proof == UNPROVEN
 
     def _judge_full(self, options: "Options", now_ms: int) -> None:
@@ -399,9 +409,8 @@ class SlotControl:
             out.append(events.make("pack.accepted", self.number, self.serial, pack.pack_mv, pack.temp_max_ddegc, pack.soc_pct))
         elif state == CHECKING:
             pack = self.pack
-            out.append(
-                events.make("pack.identified", self.number, self.serial, pack.maker, pack.chemistry, pack.cell_count, pack.soc_pct, pack.soh_pct, pack.cycles)
-            )
+            kind = (pack.maker, pack.chemistry, pack.cell_count)
+            out.append(events.make("pack.identified", self.number, self.serial, *kind, pack.soc_pct, pack.soh_pct, pack.cycles))
         elif state in (REFUSED, QUARANTINED):
             self._tell_verdict(state, out)
 

@@ -1,7 +1,8 @@
 """The swap: a rider's pack in, a full pack out. A transaction that always ends, and that a reset does not lose.
 
-Each state has its step (what ends it) and a time limit with a way back. What the rider holds decides the way back: before his pack is accepted he gets it back,
-after that he gets a full one, or his own again if no full one can be handed out. A dangerous pack stays locked in.
+Each state has its step (what ends it) and a time limit with a way back. What the rider holds decides the way back:
+before his pack is accepted he gets it back, after that he gets a full one, or his own again if no full one can be
+handed out. A dangerous pack stays locked in.
 """
 
 from micropython import const
@@ -154,7 +155,8 @@ class Swap:
         at = self.in_slot if state <= CHECKING_IN or state >= OPENING_BACK else self.out_slot
         self._out.append(events.make("swap.step", at, self._slots[at - 1].serial, self.number, STATES[state]))
 
-    def _say(self, number: int, code: str) -> None:
+    def say(self, number: int, code: str) -> None:
+        """A sentence for the rider's terminal."""
         self._messages.append((number, code, words.sentence(code, number)))
 
     def _in(self) -> "SlotControl":
@@ -183,7 +185,7 @@ class Swap:
             return False
         self.extended = True
         self._extra_ms += self._options.close_ms
-        self._say(s.number, "shut_door")
+        self.say(s.number, "shut_door")
         return True
 
     def _release(self) -> None:
@@ -199,18 +201,16 @@ class Swap:
             if number and self._slots[number - 1].state == slot.OPEN:
                 self._slots[number - 1].left_open = True
         self._out.append(events.make("swap.cancelled", at, self.in_serial, self.number, reason, step))
-        self._say(at, reason)
+        self.say(at, reason)
         self._release()
         self._forget()
         self.dirty = True
 
     def _complete(self) -> None:
-        self._out.append(
-            events.make(
-                "swap.completed", self.out_slot, self.out_serial, self.number, self.in_slot, self.in_serial, self.in_soc_pct, self.out_slot, self.out_serial, self.out_soc_pct
-            )
-        )
-        self._say(0, "thank_you")
+        came = (self.in_slot, self.in_serial, self.in_soc_pct)
+        went = (self.out_slot, self.out_serial, self.out_soc_pct)
+        self._out.append(events.make("swap.completed", self.out_slot, self.out_serial, self.number, *came, *went))
+        self.say(0, "thank_you")
         if self._slots[self.out_slot - 1].state == slot.OPEN:
             self._slots[self.out_slot - 1].left_open = True
         self._release()
@@ -221,7 +221,7 @@ class Swap:
         self.reason = reason
         self.reopened = 0
         self._release()
-        self._say(self.in_slot, reason)
+        self.say(self.in_slot, reason)
         self._go(OPENING_BACK, now_ms)
 
     # --- steps
@@ -238,13 +238,13 @@ class Swap:
             self._cancel("door_stuck" if self.in_slot else "no_empty_slot")
             return
         self.in_slot = self.last_in = s.number
-        self._say(s.number, "one_moment")
+        self.say(s.number, "one_moment")
         self._go(OPENING_IN, now_ms)
 
     def _step_opening_in(self, now_ms: int) -> None:
         s = self._in()
         if self._opened(s, interlock.RIDER_IN, now_ms):
-            self._say(s.number, "put_pack_in")
+            self.say(s.number, "put_pack_in")
             self._go(PUTTING_IN, now_ms)
         elif s.stuck:
             self._next_in(now_ms)
@@ -252,7 +252,7 @@ class Swap:
     def _step_putting_in(self, now_ms: int) -> None:
         s = self._in()
         if s.stays:
-            self._say(s.number, "checking")
+            self.say(s.number, "checking")
             self._go(CHECKING_IN, now_ms)
         elif s.state != slot.OPEN:
             self._cancel("no_pack")
@@ -307,7 +307,7 @@ class Swap:
         if s.identified and s.serial != self.out_serial:
             self._complete()  # exchanged while the door was open: the full pack is gone
         elif self._opened(s, interlock.RIDER_OUT, now_ms):
-            self._say(s.number, "take_pack")
+            self.say(s.number, "take_pack")
             self._go(TAKING_OUT, now_ms)
         elif s.stuck or not s.stays or s.faults.keep_rule >= 0:
             self._next_out(now_ms)
@@ -340,7 +340,7 @@ class Swap:
     def _step_opening_back(self, now_ms: int) -> None:
         s = self._in()
         if self._opened(s, interlock.GIVE_BACK, now_ms):
-            self._say(s.number, "take_back")
+            self.say(s.number, "take_back")
             self._go(TAKING_BACK, now_ms)
         elif s.state == slot.QUARANTINED:
             self._cancel("pack_dangerous")
@@ -350,7 +350,7 @@ class Swap:
             self._late_opening_back(now_ms)
 
     def _late_opening_back(self, now_ms: int) -> None:
-        self._say(self.in_slot, "pack_kept")
+        self.say(self.in_slot, "pack_kept")
         self._cancel(self.reason)
 
     def _step_taking_back(self, now_ms: int) -> None:
@@ -362,7 +362,7 @@ class Swap:
             self.reopened = 1
             return
         if s.stays:
-            self._say(s.number, "pack_kept")
+            self.say(s.number, "pack_kept")
         self._cancel(self.reason)
 
     def _late_taking_back(self, now_ms: int) -> None:
@@ -397,7 +397,8 @@ class Swap:
         """Take up a swap. What becomes of it is decided once the doors have been seen. Raises ValueError if it makes no sense."""
         self._forget()
         (self.number, state, self.token, self.origin, self.in_slot, self.out_slot) = saved[:6]
-        (self.in_serial, self.in_soc_pct, self.out_serial, self.out_soc_pct, self.reason, taken, self.reopened, self.tried, self.last_in) = saved[6:15]
+        (self.in_serial, self.in_soc_pct, self.out_serial, self.out_soc_pct) = saved[6:10]
+        (self.reason, taken, self.reopened, self.tried, self.last_in) = saved[10:15]
         self.taken = taken == 1
         count = len(self._slots)
         if not 0 <= state < RESUMING or not 0 <= self.in_slot <= count or not 0 <= self.out_slot <= count or not 0 <= self.last_in <= count:
@@ -439,11 +440,11 @@ class Swap:
     def _resume_in(self, s: "SlotControl", state: int, now_ms: int) -> None:
         if s.state == slot.OPEN:
             self._resumed(state, "continue")
-            self._say(s.number, "put_pack_in")
+            self.say(s.number, "put_pack_in")
             self._go(PUTTING_IN, now_ms)
         elif s.stays:
             self._resumed(state, "continue")
-            self._say(s.number, "checking")
+            self.say(s.number, "checking")
             self._go(CHECKING_IN, now_ms)
             self._extra_ms = _RESUME_MS
         else:
@@ -453,11 +454,11 @@ class Swap:
     def _resume_out(self, s: "SlotControl", state: int, now_ms: int) -> None:
         if s.state == slot.OPEN:
             self._resumed(state, "continue")
-            self._say(s.number, "take_pack")
+            self.say(s.number, "take_pack")
             self._go(TAKING_OUT, now_ms)
         elif s.stays and not self.taken:
             self._resumed(state, "continue")
-            self._say(s.number, "one_moment")
+            self.say(s.number, "one_moment")
             self._go(OPENING_OUT, now_ms)
             self._extra_ms = _RESUME_MS
         else:
@@ -467,7 +468,7 @@ class Swap:
     def _resume_back(self, s: "SlotControl", state: int, now_ms: int) -> None:
         if s.state == slot.OPEN:
             self._resumed(state, "continue")
-            self._say(s.number, "take_back")
+            self.say(s.number, "take_back")
             self._go(TAKING_BACK, now_ms)
         elif s.stays:
             self._resumed(state, "continue")
