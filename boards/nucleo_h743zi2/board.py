@@ -73,7 +73,7 @@ class Board:
     def network(self) -> "Network":
         """The Ethernet interface."""
         if self._lan is None:
-            self._lan = stm32_parts.Lan()
+            self._lan = stm32_parts.Lan(self.clock)
         return self._lan
 
     def watchdog(self, timeout_ms: int) -> "Watchdog":

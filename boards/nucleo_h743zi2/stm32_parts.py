@@ -7,17 +7,20 @@ import time
 import machine
 import network
 import pyb
-from dns_client import DnsClient
 
 from cabinet.uplink.dial import dial
+from cabinet.uplink.resolver import Resolver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from cabinet.ports import Clock
+
 _MASK = (1 << 30) - 1
 _FIRST_YEAR = 2025  # an RTC that shows less has lost its time: it starts in 2000 or 2015
 _SECONDS_1970_TO_2000 = 946684800
+_DNS_PORT = 53
 
 
 class RtcClock:
@@ -127,13 +130,12 @@ def reset_cause() -> str:
 class Lan:
     """The Ethernet interface with DHCP. Activating it without a cable takes 30 ms (10 s before MicroPython 1.27)."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: "Clock") -> None:
+        self._clock = clock
         self._nic: "Any" = network.LAN()  # the stubs know little of it
         self._nic.active(True)
-        self._resolver = DnsClient(self._name_server)
-
-    def _name_server(self) -> str:
-        return self._nic.ifconfig()[3]
+        self._resolver: "Resolver | None" = None
+        self._name_server = ""
 
     def is_up(self) -> bool:
         """Whether the link is up and has an address."""
@@ -143,4 +145,7 @@ class Lan:
         """An asyncio (reader, writer) pair. Raises OSError."""
         if not self.is_up():
             raise OSError(errno.EHOSTUNREACH, "no Ethernet link or no address yet")
+        server = self._nic.ifconfig()[3]
+        if self._resolver is None or server != self._name_server:  # DHCP may name another one at any time
+            self._resolver, self._name_server = Resolver(server, _DNS_PORT, self._clock, true_random), server
         return await dial(host, port, tls, self._resolver)

@@ -221,9 +221,18 @@ def build(world: World) -> dict:
     time.ticks_ms, time.ticks_us = world.clock.ticks_ms, world.clock.ticks_us
     time.gmtime = lambda second: (2000, 1, 1, 0, 0, second, 5, 1) if second == 0 else (2026, 11, 22, 13, 30, 0, 6, 326)
     time.time = lambda: 848669400 + world.clock.now_us // 1000000
-    uplink = Module()
-    uplink.dial = dial
-    return {"machine": machine, "pyb": pyb, "network": network, "time": time, "cabinet.uplink.dial": uplink}
+    dialler, resolver = Module(), Module()
+    dialler.dial, resolver.Resolver = dial, Resolver
+    stand_ins = {"machine": machine, "pyb": pyb, "network": network, "time": time}
+    stand_ins.update({"cabinet.uplink.dial": dialler, "cabinet.uplink.resolver": resolver})
+    return stand_ins
+
+
+class Resolver:
+    """Whom the board would ask for names."""
+
+    def __init__(self, server, port, clock, random_bytes) -> None:
+        self.server = server
 
 
 async def dial(host, port, tls=None, resolver=None):

@@ -9,7 +9,7 @@ sys.path[:0] = [ROOT + "boards", ROOT + "tests/models"]
 from stm32_modules import World, load  # noqa: E402
 
 FOLDER = ROOT + "boards/nucleo_h743zi2"
-MODULES = ("board", "pins", "stm32_serial", "stm32_can", "stm32_parts", "dns_client")
+MODULES = ("board", "pins", "stm32_serial", "stm32_can", "stm32_parts")
 
 
 class Frame:
@@ -301,7 +301,7 @@ def test_no_stream_is_opened_without_a_link():
         opened = None
     except StopIteration as done:
         opened = done.value
-    assert opened[:3] == ("192.0.2.1", 1883, None)
+    assert opened[:3] == ("192.0.2.1", 1883, None) and opened[3].server == "192.0.2.53"
 
 
 def test_an_expander_answers_at_its_address():

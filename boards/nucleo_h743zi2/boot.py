@@ -1,0 +1,20 @@
+"""Runs first: brings every output to its safe level, then lets start.py run, or not.
+
+Hold the blue button while the board starts to keep the cabinet from starting: then the prompt and mpremote are free.
+"""
+
+import machine
+import pins
+import pyb
+
+for _number, _buffer, _drive in pins.SERIAL.values():
+    if _drive:
+        machine.Pin(getattr(machine.Pin.cpu, _drive), machine.Pin.OUT, value=0)
+machine.Pin(getattr(machine.Pin.cpu, pins.FLASH_CS), machine.Pin.OUT, value=1)
+machine.Pin(getattr(machine.Pin.cpu, pins.HEARTBEAT), machine.Pin.OUT, value=0)
+
+if pyb.Switch().value():
+    print("service: the button was held, the cabinet is not started")
+    pyb.main("no_start.py")
+else:
+    pyb.main("start.py")

@@ -1,0 +1,15 @@
+# What an own MicroPython image freezes: bytecode in flash, which costs no RAM. Read by MicroPython's makemanifest.py:
+#   make BOARD=SWAPCAB_H743ZI2 FROZEN_MANIFEST=.../boards/nucleo_h743zi2/manifest.py
+# `make setup` must have fetched build/lib before. settings.json, secrets.json, boot.py and start.py stay in the file system.
+# ruff: noqa: F821
+
+include("$(PORT_DIR)/boards/manifest.py")
+require("ssl")
+
+package("cabinet", base_path="../../firmware")
+module("main.py", base_path="../../firmware")
+package("chips", base_path="..")
+for name in ("board.py", "pins.py", "stm32_can.py", "stm32_parts.py", "stm32_serial.py"):
+    module(name, base_path=".")
+package("umqtt", files=("simple.py",), base_path="../../build/lib")
+package("umodbus", files=("__init__.py", "const.py", "functions.py", "typing.py", "version.py"), base_path="../../build/lib")
