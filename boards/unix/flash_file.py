@@ -1,0 +1,81 @@
+"""NOR flash in a file: programming can only clear bits, erasing sets a whole sector to 0xFF."""
+
+SECTOR = 4096
+PAGE = 256
+
+# name: (offset in the image, size)
+AREAS = {
+    "journal-a": (0, 512 * 1024),
+    "journal-b": (512 * 1024, 128 * 1024),
+    "state": (640 * 1024, 32 * 1024),
+}
+IMAGE_SIZE = 672 * 1024
+
+
+def open_image(path: str) -> object:
+    """The image file; one that is missing or too short is filled up with erased flash."""
+    try:
+        image = open(path, "r+b")
+    except OSError:
+        image = open(path, "w+b")
+    size = image.seek(0, 2)
+    blank = b"\xff" * SECTOR
+    while size < IMAGE_SIZE:
+        size += image.write(blank[: min(SECTOR, IMAGE_SIZE - size)])
+    image.flush()
+    return image
+
+
+class FlashFile:
+    """One area of the image; see ports.FlashArea."""
+
+    def __init__(self, image: object, base: int, size: int) -> None:
+        self.size = size
+        self.sector_size = SECTOR
+        self.page_size = PAGE
+        self.programs = 0
+        self.erases = 0
+        self._image = image
+        self._base = base
+        self._page = bytearray(PAGE)
+        self._blank = b"\xff" * SECTOR
+
+    def _check(self, address: int, size: int) -> None:
+        if address < 0 or size < 0 or address + size > self.size:
+            raise ValueError("flash address {} + {} is outside of the area of {} bytes".format(address, size, self.size))
+
+    def read(self, address: int, buf: "bytearray | memoryview") -> None:
+        """Fill `buf`."""
+        self._check(address, len(buf))
+        self._image.seek(self._base + address)
+        if self._image.readinto(buf) != len(buf):
+            raise OSError(5)
+
+    def program(self, address: int, data: "bytes | bytearray | memoryview") -> None:
+        """Clear bits inside one page."""
+        size = len(data)
+        self._check(address, size)
+        if not size:
+            return
+        if address // PAGE != (address + size - 1) // PAGE:
+            raise ValueError("flash program at {} of {} bytes crosses a page".format(address, size))
+        view = memoryview(self._page)[:size]
+        self.read(address, view)
+        for i in range(size):
+            view[i] &= data[i]
+        self._image.seek(self._base + address)
+        if self._image.write(view) != size:
+            raise OSError(5)
+        self._image.flush()
+        self.programs += 1
+
+    def erase(self, address: int) -> None:
+        """Erase one sector."""
+        self._check(address, SECTOR)
+        if address % SECTOR:
+            raise ValueError("flash erase at {}: not the beginning of a sector".format(address))
+        self._image.seek(self._base + address)
+        if self._image.write(self._blank) != SECTOR:
+            raise OSError(5)
+        self._image.flush()
+        self.erases += 1

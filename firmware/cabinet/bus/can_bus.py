@@ -1,0 +1,241 @@
+"""CAN dispatch: frames go to the device that owns the identifier, commands wait in a short queue.
+
+The queue holds one frame for each identifier: a newer set-point replaces an older one that has not gone out yet, and
+what switches something off goes to the front. Extended (29-bit) identifiers are meant unless STANDARD is added.
+"""
+
+import asyncio
+
+from micropython import const
+
+from cabinet.core import ticks
+
+STANDARD = const(0x20000000)  # added to an 11-bit identifier
+TICK_MS = const(100)
+_QUEUE = const(64)
+_BURST = const(24)  # frames handled before others may run
+_BUSY_MS = const(2)
+_QUIET_MS = const(5)
+_RESTART_MS = const(1000)
+_FRAME_BITS = const(131)  # extended, 8 data bytes, without stuffing
+
+STATE_BUS_OFF = const(3)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.bus.can_client import CanClient
+    from cabinet.ports import CanPort, Clock
+
+
+class Frame:
+    """A received frame, reused for all."""
+
+    def __init__(self) -> None:
+        self.can_id = 0
+        self.extended = True
+        self.length = 0
+        self.data = bytearray(8)
+
+
+class CanBus:
+    """One CAN line and the devices on it."""
+
+    def __init__(self, name: str, port: "CanPort", clock: "Clock") -> None:
+        self.name = name
+        self.port = port
+        self.clock = clock
+        self.clients = []
+        self.received = 0
+        self.sent = 0
+        self.unknown = 0  # frames that no device wants
+        self.dropped = 0  # frames that found no room in the queue
+        self.bus_off = 0
+        self.load_permille = 0
+        self.fault = ""
+        self._owners = {}
+        self._frame = Frame()
+        self._ids = [0] * _QUEUE
+        self._lengths = bytearray(_QUEUE)
+        self._data = [bytearray(8) for _ in range(_QUEUE)]
+        self._first = 0
+        self._count = 0
+        now = clock.ticks_ms()
+        self._tick_ms = now
+        self._window_ms = now
+        self._restart_ms = now
+        self._bits = 0
+        self._filtered = False
+
+    def attach(self, client: "CanClient") -> None:
+        """Called by the device's constructor."""
+        for can_id in client.can_ids:
+            owner = self._owners.get(can_id)
+            if owner is not None:
+                raise ValueError("bus {}: CAN id 0x{:x} of {} is taken by {}".format(self.name, can_id, client.name, owner.name))
+        for can_id in client.can_ids:
+            self._owners[can_id] = client
+        self.clients.append(client)
+
+    def send(self, can_id: int, data: "bytes | bytearray", length: int = 8, first: bool = False, replace: bool = True) -> bool:
+        """Queue a frame; False if there is no room. `replace`: only the newest frame of this identifier counts."""
+        ids = self._ids
+        if replace:
+            for i in range(self._count):
+                slot = (self._first + i) % _QUEUE
+                if ids[slot] == can_id:
+                    self._fill(slot, can_id, data, length)
+                    return True
+        if self._count >= _QUEUE:
+            self.dropped += 1
+            return False
+        if first:
+            slot = self._first = (self._first - 1) % _QUEUE
+        else:
+            slot = (self._first + self._count) % _QUEUE
+        self._count += 1
+        self._fill(slot, can_id, data, length)
+        return True
+
+    def _fill(self, slot: int, can_id: int, data: "bytes | bytearray", length: int) -> None:
+        self._ids[slot] = can_id
+        self._lengths[slot] = length
+        kept = self._data[slot]
+        for i in range(length):
+            kept[i] = data[i]
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            await asyncio.sleep_ms(self.step())
+
+    def step(self) -> int:
+        """Do what can be done now; returns the milliseconds until it is worth coming back."""
+        now = self.clock.ticks_ms()
+        if not self._filtered:
+            self._filtered = True
+            self.port.set_filters(acceptance(self._owners))
+        handled = self._take_frames(now)
+        if ticks.diff(now, self._tick_ms) >= TICK_MS:
+            self._tick_ms = now
+            self._watch(now)
+            for client in self.clients:
+                client.tick(now)
+        self._flush()
+        if handled >= _BURST:
+            return 0
+        return _BUSY_MS if handled or self._count else _QUIET_MS
+
+    def _take_frames(self, now: int) -> int:
+        frame = self._frame
+        port = self.port
+        owners = self._owners
+        handled = 0
+        while handled < _BURST:
+            try:
+                if not port.recv(frame):
+                    break
+            except OSError:
+                self.fault = "timeout"
+                break
+            handled += 1
+            self._bits += _FRAME_BITS - 64 + 8 * frame.length
+            can_id = frame.can_id
+            client = owners.get(can_id if frame.extended else can_id | STANDARD)
+            if client is None:
+                self.unknown += 1
+            else:
+                client.on_frame(can_id, frame.data, frame.length, now)
+        self.received += handled
+        return handled
+
+    def _flush(self) -> None:
+        port = self.port
+        while self._count:
+            slot = self._first
+            can_id = self._ids[slot]
+            data = self._data[slot]
+            length = self._lengths[slot]
+            try:
+                extended = not can_id & STANDARD
+                if not port.send(can_id if extended else can_id & 0x7FF, extended, data if length == 8 else data[:length]):
+                    return
+            except OSError:
+                self.fault = "timeout"
+                return
+            self._first = (slot + 1) % _QUEUE
+            self._count -= 1
+            self.sent += 1
+            self._bits += _FRAME_BITS - 64 + 8 * length
+
+    def _watch(self, now: int) -> None:
+        if self.port.state() == STATE_BUS_OFF:
+            if self.fault != "bus_off":
+                self.fault = "bus_off"
+                self.bus_off += 1
+                self._restart_ms = now
+            elif ticks.diff(now, self._restart_ms) >= _RESTART_MS:
+                self._restart_ms = now
+                self.port.restart()
+        else:
+            self.fault = ""
+        elapsed = ticks.diff(now, self._window_ms)
+        if elapsed >= 1000:
+            # bits per second against the bit rate, in per mille
+            self.load_permille = self._bits * 1000 // (elapsed * (self.port.bitrate // 1000))
+            self._bits = 0
+            self._window_ms = now
+
+    def stats(self) -> dict:
+        """Load of the last second, totals, and each device's counters."""
+        return {
+            "name": self.name,
+            "kind": "can",
+            "load_permille": self.load_permille,
+            "received": self.received,
+            "sent": self.sent,
+            "unknown": self.unknown,
+            "dropped": self.dropped,
+            "bus_off": self.bus_off,
+            "fault": self.fault,
+            "devices": {c.name: c.stats.as_dict() for c in self.clients},
+        }
+
+
+def acceptance(can_ids: "dict | list", limit: int = 14) -> "list[tuple[int, int, bool]]":
+    """At most `limit` (id, mask, extended) filters that let all `can_ids` pass; what else passes is dropped by dispatch."""
+    filters = []
+    for can_id in can_ids:
+        extended = not can_id & STANDARD
+        filters.append((can_id & 0x1FFFFFFF, 0x1FFFFFFF if extended else 0x7FF, extended))
+    while len(filters) > limit:
+        # join the pair that gives up the fewest mask bits
+        best = None
+        for i in range(len(filters)):
+            for j in range(i + 1, len(filters)):
+                a = filters[i]
+                b = filters[j]
+                if a[2] != b[2]:
+                    continue
+                mask = a[1] & b[1] & ~(a[0] ^ b[0])
+                lost = _ones(a[1] & b[1] & ~mask) + (_ones(a[1]) + _ones(b[1]) >> 1) - _ones(a[1] & b[1])
+                if best is None or lost < best[0]:
+                    best = (lost, i, j, mask)
+            if best is not None and best[0] <= 1:
+                break
+        if best is None:
+            break
+        _, i, j, mask = best
+        extended = filters[i][2]
+        filters[i] = (filters[i][0] & mask, mask, extended)
+        del filters[j]
+        kept = filters[i]
+        filters = [f for k, f in enumerate(filters) if k == i or f[2] != extended or f[1] & mask != mask or (f[0] ^ kept[0]) & mask]
+    return filters
+
+
+def _ones(value: int) -> int:
+    count = 0
+    while value:
+        value &= value - 1
+        count += 1
+    return count

@@ -1,0 +1,25 @@
+"""What a device on a CAN bus looks like to the bus."""
+
+from cabinet.bus.stats import DeviceStats
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.bus.can_bus import CanBus
+
+
+class CanClient:
+    """A device with its own identifiers. None of the calls may wait or allocate."""
+
+    def __init__(self, bus: "CanBus", name: str, can_ids: "tuple[int, ...]") -> None:
+        self.bus = bus
+        self.name = name
+        self.can_ids = can_ids
+        self.fault = ""  # "", or timeout, foreign, implausible, frozen
+        self.stats = DeviceStats()
+        bus.attach(self)
+
+    def on_frame(self, can_id: int, data: "bytearray", length: int, now_ms: int) -> None:
+        """One of `can_ids` came in."""
+
+    def tick(self, now_ms: int) -> None:
+        """Called every TICK_MS: time limits, repeated sending."""

@@ -1,0 +1,390 @@
+"""Modbus RTU master on a half-duplex line that never blocks and, once running, never allocates.
+
+The master works by the clock: it knows how long its request, the unit's usual thinking time and the answer take on the
+wire, sleeps until the answer can be complete, and reads it in one piece. A frame ends with its last expected byte; only what
+does not look like the expected answer is waited out until the line falls silent. `step()` does all the work and tells how
+long nothing will happen; `run()` only sleeps in between.
+
+Bytes that nobody asked for (late answers, babble) are thrown away before the next request; an answer is looked for behind
+such bytes too. Frames of other units, of another function or of another length never reach a device.
+"""
+
+import asyncio
+
+from micropython import const
+
+from cabinet.bus import schedule
+from cabinet.bus.crc16 import crc16
+from cabinet.bus.schedule import Schedule
+
+READ_DISCRETE = const(2)
+READ_HOLDING = const(3)
+READ_INPUT = const(4)
+WRITE_ONE = const(6)
+WRITE_MANY = const(16)
+
+_MASK = const(0x3FFFFFFF)
+_HALF = const(0x20000000)
+_RX_SIZE = const(512)
+_IDLE_US = const(10_000)
+_SILENCE_US = const(4_000)  # beyond t3.5: transports hand bytes over in pieces
+_STRAY_LIMIT_US = const(30_000)  # how long unasked bytes may hold up a request
+_MAX_REGISTERS = const(125)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.bus.modbus_client import ModbusClient
+    from cabinet.ports import Clock, SerialLine
+
+
+def _diff_us(later: int, earlier: int) -> int:
+    return ((later - earlier + _HALF) & _MASK) - _HALF
+
+
+class ModbusBus:
+    """One RS485 line and the units on it."""
+
+    def __init__(
+        self,
+        name: str,
+        line: "SerialLine",
+        clock: "Clock",
+        timeout_ms: int = 150,
+        probe_timeout_ms: int = 50,
+        rest_ms: int = 0,
+        echo: bool = False,
+        share_pct: int = 2,
+    ) -> None:
+        """`timeout_ms` for units that answer usually, `probe_timeout_ms` for silent ones, which together get
+        `share_pct` of the time; `rest_ms`: pause that the slowest unit needs between frames; `echo`: the transceiver hears itself."""
+        self.name = name
+        self.line = line
+        self.clock = clock
+        self.char_us = (10_000_000 + line.baud - 1) // line.baud
+        gap_us = 1750 if line.baud > 19200 else (35_000_000 + line.baud - 1) // line.baud
+        self.gap_us = max(gap_us, rest_ms * 1000)
+        self.transactions = 0
+        self.stray_bytes = 0
+        self.line_errors = 0
+        self.load_permille = 0  # of the last second
+        self._busy_us = 0
+        self.tx = bytearray(64)
+        self.rx = bytearray(_RX_SIZE)
+        self._chunk = bytearray(_RX_SIZE)
+        self._views = {}  # request length -> view of tx
+        self._schedule = Schedule(share_pct, timeout_ms * 2000)
+        self._timeout_us = timeout_ms * 1000
+        self._probe_us = probe_timeout_ms * 1000
+        self._echo = echo
+        self._client = None  # whom we are waiting for
+        self._tx_len = 0
+        self._want = 0  # length of a good answer
+        self._have = 0
+        self._late_reason = "timeout"
+        self._busy = False
+        now = clock.ticks_us()
+        self._step_us = now
+        self._sent_us = now
+        self._base_us = now  # when the answer would be complete if the unit took no time to think
+        self._wake_us = now
+        self._quiet_us = now  # the line has been quiet since
+        self._held = False  # a request waits for silence
+        self._held_us = now
+        self._looks = 0
+        self._window_us = now
+
+    def attach(self, client: "ModbusClient") -> None:
+        """Called by the device's constructor."""
+        for other in self._schedule.clients:
+            if other.address == client.address:
+                raise ValueError("bus {}: unit address {} is taken by {}".format(self.name, client.address, other.name))
+        self._schedule.clients.append(client)
+
+    @property
+    def clients(self) -> "list[ModbusClient]":
+        """The devices on this bus."""
+        return self._schedule.clients
+
+    # ---- requests: a device calls one of these from compose() ----
+
+    def read(self, function: int, start: int, count: int) -> bool:
+        """Ask for `count` registers, or bits with READ_DISCRETE."""
+        tx = self.tx
+        self._head(tx, function, start)
+        tx[4] = count >> 8
+        tx[5] = count & 0xFF
+        self._want = 5 + ((count + 7) >> 3 if function == READ_DISCRETE else count << 1)
+        self._tx_len = 6
+        return True
+
+    def write_register(self, register: int, value: int) -> bool:
+        """Set one holding register."""
+        tx = self.tx
+        self._head(tx, WRITE_ONE, register)
+        tx[4] = value >> 8
+        tx[5] = value & 0xFF
+        self._want = 8
+        self._tx_len = 6
+        return True
+
+    def write_registers(self, start: int, data: "bytes | bytearray") -> bool:
+        """Set len(data) / 2 holding registers, at most 27."""
+        tx = self.tx
+        size = len(data)
+        self._head(tx, WRITE_MANY, start)
+        tx[4] = 0
+        tx[5] = size >> 1
+        tx[6] = size
+        for i in range(size):
+            tx[7 + i] = data[i]
+        self._want = 8
+        self._tx_len = 7 + size
+        return True
+
+    def _head(self, tx: bytearray, function: int, start: int) -> None:
+        tx[1] = function
+        tx[2] = start >> 8
+        tx[3] = start & 0xFF
+
+    # ---- the work ----
+
+    async def run(self) -> None:
+        """For ever."""
+        clock = self.clock
+        while True:
+            wait = self.step()
+            if wait >= 1000:
+                await asyncio.sleep_ms(wait // 1000)
+            elif self._busy:  # somebody is waiting for the line: hit the instant
+                end = (clock.ticks_us() + wait) & _MASK
+                await asyncio.sleep_ms(0)
+                while _diff_us(end, clock.ticks_us()) > 0:
+                    await asyncio.sleep_ms(0)
+            else:
+                await asyncio.sleep_ms(1)
+
+    def step(self) -> int:
+        """Do what can be done now; returns the microseconds in which nothing is to be done."""
+        now = self.clock.ticks_us()
+        elapsed = _diff_us(now, self._step_us)
+        self._step_us = now
+        if elapsed > 0:
+            self._schedule.earn(elapsed)
+            elapsed = _diff_us(now, self._window_us)
+            if elapsed >= 1_000_000:
+                self.load_permille = self._busy_us // (elapsed // 1000)
+                self._busy_us = 0
+                self._window_us = now
+        if self._client is not None:
+            wait = _diff_us(self._wake_us, now)
+            if wait > 0:
+                return wait
+            wait = self._listen(now)
+            if wait > 0:
+                return wait
+        else:
+            self._drain(now)
+        wait = self.gap_us - _diff_us(now, self._quiet_us)
+        if wait > 0:
+            if not self._held:
+                self._held = True
+                self._held_us = now
+            if _diff_us(now, self._held_us) < self.gap_us + _STRAY_LIMIT_US:
+                return wait
+        self._held = False
+        return self._send(now)
+
+    def _drain(self, now: int) -> None:
+        count = self._receive(self._chunk)
+        if count:
+            self.stray_bytes = (self.stray_bytes + count) & _MASK
+            self._quiet_us = now
+        elif _diff_us(now, self._quiet_us) > 1_000_000:
+            self._quiet_us = (now - 1_000_000) & _MASK  # keep it within the counter's period
+
+    def _receive(self, buf: bytearray) -> int:
+        try:
+            return self.line.readinto(buf) or 0
+        except OSError:
+            self.line_errors += 1
+            return 0
+
+    def _send(self, now: int) -> int:
+        now_ms = self.clock.ticks_ms()
+        client = self._schedule.choose(now_ms, self._probe_us)
+        self._busy = self._schedule.due_count > 1
+        if client is None:
+            wait = self._schedule.next_ms * 1000
+            return wait if 0 < wait < _IDLE_US else _IDLE_US
+        if not client.compose(now_ms):
+            schedule.served(client, now_ms)
+            return 1000
+        tx = self.tx
+        size = self._tx_len
+        tx[0] = client.address
+        crc = crc16(tx, 0, size)
+        tx[size] = crc & 0xFF
+        tx[size + 1] = crc >> 8
+        size += 2
+        view = self._views.get(size)
+        if view is None:
+            view = self._views[size] = memoryview(tx)[:size]
+        try:
+            self.line.write(view)
+        except OSError:
+            self.line_errors += 1
+        client.stats.requests += 1
+        self._tx_len = size
+        self._client = client
+        self._have = 0
+        self._looks = 0
+        self._late_reason = "timeout"
+        if self._echo:
+            self._want += size
+        sent = (now + size * self.char_us) & _MASK
+        self._sent_us = sent
+        heard = self._want - (size if self._echo else 0)
+        self._base_us = (sent + heard * self.char_us) & _MASK
+        self._wake_us = (self._base_us + client.lag_us) & _MASK
+        return _diff_us(self._wake_us, now)
+
+    def _listen(self, now: int) -> int:
+        """Waiting for an answer: 0 when the transaction is over."""
+        client = self._client
+        self._looks += 1
+        chunk = self._chunk
+        count = self._receive(chunk)
+        if count:
+            have = self._have
+            if have + count > _RX_SIZE:
+                count = _RX_SIZE - have
+            rx = self.rx
+            if have == 0:
+                self.rx = chunk  # the usual case: the whole answer in one piece, no copy
+                self._chunk = rx
+                rx = chunk
+            else:
+                for i in range(count):
+                    rx[have + i] = chunk[i]
+            self._have = have + count
+            self._quiet_us = now
+        at = self._find()
+        if at >= 0:
+            lag = _diff_us(now, self._base_us)
+            if self._looks == 1:
+                client.lag_us -= client.lag_us >> 5  # it may have been there for a while: come a little earlier next time
+            else:
+                client.lag_us = min(max(lag, 0), self._probe_us)
+            self._done(client, self._judge(client, at), now)
+            return 0
+        if self._have >= _RX_SIZE:
+            self._done(client, "crc", now)
+            return 0
+        silence = _diff_us(now, self._quiet_us)
+        if self._have and silence > self.gap_us + _SILENCE_US:
+            reason = self._reason()
+            if reason == "crc":
+                self._done(client, reason, now)
+                return 0
+            self._late_reason = reason
+            self.stray_bytes += self._have
+            self._have = 0  # somebody else's: keep waiting for the right one
+        probing = client.fails >= schedule.SILENT_AFTER or client.stats.answers == 0
+        if probing and client.fails & 3 != 3:
+            limit = self._probe_us
+        else:
+            limit = self._timeout_us
+        left = limit - _diff_us(now, self._sent_us)
+        if self._have == 0 and left <= 0 or _diff_us(now, self._base_us) > limit + _STRAY_LIMIT_US:
+            self._done(client, self._late_reason if self._have == 0 else "crc", now)
+            return 0
+        missing = self._want - self._have
+        wait = missing * self.char_us if self._have and missing > 0 else 500
+        if wait < 200:
+            wait = 200
+        self._wake_us = (now + wait) & _MASK
+        return wait
+
+    def _find(self) -> int:
+        """Where the expected answer (or exception) begins in rx; -1 if it is not there."""
+        have = self._have
+        start = self._tx_len if self._echo else 0
+        if have < start + 5:
+            return -1
+        rx = self.rx
+        address = self.tx[0]
+        function = self.tx[1]
+        want = self._want - start
+        for at in range(start, have - 4):
+            if rx[at] != address or rx[at + 1] & 0x7F != function:
+                continue
+            if rx[at + 1] & 0x80:
+                size = 5
+            elif function <= READ_INPUT and rx[at + 2] != want - 5:
+                continue
+            else:
+                size = want
+            end = at + size
+            if end <= have and crc16(rx, at, end - 2) == rx[end - 2] | rx[end - 1] << 8:
+                return at
+        return -1
+
+    def _judge(self, client: "ModbusClient", at: int) -> str:
+        rx = self.rx
+        tx = self.tx
+        if rx[at + 1] & 0x80:
+            return "exception"
+        if tx[1] <= READ_INPUT:
+            return client.accept(rx, at + 3, self.clock.ticks_ms())
+        for i in range(2, 6):
+            if rx[at + i] != tx[i]:
+                return "foreign"
+        return client.accept(rx, at + 2, self.clock.ticks_ms())
+
+    def _reason(self) -> str:
+        """Why what was heard is not the answer: a whole frame of somebody else, or damage."""
+        have = self._have
+        rx = self.rx
+        if have >= 5 and crc16(rx, 0, have - 2) == rx[have - 2] | rx[have - 1] << 8:
+            return "foreign"
+        return "crc"
+
+    def _done(self, client: "ModbusClient", reason: str, now: int) -> None:
+        now_ms = self.clock.ticks_ms()
+        self.transactions += 1
+        spent = _diff_us(now, self._sent_us) + self._tx_len * self.char_us
+        self._busy_us += spent
+        self._client = None
+        stats = client.stats
+        if reason == "frozen":  # it answers, and what it says does not change any more
+            stats.failed(reason)
+            client.fault = reason
+            schedule.served(client, now_ms)
+        elif reason:
+            if client.fails >= schedule.SILENT_AFTER:
+                self._schedule.pay(spent + self.gap_us)
+            stats.failed(reason)
+            schedule.missed(client, now_ms, self._timeout_us // 1000)
+            if client.fails >= schedule.SILENT_AFTER or reason == "foreign":
+                client.fault = reason
+            client.lost(reason, now_ms)
+        else:
+            stats.answered(now_ms, _diff_us(now, self._sent_us) // 1000)
+            client.fails = 0
+            client.fault = ""
+            if client.again:
+                client.again = False  # has more to ask: stays due
+            else:
+                schedule.served(client, now_ms)
+
+    def stats(self) -> dict:
+        """Load of the last second, totals, and each device's counters."""
+        return {
+            "name": self.name,
+            "kind": "modbus",
+            "load_permille": self.load_permille,
+            "transactions": self.transactions,
+            "stray_bytes": self.stray_bytes,
+            "line_errors": self.line_errors,
+            "devices": {c.name: c.stats.as_dict() for c in self._schedule.clients},
+        }

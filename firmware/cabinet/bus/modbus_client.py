@@ -1,0 +1,39 @@
+"""What a device on a Modbus bus looks like to the bus."""
+
+from cabinet.bus.stats import DeviceStats
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.bus.modbus_bus import ModbusBus
+
+
+class ModbusClient:
+    """One unit address. The bus calls `compose`, then `accept` or `lost`; none of them may wait or allocate."""
+
+    def __init__(self, bus: "ModbusBus", address: int, name: str) -> None:
+        if not 1 <= address <= 247:
+            raise ValueError("Modbus unit address of {} is {}, allowed are 1 to 247".format(name, address))
+        self.bus = bus
+        self.address = address
+        self.name = name
+        self.fault = ""  # "", or why nothing good comes from it: timeout, crc, exception, foreign, implausible, frozen
+        self.stats = DeviceStats()
+        self.period_ms = 0  # 0 = not polled
+        self.due_ms = 0
+        self.urgent = False  # has something that goes ahead of all polls
+        self.again = False  # has more to ask right after this
+        self.fails = 0  # in a row
+        self.backoff_ms = 0
+        self.lag_us = 0  # how long it usually thinks before it answers
+        bus.attach(self)
+
+    def compose(self, now_ms: int) -> bool:
+        """Call one of the bus's read/write methods; False if there is nothing to ask after all."""
+        return False
+
+    def accept(self, buf: "bytearray", at: int, now_ms: int) -> str:
+        """The answer's data begin at buf[at]. Returns "" or the fault that it shows."""
+        return ""
+
+    def lost(self, reason: str, now_ms: int) -> None:
+        """The request got no good answer."""

@@ -1,0 +1,109 @@
+"""Who is served next on a request/answer bus.
+
+Each client says how often it wants to be asked (`period_ms`, 0 = not at all) and when it is due. The one that is most
+overdue *against its own period* goes first, so on a full bus everybody is slowed down in proportion. A client that has
+failed several times in a row is only probed: with exponential back-off, and paid from an account that grows by a fixed
+share of the time, so that any number of dead devices costs the living ones no more than that share.
+"""
+
+from micropython import const
+
+from cabinet.core import ticks
+
+SILENT_AFTER = const(3)  # failures in a row
+_BACKOFF_FIRST_MS = const(250)
+_BACKOFF_MAX_MS = const(8000)
+_LATE_CAP_MS = const(0x3FFFF)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.bus.modbus_client import ModbusClient
+
+
+class Schedule:
+    """The clients of one bus and the account for probing silent ones."""
+
+    def __init__(self, share_pct: int, credit_max_us: int) -> None:
+        self.clients = []
+        self.due_count = 0  # how many were due when choose() last looked
+        self.next_ms = 0  # when the next one will be due, if none was
+        self._share_pct = share_pct
+        self._credit_max_us = credit_max_us
+        self._credit_us = credit_max_us
+        self._turn = 0  # where the search for urgent clients begins
+
+    def earn(self, elapsed_us: int) -> None:
+        """Time went by."""
+        credit = self._credit_us + elapsed_us * self._share_pct // 100
+        self._credit_us = credit if credit < self._credit_max_us else self._credit_max_us
+
+    def pay(self, spent_us: int) -> None:
+        """A probe found nobody."""
+        self._credit_us -= spent_us
+
+    def choose(self, now_ms: int, probe_us: int) -> "ModbusClient | None":
+        """The client to serve now, or None. `probe_us` is what the probe of a silent one may cost."""
+        best = None
+        best_key = -1
+        due = 0
+        soonest = _LATE_CAP_MS
+        clients = self.clients
+        count = len(clients)
+        for i in range(count):
+            client = clients[i]
+            if client.urgent:
+                # several urgent ones take turns
+                best = self._next_urgent(count)
+                self.due_count = 2
+                return best
+            period = client.period_ms
+            if not period:
+                continue
+            late = ticks.diff(now_ms, client.due_ms)
+            if late < 0:
+                if -late < soonest:
+                    soonest = -late
+                continue
+            if client.fails >= SILENT_AFTER:
+                if self._credit_us < probe_us:
+                    continue
+                key = _LATE_CAP_MS << 8 | (late if late < 256 else 255)  # paid for: ahead of the others
+            else:
+                due += 1
+                if late > _LATE_CAP_MS:
+                    late = _LATE_CAP_MS
+                key = (late << 8) // period
+            if key > best_key:
+                best_key = key
+                best = client
+        self.due_count = due
+        self.next_ms = soonest
+        return best
+
+    def _next_urgent(self, count: int) -> "ModbusClient | None":
+        for k in range(count):
+            i = (self._turn + k) % count
+            if self.clients[i].urgent:
+                self._turn = i + 1
+                return self.clients[i]
+        return None
+
+
+def served(client: "ModbusClient", now_ms: int) -> None:
+    """It was asked: when it is due again. One that fell behind is due at once, but not for what it missed."""
+    due = ticks.add(client.due_ms, client.period_ms)
+    if ticks.diff(now_ms, due) > 0:
+        due = now_ms
+    client.due_ms = due
+
+
+def missed(client: "ModbusClient", now_ms: int, pause_ms: int) -> None:
+    """It did not give a good answer: when to try again. Not before `pause_ms`, so that its late answer is not mistaken."""
+    if client.fails < 255:
+        client.fails += 1
+    if client.fails < SILENT_AFTER:
+        client.due_ms = ticks.add(now_ms, pause_ms)
+        client.backoff_ms = _BACKOFF_FIRST_MS
+    else:
+        client.due_ms = ticks.add(now_ms, client.backoff_ms)
+        client.backoff_ms = min(client.backoff_ms * 2, _BACKOFF_MAX_MS)

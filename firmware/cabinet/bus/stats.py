@@ -1,0 +1,69 @@
+"""What a technician wants to know of one device on a bus."""
+
+from cabinet.core import ticks
+
+
+class DeviceStats:
+    """Counters of one device. They are plain integers: counting allocates nothing."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.answers = 0
+        self.timeouts = 0
+        self.crc_errors = 0
+        self.exceptions = 0
+        self.foreign = 0  # answers of somebody else, or a pack that is not the one it was
+        self.implausible = 0
+        self.latency_ms = 0  # from the end of the last request to the end of its answer
+        self.latency_ms_max = 0
+        self.period_ms_max = 0  # longest time between two good answers since the last restart()
+        self._last_ms = None
+
+    def answered(self, now_ms: int, latency_ms: int) -> None:
+        """A good answer."""
+        self.answers += 1
+        self.latency_ms = latency_ms
+        if latency_ms > self.latency_ms_max:
+            self.latency_ms_max = latency_ms
+
+    def renewed(self, now_ms: int) -> None:
+        """The reading was renewed: the poll period as it really is."""
+        last = self._last_ms
+        if last is not None:
+            period = ticks.diff(now_ms, last)
+            if period > self.period_ms_max:
+                self.period_ms_max = period
+        self._last_ms = now_ms
+
+    def restart(self) -> None:
+        """Begin to measure the poll period anew."""
+        self._last_ms = None
+        self.period_ms_max = 0
+
+    def failed(self, reason: str) -> None:
+        """A request without a good answer; the reason in the words of `device.lost`."""
+        if reason == "timeout":
+            self.timeouts += 1
+        elif reason == "crc":
+            self.crc_errors += 1
+        elif reason == "exception":
+            self.exceptions += 1
+        elif reason == "foreign":
+            self.foreign += 1
+        else:
+            self.implausible += 1
+
+    def as_dict(self) -> dict:
+        """For the console and diagnostics."""
+        return {
+            "requests": self.requests,
+            "answers": self.answers,
+            "timeouts": self.timeouts,
+            "crc_errors": self.crc_errors,
+            "exceptions": self.exceptions,
+            "foreign": self.foreign,
+            "implausible": self.implausible,
+            "latency_ms": self.latency_ms,
+            "latency_ms_max": self.latency_ms_max,
+            "period_ms_max": self.period_ms_max,
+        }

@@ -1,0 +1,103 @@
+"""Charger of the TC / Elcon kind on CAN: a set-point every second, or it stops by itself after five."""
+
+from micropython import const
+
+from cabinet.bus.can_client import CanClient
+from cabinet.core import ticks
+from cabinet.core.reading import ChargerReading
+
+_COMMAND = const(0x180600F4)
+_STATUS = const(0x18FF5000)
+_REPEAT_MS = const(1_000)
+_HOLD_MS = const(2_000)  # a set-point that nobody renewed for so long is withdrawn
+_LOST_MS = const(3_000)
+_STALE_MS = const(20_000)
+_FAULTS = const(0x1F)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.bus.can_bus import CanBus
+    from cabinet.ports import Clock
+
+
+class ElconCharger(CanClient):
+    """One charger; `address` is 0xE5 as delivered, others as ordered."""
+
+    def __init__(self, bus: "CanBus", address: int, clock: "Clock") -> None:
+        if not 0 <= address <= 0xFD:
+            raise ValueError("CAN address of a charger is {}, allowed are 0 to 253".format(address))
+        self.clock = clock
+        self.address = address
+        self.reading = ChargerReading()
+        self.set_mv = 0
+        self.set_ma = 0
+        self._command_id = _COMMAND | address << 8
+        self._frame = bytearray(8)
+        self._frame[4] = 1
+        self._pending = True
+        self._set_ms = clock.ticks_ms()
+        self._sent_ms = self._set_ms
+        self._heard_ms = self._set_ms
+        CanClient.__init__(self, bus, "charger 0x{:02x}".format(address), (_STATUS | address,))
+
+    def set(self, mv: int, ma: int) -> None:
+        """What it shall give at most; 0, 0 = off. Call it at every control step: a set-point that is not renewed within
+        two seconds is withdrawn. A change goes out at once, the same again every second."""
+        now = self.clock.ticks_ms()
+        self._set_ms = now
+        if mv <= 0 or ma <= 0:
+            mv = ma = 0
+        if mv == self.set_mv and ma == self.set_ma:
+            return
+        self._apply(mv, ma, now)
+
+    def _apply(self, mv: int, ma: int, now_ms: int) -> None:
+        self.set_mv = mv
+        self.set_ma = ma
+        volt = min(mv // 100, 0xFFFF)
+        amp = min(ma // 100, 0xFFFF)
+        on = volt and amp
+        if not on:
+            volt = amp = 0
+        frame = self._frame
+        frame[0] = volt >> 8
+        frame[1] = volt & 0xFF
+        frame[2] = amp >> 8
+        frame[3] = amp & 0xFF
+        frame[4] = 0 if on else 1
+        self._send(now_ms)
+
+    def _send(self, now_ms: int) -> None:
+        # what switches off goes ahead of everything else
+        self._pending = not self.bus.send(self._command_id, self._frame, 8, bool(self._frame[4]), True)
+        self._sent_ms = now_ms
+
+    def on_frame(self, can_id: int, data: "bytearray", length: int, now_ms: int) -> None:
+        """Its status."""
+        if length < 5:
+            self.stats.failed("implausible")
+            return
+        self._heard_ms = now_ms
+        reading = self.reading
+        reading.output_mv = (data[0] << 8 | data[1]) * 100
+        reading.output_ma = (data[2] << 8 | data[3]) * 100
+        reading.fault_bits = data[4] & _FAULTS  # in the order of the CHARGER_ bits
+        reading.taken_ms = now_ms
+        self.fault = ""
+        self.stats.answers += 1
+        self.stats.renewed(now_ms)
+
+    def tick(self, now_ms: int) -> None:
+        """Repeat the set-point; withdraw one that nobody stands by any more."""
+        if self.set_ma and not 0 <= ticks.diff(now_ms, self._set_ms) <= _HOLD_MS:
+            self._apply(0, 0, now_ms)
+        elif self._pending or ticks.diff(now_ms, self._sent_ms) >= _REPEAT_MS:
+            self._send(now_ms)
+        if ticks.diff(now_ms, self._heard_ms) > _LOST_MS:
+            if not self.fault:
+                self.fault = "timeout"
+                self.stats.timeouts += 1
+            self._heard_ms = ticks.add(now_ms, -_LOST_MS - 1)
+            taken = self.reading.taken_ms
+            if taken is not None and ticks.diff(now_ms, taken) > _STALE_MS:
+                self.reading.clear()
