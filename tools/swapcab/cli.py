@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from swapcab import settings_template
-from swapcab.mpy_fetch import LIB, ROOT
+from swapcab.paths import LIB, ROOT
 from swapcab.sim_options import Fault, OptionError, Options, Outage
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Host tools of Swapcab.")

@@ -13,9 +13,9 @@ from pathlib import Path
 import requests
 from pypi_simple import PYPI_SIMPLE_ENDPOINT, PyPISimple
 
-ROOT = Path(__file__).resolve().parents[2]
+from swapcab.paths import LIB
+
 LOCK = Path(__file__).with_name("mpy_packages.lock")
-LIB = ROOT / "build" / "lib"
 
 
 class FetchError(Exception):

@@ -1,9 +1,11 @@
-"""Where things are, and how host tools import the firmware's pure modules."""
+"""Where things are in the tree."""
 
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+LIB = ROOT / "build" / "lib"  # third-party MicroPython modules, as fetched
+OUT = ROOT / "build" / "mpy"  # the compiled image
 
 
 def use_firmware() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from swapcab.mpy_fetch import ROOT
+from swapcab.paths import ROOT
 
 PR_SET_PDEATHSIG = 1
 

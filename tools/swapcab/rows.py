@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from swapcab.mpy_fetch import ROOT
+from swapcab.paths import ROOT
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,6 @@ def settings(slots: int, host: str = "127.0.0.1", port: int = 1883) -> dict:
         },
         "groups": groups,
         "control": {"budget_w": 500 * slots},
-        "control": {"budget_w": 500 * slots},
         "uplink": {"host": host, "port": port, "prefix": "swapcab/v1"},
         "access": {"tokens": TOKENS},
     }

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from swapcab import settings_template
-from swapcab.build import OUT
-from swapcab.mpy_fetch import ROOT
+from swapcab.paths import OUT, ROOT
 from swapcab.plant_client import PlantClient, PlantError
 from swapcab.processes import Child
 from swapcab.sim_net import Net

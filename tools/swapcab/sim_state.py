@@ -18,6 +18,7 @@ class Stats:
     slice_ms_max: dict[str, float] = field(default_factory=dict)
     heap_peak_bytes: int = 0
     heap_free: int = 0
+    dropped_events: int = 0
     poll_ms_max: dict[str, float] = field(default_factory=dict)
     latest: dict[str, Any] = field(default_factory=dict)
 
@@ -62,8 +63,9 @@ class FirmwareState:
         stats.loop_gap_ms_max = max(stats.loop_gap_ms_max, float(record.get("loop_gap_ms_max", 0)))
         stats.heap_peak_bytes = max(stats.heap_peak_bytes, int(record.get("heap_peak_bytes", 0)))
         stats.heap_free = int(record.get("heap_free", 0))
-        for name, value in (record.get("slice_ms") or {}).items():
-            stats.slice_ms_max[name] = max(stats.slice_ms_max.get(name, 0.0), float(value))
+        for name, value in (record.get("slice_us") or {}).items():
+            stats.slice_ms_max[name] = max(stats.slice_ms_max.get(name, 0.0), value / 1000)
+        stats.dropped_events = max(stats.dropped_events, int(record.get("dropped_events", 0)))
         for name, value in (record.get("poll") or {}).items():
             period = value.get("period_ms_max", 0) if isinstance(value, dict) else value
             stats.poll_ms_max[str(name)] = max(stats.poll_ms_max.get(str(name), 0.0), float(period or 0))

@@ -26,7 +26,7 @@ def slot_view(number: int, border: int, told: dict[str, Any], real: dict[str, An
         current_ma=told.get("current_ma") if told.get("pack") else None,
         door_closed=told.get("door_closed", real.get("door_closed")),
         locked=told.get("locked", real.get("locked")),
-        why=str(told.get("why") or ""),
+        why=str(told.get("why_text") or told.get("why") or ""),
     )
 
 

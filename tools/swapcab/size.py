@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import subprocess
@@ -9,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from swapcab.build import OUT, sources
-from swapcab.mpy_fetch import ROOT
+from swapcab.build import sources
+from swapcab.paths import OUT, ROOT
 from swapcab.rows import Row, publish
 
 HEAP = "512k"
@@ -39,15 +40,41 @@ print("all", gc.mem_alloc() - begin)
 
 
 def modules() -> list[str]:
-    """Every module of the image: leaves before what imports them would be ideal; the order is that of the rooms."""
-    rank = ("umqtt", "umodbus", "cabinet.core", "cabinet.trust", "cabinet.devices", "cabinet.bus", "cabinet.store", "cabinet.runtime")
-    names = []
-    for name in sources():
+    """Every module of the image, each after those that it imports, so that nobody pays for another."""
+    paths: dict[str, Path] = {}
+    for name, path in sources().items():
         dotted = name[:-3].replace("/", ".")
-        dotted = dotted[: -len(".__init__")] if dotted.endswith(".__init__") else dotted
-        if dotted not in ("main", "boot", "__init__", "cabinet.ports"):
-            names.append(dotted)
-    return sorted(names, key=lambda dotted: (next((i for i, r in enumerate(rank) if dotted.startswith(r)), len(rank)), dotted))
+        paths[dotted.removesuffix(".__init__")] = path
+    for name in ("main", "boot", "__init__", "cabinet.ports"):
+        paths.pop(name, None)
+    ordered: list[str] = []
+    visited: set[str] = set()
+
+    def visit(name: str) -> None:
+        if name in visited or name not in paths:
+            return
+        visited.add(name)
+        for needed in _imports(paths[name], name):
+            visit(needed)
+        ordered.append(name)
+
+    for name in sorted(paths):
+        visit(name)
+    return ordered
+
+
+def _imports(path: Path, name: str) -> list[str]:
+    """Modules that a file imports when it is imported, with their packages first."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found: list[str] = []
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(filter(None, (package if node.level else "", node.module or "")))
+            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    parents = [found_name[:index] for found_name in (*found, name) for index, letter in enumerate(found_name) if letter == "."]
+    return [needed for needed in (*parents, *found) if needed != name]
 
 
 def probe(names: list[str]) -> dict[str, int]:
