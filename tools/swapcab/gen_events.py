@@ -42,7 +42,7 @@ def _envelope(title: str, description: str, kind: dict, ring: dict, data: dict) 
         "properties": {
             "v": {"const": 1, "description": "version of the envelope"},
             "cabinet": {"type": "string", "minLength": 1, "maxLength": 64, "description": "id of the cabinet"},
-            "boot": {"type": "integer", "minimum": 1, "description": "number of the start in which it was recorded"},
+            "boot": {"type": "integer", "minimum": 0, "description": "number of the start in which it was recorded"},
             "ring": ring,
             "seq": {"type": "integer", "minimum": 1, "description": "sequence within the ring, without gaps except in ring B"},
             "time": {"type": ["integer", "null"], "minimum": 1, "description": "Unix seconds, null if no clock was set"},

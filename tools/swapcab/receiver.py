@@ -118,7 +118,10 @@ class Receiver:
     def missing(self, ring: str, head: int, first: int = 1) -> list[int]:
         """Sequences of a ring from `first` to `head` that no event with them has come of, whatever its boot."""
         with self.lock:
-            there = {sequence for _, of_ring, sequence in self.seen if of_ring == ring}
+            return self._missing(ring, head, first)
+
+    def _missing(self, ring: str, head: int, first: int) -> list[int]:
+        there = {sequence for _, of_ring, sequence in self.seen if of_ring == ring}
         return [sequence for sequence in range(first, head + 1) if sequence not in there]
 
     def command(self, kind: str, **more: Any) -> str:

@@ -27,16 +27,26 @@ def tls_context(tls: dict):
         raise ValueError("tls: no certificate authority is configured")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_mode = ssl.CERT_REQUIRED
-    context.load_verify_locations(tls["ca"])
+    context.load_verify_locations(_content(tls["ca"]))
     if tls.get("cert"):
-        context.load_cert_chain(tls["cert"], tls["key"])
+        context.load_cert_chain(_content(tls["cert"]), _content(tls["key"]))
     return context
+
+
+def _content(given: "str | bytes") -> bytes:
+    if isinstance(given, bytes):
+        return given
+    if "-----BEGIN" in given:
+        return given.encode()
+    with open(given, "rb") as file:
+        return file.read()
 
 
 async def dial(host: str, port: int, tls: "dict | None" = None, resolver=None, context=None) -> tuple:
     """(reader, writer). `resolver` has `async lookup(name) -> str`; without one, only numeric addresses are taken.
 
-    With `tls`, the certificate must be signed by tls["ca"] and bear tls["server_name"] (or `host`); there is no way round it.
+    With `tls`, the certificate must be signed by tls["ca"] and bear tls["hostname"] (or `host`); there is no way round it.
+    Certificates and keys are given as bytes, PEM text, or the name of a file.
     """
     address = host
     if not is_numeric(host):
@@ -62,7 +72,7 @@ async def dial(host: str, port: int, tls: "dict | None" = None, resolver=None, c
         await _writable(sock)
         stream = Stream(sock)
         if tls is not None:
-            name = tls.get("server_name") or host
+            name = tls.get("hostname") or host
             wrapped = context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
             wrapped.setblocking(False)
             stream = Stream(wrapped)

@@ -64,7 +64,10 @@ class Drain:
             self._held[ring] = None
             sequence, text = held
         else:
-            record = self._journal.read(ring, self._read[ring])
+            try:
+                record = self._journal.read(ring, self._read[ring])
+            except OSError as error:  # flash, not the line
+                raise RuntimeError("journal cannot be read: %s" % error) from None
             if record is None:
                 self._read[ring] = max(self._read[ring], self._journal.head(ring))
                 return False

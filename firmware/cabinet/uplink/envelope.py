@@ -22,13 +22,15 @@ def _value(value: object) -> str:
         return "false"
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, bytes):
+        value = value.hex()
     return json.dumps(value)
 
 
 def _data(event) -> str:
     row = EVENTS.get(event.code)
     if row is None:  # written by a newer firmware: hand on what is there
-        return '{"values":' + json.dumps(list(event.values)) + "}"
+        return '{"values":[' + ",".join([_value(value) for value in event.values]) + "]}"
     parts = []
     for field, value in zip(row[3], event.values):
         if value is not None:

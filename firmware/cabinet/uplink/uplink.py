@@ -25,7 +25,7 @@ class UplinkOptions:
         self.client_id = cabinet
         self.user = None
         self.password = None
-        self.tls = None  # or {"ca": PEM or DER, "server_name": ..., "cert": ..., "key": ...}
+        self.tls = None  # or {"ca": ..., "hostname": ..., "cert": ..., "key": ...}: files, PEM text or bytes
         self.prefix = "swapcab/v1"
         self.window = 16  # messages in flight
         self.batch = 16  # events in one message of a backlog
