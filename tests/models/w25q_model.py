@@ -10,6 +10,10 @@ from spi_bus import Clock
 SECTOR = 4096
 
 
+class PowerCut(Exception):
+    """The supply went in the middle of an operation."""
+
+
 class W25QModel:
     """The chip. The memory is kept by sectors, so that a large chip fits in a small heap."""
 
@@ -28,6 +32,8 @@ class W25QModel:
         self.latch_broken = False  # a fault: write enable is not taken
         self.programs = 0
         self.erases = 0
+        self.cut_in = 0  # the supply goes in the n-th operation from now; 0 = never
+        self.cut_share_pct = 50
         self._latch = False
         self._busy_until = -1
         self._pending = None  # (kind, address, data)
@@ -130,6 +136,11 @@ class W25QModel:
             return
         self._pending = (kind, address, data)
         self._busy_until = self.clock.now_us + duration_us
+        if self.cut_in:
+            self.cut_in -= 1
+            if not self.cut_in:
+                self.power_cut(self.cut_share_pct)
+                raise PowerCut
 
     def _settle(self) -> None:
         if self._pending is None or self.clock.now_us < self._busy_until:
