@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cabinet.core.options import Options
 
 SNAPSHOT_VERSION = 1
+_CABINET_SILENT = rules.index_of("cabinet_silent")
 _MARKED_MAX = 64
 _SERVICE_MS = 10000
 _QUIET_MS = 5000  # the same refusal is journaled once in this time
@@ -193,7 +194,7 @@ class CabinetControl:
         gate = self.interlock
         gate.cabinet_stop_rule = self.faults.stop_rule
         if gate.cabinet_stop_rule < 0 and not fresh:
-            gate.cabinet_stop_rule = rules.INDEX["cabinet_silent"]  # not known is as good as a fault, before the rule trips
+            gate.cabinet_stop_rule = _CABINET_SILENT  # not known is as good as a fault, before the rule trips
 
     def _faults_changed(self) -> None:
         self._dirty = True
@@ -202,10 +203,10 @@ class CabinetControl:
             faults = s.faults
             if faults.worst == rules.STOP_CABINET:
                 stop = faults.worst_rule
-            if faults.worst >= rules.QUARANTINE and s.serial and s.stays and s.serial not in self._marked:
-                row = rules.RULES[faults.worst_rule]
-                if row[rules.SCOPE] == rules.PACK and len(self._marked) < _MARKED_MAX:
-                    self._marked.append(s.serial)
+            if faults.worst < rules.QUARANTINE or not s.stays or not s.serial or s.serial in self._marked:
+                continue
+            if rules.scope(faults.worst_rule) == rules.PACK and len(self._marked) < _MARKED_MAX:
+                self._marked.append(s.serial)
         self.interlock.stop_rule = stop
 
     def _claim_service(self, now_ms: int) -> None:
@@ -223,10 +224,10 @@ class CabinetControl:
         if not (self._dirty or self.swap.dirty or self._snapshot is None):
             return None
         self._dirty = self.swap.dirty = False
-        latched = [[0, rules.RULES[rule][rules.ID]] for rule in self.faults.latched()]
+        latched = [[0, rules.IDS[rule]] for rule in self.faults.latched()]
         for s in self.slots:
             for rule in s.faults.latched():
-                latched.append([s.number, rules.RULES[rule][rules.ID]])
+                latched.append([s.number, rules.IDS[rule]])
         disabled = [s.number for s in self.slots if not s.enabled]
         data = json.dumps([SNAPSHOT_VERSION, self.swap.saved(), self._marked, latched, disabled]).encode()
         if data == self._snapshot:
@@ -244,8 +245,8 @@ class CabinetControl:
                 return False
             self._marked = [serial for serial in marked if isinstance(serial, str)][:_MARKED_MAX]
             for number, name in latched:
-                if name in rules.INDEX and 0 <= number <= len(self.slots):
-                    (self.slots[number - 1].faults if number else self.faults).restore(rules.INDEX[name])
+                if name in rules.IDS and 0 <= number <= len(self.slots):
+                    (self.slots[number - 1].faults if number else self.faults).restore(rules.index_of(name))
             for number in disabled:
                 if 0 < number <= len(self.slots):
                     self.slots[number - 1].enabled = False
@@ -280,5 +281,5 @@ class CabinetControl:
             "swap": self.swap.number if self.swap.active else None,
             "step": STATES[self.swap.state],
             "faults": self.faults.names(),
-            "stopped": rules.RULES[self.interlock.stop_rule][rules.ID] if self.interlock.stop_rule >= 0 else None,
+            "stopped": rules.IDS[self.interlock.stop_rule] if self.interlock.stop_rule >= 0 else None,
         }

@@ -1,6 +1,6 @@
 """Faults: what the rules make of the quantities. Level-based: a fault stands as long as its condition does.
 
-One FaultSet belongs to a slot or to the cabinet. Quantities come in a list in the order of rules.QUANTITIES, with the
+One FaultSet belongs to a slot or to the cabinet. Quantities come in a list in the order of the table, with the
 sign turned where small values are the dangerous ones, so that one comparison does for all. Nothing is allocated
 unless a fault comes or goes.
 """
@@ -23,9 +23,6 @@ _ACTIVE = const(2)
 _CLEARING = const(3)  # back at the clear level, clear time running
 _RELEASED = const(4)  # active, but service has lifted the latch
 
-_SIDES = tuple(row[2] for row in rules.QUANTITIES)
-_SIDE_OF = tuple(_SIDES[rules.Q[row[rules.QUANTITY]]] for row in rules.RULES)
-_QUANTITY_OF = tuple(rules.Q[row[rules.QUANTITY]] for row in rules.RULES)
 
 
 class CompiledLimits:
@@ -33,7 +30,8 @@ class CompiledLimits:
 
     def __init__(self, limits: "LimitSet", scopes: tuple) -> None:
         self.limits = limits
-        self.rows = tuple(limits.compile(scopes, chemistry) for chemistry in CHEMISTRIES)
+        strictest = limits.compile(scopes, CHEMISTRIES[0])
+        self.rows = (strictest,) + tuple(limits.compile(scopes, chemistry, strictest) for chemistry in CHEMISTRIES[1:])
 
 
 class FaultSet:
@@ -44,8 +42,8 @@ class FaultSet:
         self._compiled = compiled
         self.chemistry = 0
         self._rows = compiled.rows[0]
-        self.state = bytearray(len(rules.RULES))
-        self._since = array("i", [0] * len(rules.RULES))
+        self.state = bytearray(rules.COUNT)
+        self._since = array("i", [0] * rules.COUNT)
         self.worst = -1  # severest reaction that stands; -1: none
         self.worst_rule = -1  # the rule behind it
         self.stop_rule = -1  # severest rule that forbids charging; -1: none
@@ -85,23 +83,22 @@ class FaultSet:
         if state >= _CLEARING:
             self.state[rule] = _ACTIVE  # a lifted latch falls back as well
             return
-        debounce_ms = rules.RULES[rule][rules.DEBOUNCE]
+        debounce_ms = rules.debounce_ms(rule)
         if state == _QUIET and debounce_ms:
             self.state[rule] = _PENDING
             self._since[rule] = now_ms
-            if rules.RULES[rule][rules.REACTION] >= rules.GIVE_BACK:
+            if rules.reaction(rule) >= rules.GIVE_BACK:
                 self.pending += 1
             return
         if state == _PENDING:
             if ticks.diff(now_ms, self._since[rule]) < debounce_ms:
                 return
-            if rules.RULES[rule][rules.REACTION] >= rules.GIVE_BACK:
+            if rules.reaction(rule) >= rules.GIVE_BACK:
                 self.pending -= 1
         self.state[rule] = _ACTIVE
-        row = rules.RULES[rule]
-        side = _SIDE_OF[rule]
-        reaction = rules.REACTIONS[row[rules.REACTION]]
-        out.append(events.make("fault.raised", self.slot, pack, row[rules.ID], reaction, value * side, limit * side))
+        side = rules.side(rule)
+        reaction = rules.REACTIONS[rules.reaction(rule)]
+        out.append(events.make("fault.raised", self.slot, pack, rules.IDS[rule], reaction, value * side, limit * side))
         self._summarise()
 
     def _relax(self, rule: int, value: int, now_ms: int, out: list, pack: str) -> None:
@@ -110,48 +107,47 @@ class FaultSet:
             if value != UNKNOWN:
                 self._forget(rule)
             return
-        row = rules.RULES[rule]
-        if value == UNKNOWN or (state == _ACTIVE and row[rules.LATCH] != rules.FREE):
+        if value == UNKNOWN or (state == _ACTIVE and rules.latch(rule) != rules.FREE):
             return
-        clear = self._compiled.limits.clear(rule, self.chemistry) * _SIDE_OF[rule]
+        clear = self._compiled.limits.clear(rule, self.chemistry) * rules.side(rule)
         if value > clear:
             if state == _CLEARING:
-                self.state[rule] = _ACTIVE if row[rules.LATCH] == rules.FREE else _RELEASED
+                self.state[rule] = _ACTIVE if rules.latch(rule) == rules.FREE else _RELEASED
             return
         if state != _CLEARING:
             self.state[rule] = _CLEARING
             self._since[rule] = now_ms
-        if ticks.diff(now_ms, self._since[rule]) >= row[rules.CLEAR_MS]:
+        if ticks.diff(now_ms, self._since[rule]) >= rules.clear_ms(rule):
             self._clear(rule, out, pack)
 
     def _forget(self, rule: int) -> None:
-        if self.state[rule] == _PENDING and rules.RULES[rule][rules.REACTION] >= rules.GIVE_BACK:
+        if self.state[rule] == _PENDING and rules.reaction(rule) >= rules.GIVE_BACK:
             self.pending -= 1
         self.state[rule] = _QUIET
 
     def _clear(self, rule: int, out: list, pack: str) -> None:
         self.state[rule] = _QUIET
-        out.append(events.make("fault.cleared", self.slot, pack, rules.RULES[rule][rules.ID]))
+        out.append(events.make("fault.cleared", self.slot, pack, rules.IDS[rule]))
         self._summarise()
 
     def pack_gone(self, out: list, pack: str) -> None:
         """The pack left: its faults go with it, except those that only service may clear."""
-        for rule, row in enumerate(rules.RULES):
-            if row[rules.SCOPE] != rules.PACK or not self.state[rule]:
+        for rule in range(rules.COUNT):
+            if rules.scope(rule) != rules.PACK or not self.state[rule]:
                 continue
             if self.state[rule] == _PENDING:
                 self._forget(rule)
-            elif row[rules.LATCH] != rules.SERVICE:
+            elif rules.latch(rule) != rules.SERVICE:
                 self._clear(rule, out, pack)
 
     def service_clear(self, quantities: list, out: list, pack: str) -> int:
         """Lift the latches. What is still dangerous stays until its clear condition holds. Returns how many were lifted."""
         lifted = 0
-        for rule, row in enumerate(rules.RULES):
-            if self.state[rule] == _ACTIVE and row[rules.LATCH] != rules.FREE:
+        for rule in range(rules.COUNT):
+            if self.state[rule] == _ACTIVE and rules.latch(rule) != rules.FREE:
                 self.state[rule] = _RELEASED
                 lifted += 1
-                if quantities[_QUANTITY_OF[rule]] == UNKNOWN and row[rules.SCOPE] == rules.PACK and pack == "":
+                if quantities[rules.quantity(rule)] == UNKNOWN and rules.scope(rule) == rules.PACK and pack == "":
                     self._clear(rule, out, pack)  # the pack it was about is no longer there
         return lifted
 
@@ -162,21 +158,21 @@ class FaultSet:
 
     def latched(self) -> list:
         """The rules that outlive a restart: those that stand and that only service may clear."""
-        return [rule for rule, row in enumerate(rules.RULES) if self.state[rule] == _ACTIVE and row[rules.LATCH] == rules.SERVICE]
+        return [rule for rule in range(rules.COUNT) if self.state[rule] == _ACTIVE and rules.latch(rule) == rules.SERVICE]
 
     def names(self) -> list:
         """Ids of all faults that stand, for people."""
-        return [row[rules.ID] for rule, row in enumerate(rules.RULES) if self.state[rule] >= _ACTIVE]
+        return [rules.IDS[rule] for rule in range(rules.COUNT) if self.state[rule] >= _ACTIVE]
 
     def _summarise(self) -> None:
         self.changes += 1
         self.worst = self.worst_rule = self.stop_rule = self.keep_rule = -1
         self.derate_pct = 100
         stop = keep = rules.NOTE
-        for rule, row in enumerate(rules.RULES):
+        for rule in range(rules.COUNT):
             if self.state[rule] < _ACTIVE:
                 continue
-            reaction = row[rules.REACTION]
+            reaction = rules.reaction(rule)
             if reaction > self.worst:
                 self.worst = reaction
                 self.worst_rule = rule
@@ -186,5 +182,5 @@ class FaultSet:
             if reaction >= rules.GIVE_BACK and reaction > keep:
                 keep = reaction
                 self.keep_rule = rule
-            if reaction == rules.DERATE and row[rules.DERATE_PCT] < self.derate_pct:
-                self.derate_pct = row[rules.DERATE_PCT]
+            if reaction == rules.DERATE and rules.derate_pct(rule) < self.derate_pct:
+                self.derate_pct = rules.derate_pct(rule)

@@ -50,9 +50,9 @@ class Interlock:
     def charge_why(self, s: "SlotControl") -> str:
         """The first condition of charging that does not hold, "" if all hold. A rule's id where a fault is the reason."""
         if self.stop_rule >= 0:
-            return rules.RULES[self.stop_rule][rules.ID]
+            return rules.IDS[self.stop_rule]
         if self.cabinet_stop_rule >= 0:
-            return rules.RULES[self.cabinet_stop_rule][rules.ID]
+            return rules.IDS[self.cabinet_stop_rule]
         if not s.io_fresh:
             return "io_stale"
         io = s.io
@@ -61,7 +61,7 @@ class Interlock:
         if not io.door_closed or not s.shut:
             return "door_open"
         if s.faults.stop_rule >= 0:
-            return rules.RULES[s.faults.stop_rule][rules.ID]
+            return rules.IDS[s.faults.stop_rule]
         if not io.lock_locked:
             return "not_locked"
         if not s.pack_fresh:

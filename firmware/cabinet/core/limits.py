@@ -20,10 +20,6 @@ TARGETS = {
 COLD_TIERS = ((0, 0), (50, 100), (100, 200))
 
 
-def _side(rule: int) -> int:
-    return rules.QUANTITIES[rules.Q[rules.RULES[rule][rules.QUANTITY]]][2]
-
-
 class LimitSet:
     """Limits ready for evaluation. `tighten` is {rule id: {"LFP": limit, "NMC": limit}}, as it stands in the settings."""
 
@@ -38,13 +34,13 @@ class LimitSet:
 
     def _tighten(self, name: str, by_chemistry: dict) -> None:
         path = "limits." + name
-        if name not in rules.INDEX:
+        if name not in rules.IDS:
             raise ValueError(path + ": there is no such rule")
         if not isinstance(by_chemistry, dict):
             raise ValueError(path + ': write {"LFP": limit, "NMC": limit}')
-        index = rules.INDEX[name]
+        index = rules.index_of(name)
         levels = list(self.levels(index))
-        side = _side(index)
+        side = rules.side(index)
         for chemistry, limit in by_chemistry.items():
             if chemistry not in CHEMISTRY_NAMES:
                 raise ValueError("%s.%s: allowed are LFP and NMC" % (path, chemistry))
@@ -60,7 +56,9 @@ class LimitSet:
 
     def levels(self, rule: int) -> tuple:
         """(limit LFP, limit NMC, clear LFP, clear NMC) of a rule."""
-        return self._levels[rule] if rule in self._levels else rules.RULES[rule][rules.LEVELS]
+        if rule in self._levels:
+            return self._levels[rule]
+        return rules.level(rule, 0), rules.level(rule, 1), rules.level(rule, 2), rules.level(rule, 3)
 
     def limit(self, rule: int, chemistry: int) -> int:
         """The limit of a rule; for a chemistry that is not known, the stricter one."""
@@ -71,19 +69,30 @@ class LimitSet:
         return self._pick(rule, chemistry, 2)
 
     def _pick(self, rule: int, chemistry: int, at: int) -> int:
-        levels = self.levels(rule)
+        if rule in self._levels:
+            lfp = self._levels[rule][at]
+            nmc = self._levels[rule][at + 1]
+        else:
+            lfp = rules.level(rule, at)
+            nmc = rules.level(rule, at + 1)
         if chemistry == CHEMISTRY_LFP:
-            return levels[at]
+            return lfp
         if chemistry == CHEMISTRY_NMC:
-            return levels[at + 1]
-        return min(levels[at], levels[at + 1]) if _side(rule) > 0 else max(levels[at], levels[at + 1])
+            return nmc
+        return min(lfp, nmc) if rules.side(rule) > 0 else max(lfp, nmc)
 
-    def compile(self, scopes: tuple, chemistry: int) -> tuple:
-        """Rows (index of the quantity, limit, rule) of these scopes; signs turned so that reaching the limit means `value >= limit`."""
+    def compile(self, scopes: tuple, chemistry: int, like: "tuple | None" = None) -> tuple:
+        """Rows (index of the quantity, limit, rule) of these scopes; signs turned so that reaching the limit means
+        `value >= limit`. Rows that are the same as in `like` are shared with it, which saves memory.
+        """
         rows = []
-        for index, row in enumerate(rules.RULES):
-            if row[rules.SCOPE] in scopes:
-                rows.append((rules.Q[row[rules.QUANTITY]], self.limit(index, chemistry) * _side(index), index))
+        for rule in range(rules.COUNT):
+            if rules.scope(rule) not in scopes:
+                continue
+            row = (rules.quantity(rule), self.limit(rule, chemistry) * rules.side(rule), rule)
+            if like is not None and like[len(rows)] == row:
+                row = like[len(rows)]
+            rows.append(row)
         return tuple(rows)
 
 

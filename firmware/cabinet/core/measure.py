@@ -1,6 +1,6 @@
 """Quantities of a slot and of the cabinet: what the safety table compares, worked out from the readings at each step.
 
-Sign convention: see rules.QUANTITIES; a quantity whose small values are dangerous is stored negated. What is not
+Sign convention: see the quantities in rules.py; a quantity whose small values are dangerous is stored negated. What is not
 known is UNKNOWN.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cabinet.core.reading import CabinetReading
     from cabinet.core.slot import SlotControl
 
-# positions in the list of quantities; a test holds them against rules.QUANTITIES
+# positions in the list of quantities; a test holds them against the quantities in rules.py
 _CELL_MAX = const(0)
 _CELL_MIN = const(1)
 _CLASS_HIGH = const(2)
@@ -99,54 +99,53 @@ _DAY_MS = const(86400000)
 _QUIET_GRACE_MS = const(50000)  # after a restart all packs are identified and proven at once: that takes longer
 
 
-class Since:
-    """How long ago something was: never longer than three days, so that the wrap of the counter does no harm."""
+# instants that SlotMeasures keeps
+_AT_HEARD = const(0)
+_AT_CHARGER_HEARD = const(1)
+_AT_IO_HEARD = const(2)
+_AT_OPEN = const(3)
+_AT_COUNTER = const(4)
+_AT_NO_CURRENT = const(5)
+_AT_REST = const(6)
+_AT_HOUR = const(7)
+_AT_DAY = const(8)
+_AT_CHARGE_STEP = const(9)
+_AT_FAST = const(10)
+_AT_SLOW = const(11)
 
-    def __init__(self) -> None:
-        self.at_ms = 0
 
-    def age(self, now_ms: int) -> int:
-        """Milliseconds since `at_ms`."""
-        age = ticks.diff(now_ms, self.at_ms)
-        if age < 0 or age > _LONG_MS:
-            self.at_ms = ticks.add(now_ms, -_LONG_MS)
-            return _LONG_MS
-        return age
+def age(instants: array, index: int, now_ms: int) -> int:
+    """Milliseconds since an instant: never more than three days, so that the wrap of the counter does no harm."""
+    ms = ticks.diff(now_ms, instants[index])
+    if ms < 0 or ms > _LONG_MS:
+        instants[index] = ticks.add(now_ms, -_LONG_MS)
+        return _LONG_MS
+    return ms
 
 
 class SlotMeasures:
     """The quantities of one slot, with the small memory that slopes and durations need."""
 
     def __init__(self) -> None:
-        self.values = [UNKNOWN] * len(rules.QUANTITIES)
-        self._heard = Since()  # pack
-        self._charger_heard = Since()
-        self._io_heard = Since()
-        self._open = Since()
+        self.values = [UNKNOWN] * rules.QUANTITIES
+        self._at = array("i", [0] * 12)
         self._counter = -1
-        self._counter_at = Since()
-        self._no_current = Since()
-        self._rest = Since()
-        self._hour = Since()
         self._hour_mv = UNKNOWN
-        self._day = Since()
         self._day_mv = UNKNOWN
         self.charged_ms = 0
-        self._charge_step = Since()
         self._fast = array("i", [0] * 4)
         self._fast_count = 0
-        self._fast_at = Since()
         self._slow = array("i", [0] * 7)
         self._slow_count = 0
-        self._slow_at = Since()
         self._first = True
 
     def begin_stay(self, now_ms: int) -> None:
         """Another pack, or the same one after the door was open: forget what was known."""
-        self._heard.at_ms = now_ms
+        at = self._at
+        at[_AT_HEARD] = now_ms
         self._counter = -1
-        self._no_current.at_ms = now_ms
-        self._rest.at_ms = now_ms
+        at[_AT_NO_CURRENT] = now_ms
+        at[_AT_REST] = now_ms
         self._hour_mv = self._day_mv = UNKNOWN
         self.charged_ms = 0
         self._fast_count = self._slow_count = 0
@@ -160,9 +159,10 @@ class SlotMeasures:
 
     def fill(self, slot: "SlotControl", options: "Options", now_ms: int) -> None:
         """Work out everything at this instant."""
+        at = self._at
         if self._first:
             self._first = False
-            self._charger_heard.at_ms = self._io_heard.at_ms = self._heard.at_ms = self._charge_step.at_ms = now_ms
+            at[_AT_CHARGER_HEARD] = at[_AT_IO_HEARD] = at[_AT_HEARD] = at[_AT_CHARGE_STEP] = now_ms
         self._fill_slot(slot, now_ms)
         if slot.stays:
             self._fill_stay(slot, options, now_ms)
@@ -170,21 +170,22 @@ class SlotMeasures:
                 self._fill_pack(slot, options, now_ms)
 
     def _fill_slot(self, slot: "SlotControl", now_ms: int) -> None:
+        at = self._at
         values = self.values
         io = slot.io
         if slot.io_fresh:
-            self._io_heard.at_ms = now_ms
+            at[_AT_IO_HEARD] = now_ms
             values[_IO_SILENT] = 0
             values[_LOCK_DISAGREES] = 1 if io.door_closed != io.lock_locked else 0
             values[_COMPARTMENT] = UNKNOWN if io.temp_ddegc is None else io.temp_ddegc
         else:
-            values[_IO_SILENT] = self._io_heard.age(now_ms)
+            values[_IO_SILENT] = age(at, _AT_IO_HEARD, now_ms)
             values[_LOCK_DISAGREES] = values[_COMPARTMENT] = UNKNOWN
         if slot.shut:
-            self._open.at_ms = now_ms
+            at[_AT_OPEN] = now_ms
             values[_OPEN] = 0
         else:
-            values[_OPEN] = self._open.age(now_ms)
+            values[_OPEN] = age(at, _AT_OPEN, now_ms)
         values[_FORCED] = 1 if slot.forced else 0
         values[_STUCK] = 1 if slot.stuck else 0
         values[_GHOST] = 1 if slot.ghost(now_ms) else 0
@@ -193,7 +194,7 @@ class SlotMeasures:
         values[_NEIGHBOUR_HOT] = 1 if (left is not None and left.thermal) or (right is not None and right.thermal) else 0
         charger = slot.charger
         if slot.charger_fresh:
-            self._charger_heard.at_ms = now_ms
+            at[_AT_CHARGER_HEARD] = now_ms
             bits = charger.fault_bits
             on = slot.charge_ma > 0
             values[_CHARGER_SILENT] = 0
@@ -205,26 +206,27 @@ class SlotMeasures:
             values[_CHARGER_OVER] = charger.output_mv - slot.charge_mv if on and charger.output_ma > 500 else UNKNOWN
             values[_CHARGER_OFF] = 0 if on else charger.output_ma
         else:
-            values[_CHARGER_SILENT] = self._charger_heard.age(now_ms)
+            values[_CHARGER_SILENT] = age(at, _AT_CHARGER_HEARD, now_ms)
             values[_CHARGER_HARDWARE] = values[_CHARGER_HOT] = values[_CHARGER_INPUT] = values[_CHARGER_NOTE] = UNKNOWN
             values[_CHARGER_TEMP] = values[_CHARGER_OVER] = values[_CHARGER_OFF] = UNKNOWN
 
     def _fill_stay(self, slot: "SlotControl", options: "Options", now_ms: int) -> None:
         """What can be said of a pack that is there, whether it answers or not."""
+        at = self._at
         values = self.values
         if slot.pack_fresh:
-            self._heard.at_ms = now_ms
+            at[_AT_HEARD] = now_ms
             values[_SILENT] = 0
         else:
-            values[_SILENT] = self._heard.age(now_ms)
+            values[_SILENT] = age(at, _AT_HEARD, now_ms)
         grace_ms = _QUIET_GRACE_MS if slot.quiet else 0
         values[_UNIDENTIFIED] = slot.age(now_ms) - grace_ms if slot.is_identifying and slot.pack_fresh else 0
         values[_UNPROVEN] = slot.age(now_ms) - grace_ms if slot.is_checking and slot.proof < 2 else 0
         values[_PROOF_FAILED] = 1 if slot.proof == 3 else 0
         values[_MARKED] = 1 if slot.marked else 0
         values[_DUPLICATE] = 1 if slot.duplicate else 0
-        step_ms = self._charge_step.age(now_ms)
-        self._charge_step.at_ms = now_ms
+        step_ms = age(at, _AT_CHARGE_STEP, now_ms)
+        at[_AT_CHARGE_STEP] = now_ms
         if slot.charge_ma > 0:
             self.charged_ms += step_ms
         elif slot.is_full:
@@ -232,6 +234,7 @@ class SlotMeasures:
         values[_CHARGE_S] = self.charged_ms // 1000
 
     def _fill_pack(self, slot: "SlotControl", options: "Options", now_ms: int) -> None:
+        at = self._at
         values = self.values
         pack = slot.pack
         cell_min = pack.cell_min_mv
@@ -267,8 +270,8 @@ class SlotMeasures:
         values[_IMPLAUSIBLE] = 1 if self._implausible(slot) else 0
         if pack.counter != self._counter:
             self._counter = pack.counter
-            self._counter_at.at_ms = now_ms
-        values[_FROZEN] = self._counter_at.age(now_ms)
+            at[_AT_COUNTER] = now_ms
+        values[_FROZEN] = age(at, _AT_COUNTER, now_ms)
         self._fill_charge(slot, pack_mv, current, cell_max, now_ms)
         self._fill_rest(current, cell_max - cell_min, pack.soc_pct, now_ms)
         self._fill_rise(slot, hottest, now_ms)
@@ -288,50 +291,53 @@ class SlotMeasures:
         )
 
     def _fill_charge(self, slot: "SlotControl", pack_mv: int, current: int, cell_max: int, now_ms: int) -> None:
+        at = self._at
         values = self.values
         if slot.charge_ma > 0:
             values[_OFF_CURRENT] = 0
             if current >= 200 or cell_max >= slot.cell_target_mv - 50:
-                self._no_current.at_ms = now_ms
-            values[_NO_CURRENT] = self._no_current.age(now_ms)
+                at[_AT_NO_CURRENT] = now_ms
+            values[_NO_CURRENT] = age(at, _AT_NO_CURRENT, now_ms)
             if current >= 3000 and slot.charger_fresh:
                 values[_CONTACT] = (slot.charger.output_mv - pack_mv) * 1000 // current
             else:
                 values[_CONTACT] = UNKNOWN
         else:
             values[_OFF_CURRENT] = current if current >= 0 else -current
-            self._no_current.at_ms = now_ms
+            at[_AT_NO_CURRENT] = now_ms
             values[_NO_CURRENT] = 0
             values[_CONTACT] = UNKNOWN
 
     def _fill_rest(self, current: int, spread: int, soc_pct: int, now_ms: int) -> None:
+        at = self._at
         values = self.values
         if current > _REST_MA or current < -_REST_MA:
-            self._rest.at_ms = now_ms
+            at[_AT_REST] = now_ms
             self._hour_mv = self._day_mv = UNKNOWN
             values[_SPREAD_MID] = values[_SPREAD_REST] = values[_SPREAD_HOUR] = values[_SPREAD_DAY] = UNKNOWN
             return
         values[_SPREAD_REST] = spread
         values[_SPREAD_MID] = spread if 20 <= soc_pct <= 80 else UNKNOWN
-        if self._rest.age(now_ms) < _SETTLE_MS:
+        if age(at, _AT_REST, now_ms) < _SETTLE_MS:
             return
-        if self._hour_mv == UNKNOWN or self._hour.age(now_ms) >= _HOUR_MS:
-            self._hour.at_ms = now_ms
+        if self._hour_mv == UNKNOWN or age(at, _AT_HOUR, now_ms) >= _HOUR_MS:
+            at[_AT_HOUR] = now_ms
             self._hour_mv = spread
-        if self._day_mv == UNKNOWN or self._day.age(now_ms) >= _DAY_MS:
-            self._day.at_ms = now_ms
+        if self._day_mv == UNKNOWN or age(at, _AT_DAY, now_ms) >= _DAY_MS:
+            at[_AT_DAY] = now_ms
             self._day_mv = spread
         values[_SPREAD_HOUR] = spread - self._hour_mv
         values[_SPREAD_DAY] = spread - self._day_mv
 
     def _fill_rise(self, slot: "SlotControl", hottest: int, now_ms: int) -> None:
+        at = self._at
         values = self.values
-        if self._fast_count == 0 or self._fast_at.age(now_ms) >= 1000:
-            self._fast_at.at_ms = now_ms
+        if self._fast_count == 0 or age(at, _AT_FAST, now_ms) >= 1000:
+            at[_AT_FAST] = now_ms
             self._fast[self._fast_count & 3] = hottest
             self._fast_count = self._fast_count + 1 if self._fast_count < 7 else 4
-        if self._slow_count == 0 or self._slow_at.age(now_ms) >= 10000:
-            self._slow_at.at_ms = now_ms
+        if self._slow_count == 0 or age(at, _AT_SLOW, now_ms) >= 10000:
+            at[_AT_SLOW] = now_ms
             slow = self._slow
             if self._slow_count == 7:
                 for index in range(6):
@@ -357,8 +363,8 @@ class CabinetMeasures:
     """The quantities of the cabinet as a whole."""
 
     def __init__(self) -> None:
-        self.values = [UNKNOWN] * len(rules.QUANTITIES)
-        self._heard = Since()
+        self.values = [UNKNOWN] * rules.QUANTITIES
+        self._at = array("i", [0])
         self._first = True
 
     def fill(self, cabinet: "CabinetReading", fresh: bool, now_ms: int) -> None:
@@ -366,11 +372,11 @@ class CabinetMeasures:
         values = self.values
         if self._first:
             self._first = False
-            self._heard.at_ms = now_ms
+            self._at[0] = now_ms
         if not fresh:
-            values[_CABINET_SILENT] = self._heard.age(now_ms)
+            values[_CABINET_SILENT] = age(self._at, 0, now_ms)
             return
-        self._heard.at_ms = now_ms
+        self._at[0] = now_ms
         values[_CABINET_SILENT] = 0
         bits = cabinet.danger_bits
         index = _DANGERS

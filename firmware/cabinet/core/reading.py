@@ -63,8 +63,8 @@ class PackReading:
 
     def clear(self) -> None:
         """Forget everything: the pack left, or its data are too old to be believed."""
-        self.taken_ms = None  # status values below
-        self.identity_taken_ms = None  # serial, maker, chemistry, cell count, nominal voltage, capacity
+        self.taken_ms = None  # type: int | None # status values below
+        self.identity_taken_ms = None  # type: int | None # serial, maker, chemistry, cell count, nominal voltage, capacity
         self.serial = ""
         self.maker = ""
         self.chemistry = CHEMISTRY_UNKNOWN
@@ -95,11 +95,11 @@ class ChargerReading:
 
     def clear(self) -> None:
         """Forget everything."""
-        self.taken_ms = None
+        self.taken_ms = None  # type: int | None
         self.output_mv = 0
         self.output_ma = 0
         self.fault_bits = 0
-        self.temp_ddegc = None  # most chargers do not tell
+        self.temp_ddegc = None  # type: int | None # most chargers do not tell
 
 
 class SlotReading:
@@ -110,11 +110,11 @@ class SlotReading:
 
     def clear(self) -> None:
         """Forget everything."""
-        self.taken_ms = None
+        self.taken_ms = None  # type: int | None
         self.door_closed = False
         self.lock_locked = False
         self.pack_present = False
-        self.temp_ddegc = None  # compartment, where there is a sensor
+        self.temp_ddegc = None  # type: int | None # compartment, where there is a sensor
 
 
 class CabinetReading:
@@ -125,7 +125,7 @@ class CabinetReading:
 
     def clear(self) -> None:
         """Forget everything."""
-        self.taken_ms = None
+        self.taken_ms = None  # type: int | None
         self.danger_bits = 0
-        self.temp_ddegc = None
-        self.mains_mv = None
+        self.temp_ddegc = None  # type: int | None
+        self.mains_mv = None  # type: int | None

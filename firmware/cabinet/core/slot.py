@@ -206,7 +206,7 @@ class SlotControl:
     def why(self) -> str:
         """Why the slot is not charging, in words."""
         code = self.why_code
-        return rules.RULES[rules.INDEX[code]][rules.WORDS] if code in rules.INDEX else words.sentence(code, self.number)
+        return rules.words(rules.index_of(code)) if code in rules.IDS else words.sentence(code, self.number)
 
     @property
     def stays(self) -> bool:
@@ -416,16 +416,13 @@ class SlotControl:
 
     def _tell_verdict(self, state: int, out: list) -> None:
         rule = self.faults.keep_rule if state == REFUSED else self.faults.worst_rule
-        row = rules.RULES[rule]
-        at = rules.Q[row[rules.QUANTITY]]
-        side = rules.QUANTITIES[at][2]
-        value = self.measures.values[at]
-        value = None if value == rules.UNKNOWN else value * side
+        value = self.measures.values[rules.quantity(rule)]
+        value = None if value == rules.UNKNOWN else value * rules.side(rule)
         limit = self.faults.limit(rule)
         if state == REFUSED:
-            out.append(events.make("pack.refused", self.number, self.serial, row[rules.ID], row[rules.REASON], value, limit))
+            out.append(events.make("pack.refused", self.number, self.serial, rules.IDS[rule], rules.reason(rule), value, limit))
         else:
-            out.append(events.make("pack.quarantined", self.number, self.serial, row[rules.ID], value, limit))
+            out.append(events.make("pack.quarantined", self.number, self.serial, rules.IDS[rule], value, limit))
 
     def _begin_stay(self, left: int, now_ms: int, out: list) -> None:
         """A pack stands behind a shut door: nothing that was known of one before counts."""

@@ -272,7 +272,7 @@ class Swap:
         elif s.state == slot.REFUSED:
             self.in_serial = s.serial
             rule = s.faults.keep_rule
-            self._give_back(rules.RULES[rule][rules.REASON] if rule >= 0 else "pack_damaged", now_ms)
+            self._give_back(rules.reason(rule) if rule >= 0 else "pack_damaged", now_ms)
         elif s.state == slot.QUARANTINED:
             self.in_serial = s.serial
             self._cancel("pack_dangerous")
