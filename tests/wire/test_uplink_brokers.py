@@ -114,7 +114,8 @@ def test_commands_are_carried_out_once_and_answered(broker: int, receiver: Recei
     receiver.command("unlock", slot=3, id="cmd-1")
     again = receiver.result("cmd-1")
     assert again and again["accepted"] is True and again["repeated"] is True
-    for identity, more, reason in (("cmd-2", {"slot": 0}, "bad_slot"), ("cmd-3", {"slot": 3, "expires": 1000}, "expired"), ("cmd-4", {}, "no_slot")):
+    bad = (("cmd-2", {"slot": 0}, "bad_slot"), ("cmd-3", {"slot": 3, "expires": 1000}, "expired"), ("cmd-4", {}, "no_slot"))
+    for identity, more, reason in bad:
         answer = receiver.result(receiver.command("unlock", id=identity, **more))
         assert answer and (answer["accepted"], answer["reason"]) == (False, reason)
     receiver.client.publish(receiver.root + "commands", b"\xff{[", qos=1)

@@ -101,7 +101,7 @@ class Codec:
             _to_bytes(client_id), "", 1, user=_to_bytes(user), password=_to_bytes(password or ""), keepalive=keepalive_s
         )
         self._client.set_callback(self._keep)
-        self._sock = _Memory()
+        self._sock = self._client.sock = _Memory()
         self._topic = b""
         self._payload = b""
 

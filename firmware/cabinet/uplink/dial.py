@@ -5,18 +5,14 @@ fails, and closes what it opened when it is cancelled half-way.
 """
 
 import socket
-from asyncio import core
 from asyncio.stream import Stream
 from errno import EINPROGRESS
 
+from cabinet.uplink.dns import is_numeric
+from cabinet.uplink.waiting import Writable
+
 _IPPROTO_TCP = 6  # MicroPython's socket module does not name them
 _TCP_NODELAY = 1
-
-
-def is_numeric(host: str) -> bool:
-    """Whether `host` is an IPv4 address, for which nobody has to be asked."""
-    parts = host.split(".")
-    return len(parts) == 4 and all(part.isdigit() and int(part) < 256 for part in parts)
 
 
 def tls_context(tls: dict):
@@ -69,7 +65,7 @@ async def dial(host: str, port: int, tls: "dict | None" = None, resolver=None, c
         except OSError as error:
             if error.errno != EINPROGRESS:
                 raise
-        await _writable(sock)
+        await Writable(sock)
         stream = Stream(sock)
         if tls is not None:
             name = tls.get("hostname") or host
@@ -80,26 +76,3 @@ async def dial(host: str, port: int, tls: "dict | None" = None, resolver=None, c
     except BaseException:
         sock.close()
         raise
-
-
-class _Writable:
-    """One bare yield of the scheduler, until the socket can be written: connected, or failed."""
-
-    def __init__(self, sock) -> None:
-        self._sock = sock
-        self._asked = False
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        if self._asked:
-            raise StopIteration
-        self._asked = True
-        return core._io_queue.queue_write(self._sock)
-
-    __await__ = __iter__
-
-
-def _writable(sock) -> _Writable:
-    return _Writable(sock)

@@ -1,0 +1,34 @@
+"""Wait for a socket without a stream object around it. One bare yield of MicroPython's scheduler each."""
+
+from asyncio import core
+
+
+class _Wait:
+    def __init__(self, sock) -> None:
+        self._sock = sock
+        self._asked = False
+
+    def __iter__(self):
+        return self
+
+    __await__ = __iter__
+
+
+class Readable(_Wait):
+    """`await Readable(sock)`: something can be read, or the socket has failed."""
+
+    def __next__(self):
+        if self._asked:
+            raise StopIteration
+        self._asked = True
+        return core._io_queue.queue_read(self._sock)
+
+
+class Writable(_Wait):
+    """`await Writable(sock)`: it is connected and takes data, or it has failed."""
+
+    def __next__(self):
+        if self._asked:
+            raise StopIteration
+        self._asked = True
+        return core._io_queue.queue_write(self._sock)

@@ -1,0 +1,222 @@
+"""Messages in flight, the drain that fills them, and the delay before the next attempt."""
+
+from cabinet.core import events
+from cabinet.uplink.backoff import Backoff
+from cabinet.uplink.drain import Drain, Message
+from cabinet.uplink.flight import RESULT, Flights
+
+
+class Clock:
+    """Moves when told to."""
+
+    now_ms = 5
+
+    def ticks_ms(self):
+        return self.now_ms
+
+    def ticks_us(self):
+        return 0
+
+
+class Record:
+    def __init__(self, sequence, event):
+        self.sequence = sequence
+        self.boot = 3
+        self.ticks_ms = 77
+        self.time_s = 0
+        self.quality = 0
+        self.event = event
+
+
+class Journal:
+    """The part of store's journal that the drain uses; sequences `gone` are missing."""
+
+    def __init__(self, counts=(0, 0), gone=()):
+        self.counts = list(counts)
+        self.cursors = [0, 0]
+        self.acks = []
+        self.gone = gone
+        self.fails = False
+
+    def head(self, ring):
+        return self.counts[ring]
+
+    def acked(self, ring):
+        return self.cursors[ring]
+
+    def read(self, ring, after):
+        if self.fails:
+            raise OSError(5)
+        for sequence in range(after + 1, self.counts[ring] + 1):
+            if sequence not in self.gone:
+                return Record(sequence, events.make("door.opened" if ring == 0 else "link.up", 1))
+        return None
+
+    def ack(self, ring, sequence):
+        self.cursors[ring] = sequence
+        self.acks.append((ring, sequence))
+
+
+def filled(drain, ring):
+    """The next message of a ring."""
+    message = Message()
+    while drain.take(ring, message):
+        pass
+    return message
+
+
+def test_the_cursor_advances_in_order_although_acknowledgements_do_not():
+    flights = Flights(4)
+    for pid, last in ((1, 10), (2, 20), (3, 25)):
+        flights.sent(pid, 0, last, 5)
+    assert flights.acknowledged(3) is None
+    assert flights.acknowledged(1) == (0, 10, 5)
+    assert flights.acknowledged(2) == (0, 25, 10)
+    assert len(flights) == 0 and flights.in_flight(0) == 0
+
+
+def test_rings_do_not_wait_for_each_other():
+    flights = Flights(4)
+    flights.sent(1, 0, 10, 1)
+    flights.sent(2, 1, 7, 2)
+    flights.sent(3, RESULT)
+    assert flights.acknowledged(3) is None
+    assert flights.acknowledged(2) == (1, 7, 2)
+
+
+def test_an_acknowledgement_of_nothing_is_an_error_also_the_second_time():
+    flights = Flights(4)
+    flights.sent(1, 0, 10, 1)
+    flights.acknowledged(1)
+    for pid in (1, 2):
+        try:
+            flights.acknowledged(pid)
+        except KeyError:
+            continue
+        raise ValueError("was taken")
+
+
+def test_packet_ids_wrap_and_pass_over_those_in_flight():
+    flights = Flights(4)
+    flights.sent(2, 0, 1, 1)
+    seen = [flights.take_pid() for _ in range(65536)]
+    assert seen[0] == 1 and seen[1] == 3 and 2 not in seen and 0 not in seen
+    assert max(seen) == 65535 and seen[65534] == 1
+
+
+def test_the_window_is_a_bound():
+    flights = Flights(2)
+    flights.sent(1, 0, 1, 1)
+    assert flights.free
+    flights.sent(2, 0, 2, 1)
+    assert not flights.free
+    flights.clear()
+    assert flights.free and flights.in_flight(0) == 0
+
+
+def test_fresh_events_go_alone_and_a_backlog_in_arrays():
+    journal = Journal((1, 0))
+    drain = Drain(journal, Clock(), '"c"', 16, 4096)
+    drain.start()
+    one = filled(drain, 0)
+    assert one.payload()[:1] == b"{" and (one.first, one.last, one.count) == (1, 1, 1)
+    journal.counts[0] = 40
+    many = filled(drain, 0)
+    assert many.payload()[:2] == b"[{" and (many.first, many.last, many.count) == (2, 17, 16)
+    assert filled(drain, 0).count == 16 and filled(drain, 0).count == 7
+    assert not drain.waiting(0) and filled(drain, 0).count == 0
+
+
+def test_a_message_stays_within_its_bytes_and_what_did_not_fit_comes_next():
+    drain = Drain(Journal((30, 0)), Clock(), '"c"', 100, 700)
+    drain.start()
+    sequences = []
+    while drain.waiting(0):
+        message = filled(drain, 0)
+        assert 0 < len(message.payload()) <= 702
+        sequences += range(message.first, message.last + 1)
+    assert sequences == list(range(1, 31))
+
+
+def test_dropped_records_are_passed_over():
+    drain = Drain(Journal((0, 9), gone=(1, 2, 3, 4, 9)), Clock(), '"c"', 16, 4096)
+    drain.start()
+    message = filled(drain, 1)
+    assert (message.first, message.last, message.count) == (5, 8, 4)
+    assert not drain.waiting(1)
+
+
+def test_after_a_reconnect_everything_unacknowledged_comes_again_marked():
+    journal = Journal((10, 0))
+    drain = Drain(journal, Clock(), '"c"', 4, 4096)
+    drain.start()
+    assert drain.sent(0, filled(drain, 0)) is False
+    assert drain.sent(0, filled(drain, 0)) is False
+    drain.arrived(0, 4, 4)
+    drain.start()
+    assert journal.cursors[0] == 4
+    again = filled(drain, 0)
+    assert again.first == 5 and drain.sent(0, again) is True
+    assert drain.sent(0, filled(drain, 0)) is False
+
+
+def test_the_cursor_is_written_in_batches_and_soon_after_the_last():
+    journal, clock = Journal((500, 0)), Clock()
+    drain = Drain(journal, clock, '"c"', 16, 4096)
+    drain.start()
+    for sequence in range(1, 101):
+        drain.arrived(0, sequence, 1)
+    assert journal.acks == [(0, 64)]
+    drain.flush_due()
+    assert journal.acks == [(0, 64)]
+    clock.now_ms += 300
+    drain.flush_due()
+    assert journal.acks == [(0, 64), (0, 100)]
+    drain.flush_due()
+    assert len(journal.acks) == 2
+
+
+def test_a_steady_trickle_writes_the_cursor_once_a_second():
+    journal, clock = Journal((500, 0)), Clock()
+    drain = Drain(journal, clock, '"c"', 16, 4096)
+    for sequence in range(1, 31):
+        drain.arrived(0, sequence, 1)
+        clock.now_ms += 100
+        drain.flush_due()
+    assert len(journal.acks) in (2, 3)
+
+
+def test_a_thin_line_gets_small_messages_until_it_has_shown_better():
+    drain = Drain(Journal((100, 0)), Clock(), '"c"', 16, 4096)
+    drain.start()
+    drain.narrow()
+    assert filled(drain, 0).count == 4
+    drain.narrow()
+    drain.narrow()
+    assert filled(drain, 0).count == 1
+    for _ in range(30):
+        drain.widen()
+    assert filled(drain, 0).count == 16
+
+
+def test_a_journal_that_cannot_be_read_is_named():
+    journal = Journal((1, 0))
+    drain = Drain(journal, Clock(), '"c"', 16, 4096)
+    drain.start()
+    journal.fails = True
+    try:
+        filled(drain, 0)
+    except RuntimeError as error:
+        assert str(error).startswith("journal cannot be read")
+    else:
+        raise ValueError("was not named")
+
+
+def test_delays_double_up_to_a_limit_and_are_spread():
+    for dice, share in ((b"\x00\x00", 50), (b"\xff\xff", 99)):
+        backoff = Backoff(1000, 8000, lambda count, dice=dice: dice)
+        delays = [backoff.next_ms() for _ in range(6)]
+        whole = [1000, 2000, 4000, 8000, 8000, 8000]
+        assert [delay * 100 // full for delay, full in zip(delays, whole)] == [share] * 6
+        backoff.reset()
+        assert backoff.next_ms() == delays[0]
