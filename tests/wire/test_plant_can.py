@@ -63,7 +63,8 @@ def test_python_can_receives_whole_packs_that_cantools_can_read(tmp_path: Path) 
             if message.arbitration_id & 0xFFFF80FF == 0x18FF0000 | slot.number:
                 assert message.is_extended_id
                 seen.update(database.decode_message(message.arbitration_id & ~0xFF, bytes(message.data)))
-            return f"Cell{pack.cells}" in seen and all(f"Serial{n}" in seen for n in range(16)) and "Alarms" in seen and "TempMin" in seen
+            cells = all(f"Cell{n + 1}" in seen for n in range(pack.cells))
+            return cells and all(f"Serial{n}" in seen for n in range(16)) and "Alarms" in seen and "TempMin" in seen
 
         receive_until(bus, whole)
         assert bytes(seen[f"Serial{n}"] for n in range(16)).rstrip(b"\0").decode() == pack.serial

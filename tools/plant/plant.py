@@ -127,7 +127,7 @@ class Plant:
 
     def failed(self) -> "BaseException | None":
         """What ended a task that never ends, if one has ended."""
-        for task in (self._task, self.can._task):
+        for task in (self._task, self.can.task):
             if task.done() and not task.cancelled():
                 return task.exception() or RuntimeError("a task of the plant ended")
         return None
