@@ -1,6 +1,5 @@
 """The composition root: the only file that knows every part of the cabinet and wires it."""
 
-import asyncio
 import gc
 import hashlib
 from binascii import hexlify
@@ -51,15 +50,17 @@ class App:
         self.boards = {}
         self.devices = []  # (name, bus name, device)
         self._open_buses()
-        control_options = {name: getattr(settings.control, name) for name in FIELDS}
-        self.control = CabinetControl(settings.cabinet.slots, settings.limits, Options(known_tokens=set(settings.tokens), **control_options))
+        options = Options(known_tokens=set(settings.tokens), **{name: getattr(settings.control, name) for name in FIELDS})
+        self.control = CabinetControl(settings.cabinet.slots, settings.limits, options)
         parts = [self._slot(wiring) for wiring in settings.slots]
         proof = PackProof(secrets.fleet_master, board.random_bytes)
         self.loop = ControlLoop(self.clock, self.control, parts, self.journal, self.state, proof, self.gauge, settings.control.pulse_ms)
         if self.kiosk:
             self.loop.on_message = self.kiosk.say
         self.parts = parts
-        self.uplink = Uplink(board.network(), self.clock, self.journal, self._uplink_options(secrets), self._birth, board.random_bytes, self._command)
+        self.uplink = Uplink(
+            board.network(), self.clock, self.journal, self._uplink_options(secrets), self._birth, board.random_bytes, self._command
+        )
         self.supervisor = Supervisor(self.clock, board.watchdog(WATCHDOG_MS), board.heartbeat(), self.loop.note)
 
     def _open_buses(self) -> None:
@@ -131,7 +132,7 @@ class App:
         return {
             "t": "cabinet", "link": self.uplink.state_text, "connected": self.uplink.connected, "backlog": self.uplink.backlog(),
             "boot": self.journal.boot, "head": self.journal.head(events.RING_A), "level_pct": self.journal.level_pct(events.RING_A),
-            "swap": self.control.swap_view(), "failed": self.supervisor.failed,
+            "swap": self.control.swap_view(), "failed": self.supervisor.failed, "storage": "" if self.control.storage_ok else self.loop.storage_error,
         }
 
     def _stats_view(self) -> dict:

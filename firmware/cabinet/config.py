@@ -284,7 +284,7 @@ def parse_secrets(text: "bytes | str") -> Secrets:
     """Secrets from the bytes of a file. Raises SettingsError, which never shows a secret."""
     try:
         tree = json.loads(text) if len(text) <= MAX_BYTES else None
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError):
         raise SettingsError("secrets", "(not shown)", "one JSON object")
     if not isinstance(tree, dict):
         raise SettingsError("secrets", "(not shown)", "one JSON object")

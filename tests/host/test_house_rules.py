@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "ports": set(),
 }
 HARDWARE = {"machine", "network", "pyb", "esp32", "rp2", "stm"}
-CORE_MAY_USE = {"cabinet", "micropython", "array"}
+CORE_MAY_USE = {"cabinet", "micropython", "array", "json", "hashlib", "binascii"}  # pure computations only
 
 
 def imports_of(path: Path) -> list[str]:

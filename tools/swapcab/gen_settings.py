@@ -54,8 +54,8 @@ def render() -> str:
         '`{"rule id": {"LFP": limit, "NMC": limit}}`.\n',
         table("uplink", "The way to the operator's broker (docs/events.md).", config.UPLINK),
         table("telemetry", "How often packs at rest are reported.", config.TELEMETRY),
-        f"\n## access\n\n`tokens`: up to {config.MAX_TOKENS} texts of 1 to {config.MAX_TOKEN_CHARS} characters: riders whom the cabinet knows\n"
-        "without asking anybody.\n",
+        f"\n## access\n\n`tokens`: up to {config.MAX_TOKENS} texts of 1 to {config.MAX_TOKEN_CHARS} characters: "
+        "riders whom the cabinet knows\nwithout asking anybody.\n",
         SECRETS,
     ]
     return "".join(parts)

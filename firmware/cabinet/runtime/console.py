@@ -24,7 +24,9 @@ def log(text: str) -> None:
 class Console:
     """Tells the slots one by one, so that no line holds the loop for long."""
 
-    def __init__(self, gauge: "Gauge", slot_count: int, slot_view: object, cabinet_view: object, stats_view: object, on_slot: object) -> None:
+    def __init__(
+        self, gauge: "Gauge", slot_count: int, slot_view: object, cabinet_view: object, stats_view: object, on_slot: object
+    ) -> None:
         self._gauge = gauge
         self._slot_count = slot_count
         self._slot_view = slot_view  # slot number -> dict

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 PERIOD_MS = 50
 REPORT_LIMIT_MS = 1000
 NEED_MS = {"absent": 0, "checking": 200, "charging": 500, "resting": 1500}
-_PROOF_TRIES = 2
 _KEPT_EVENTS = 64  # while flash refuses them
 _SNAPSHOT = "swap"
 
@@ -149,12 +148,9 @@ class ControlLoop:
     async def _prove(self, index: int, part: SlotParts) -> None:
         try:
             serial = part.pack.reading.serial
-            for _ in range(_PROOF_TRIES):
-                nonce = self._proof.nonce()
-                mac = await part.pack.prove(nonce)
-                if mac is not None:
-                    break
-            proven = self._proof.check(serial, nonce, mac)
+            nonce = self._proof.nonce()
+            mac = await part.pack.prove(nonce)
+            proven = None if mac is None else self._proof.check(serial, nonce, mac)  # None: no answer
             self._control.proof_result(index + 1, serial, proven, self._clock.ticks_ms())
         except OSError as error:  # no random source, or the bus failed: the pack stays unproven
             self._control.proof_result(index + 1, serial, False, self._clock.ticks_ms())
