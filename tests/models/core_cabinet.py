@@ -89,7 +89,7 @@ class Cabinet:
             if n not in self.charger_dead:
                 s.charger.taken_ms = self.now_ms
                 s.charger.output_ma = self.current[n]
-                s.charger.output_mv = s.charge_mv if self.current[n] else 0
+                s.charger.output_mv = self.packs[n].values["pack_mv"] + self.current[n] // 50 if self.current[n] and n in self.packs else 0
             pack = self.packs.get(n)
             if s.poll_need == "absent":
                 s.pack.clear()

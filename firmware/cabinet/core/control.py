@@ -205,8 +205,10 @@ class CabinetControl:
                 stop = faults.worst_rule
             if faults.worst < rules.QUARANTINE or not s.stays or not s.serial or s.serial in self._marked:
                 continue
-            if rules.scope(faults.worst_rule) == rules.PACK and len(self._marked) < _MARKED_MAX:
-                self._marked.append(s.serial)
+            for rule in faults.latched():  # what service has released does not count again
+                if rules.scope(rule) == rules.PACK and rules.reaction(rule) >= rules.QUARANTINE and len(self._marked) < _MARKED_MAX:
+                    self._marked.append(s.serial)
+                    break
         self.interlock.stop_rule = stop
 
     def _claim_service(self, now_ms: int) -> None:

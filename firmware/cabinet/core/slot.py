@@ -314,7 +314,7 @@ class SlotControl:
         pack = self.pack
         taken = pack.taken_ms
         fresh = False
-        if taken is not None and _WITH_PACK[self.state]:
+        if taken is not None and _WITH_PACK[self.state] and io.door_closed:
             if self._any_age or self._heard or ticks.diff(taken, self._stay_ms) > 0:
                 self._heard = True
                 resting = self.state != CHARGING and not self.plan_ma

@@ -169,7 +169,7 @@ class Swap:
         if s.expected_ms is not None and s.expected_ms != self._pulse_ms and ticks.diff(s.expected_ms, self._since_ms) >= 0:
             self._pulse_ms = s.expected_ms
             self._pulses += 1
-        if self._pulse_ms is not None and 0 <= ticks.diff(now_ms, self._pulse_ms) < self._options.door_open_ms:
+        if self._waits_for_door(now_ms):
             return False
         if self._pulses >= self._options.pulse_tries:
             if not s.stuck:
@@ -178,6 +178,10 @@ class Swap:
             return False
         s.door_claim = claim
         return False
+
+    def _waits_for_door(self, now_ms: int) -> bool:
+        """Whether a pulse was given so lately that the door may open at any moment."""
+        return self._pulse_ms is not None and 0 <= ticks.diff(now_ms, self._pulse_ms) < self._options.door_open_ms
 
     def _extend(self, s: "SlotControl") -> bool:
         """Give the rider some more time to shut the door, once."""
@@ -309,7 +313,7 @@ class Swap:
         elif self._opened(s, interlock.RIDER_OUT, now_ms):
             self.say(s.number, "take_pack")
             self._go(TAKING_OUT, now_ms)
-        elif s.stuck or not s.stays or s.faults.keep_rule >= 0:
+        elif s.stuck or (not self._waits_for_door(now_ms) and (not s.stays or s.faults.keep_rule >= 0)):
             self._next_out(now_ms)
 
     def _step_taking_out(self, now_ms: int) -> None:
