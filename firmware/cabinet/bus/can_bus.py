@@ -202,40 +202,22 @@ class CanBus:
 
 
 def acceptance(can_ids: "dict | list", limit: int = 14) -> "list[tuple[int, int, bool]]":
-    """At most `limit` (id, mask, extended) filters that let all `can_ids` pass; what else passes is dropped by dispatch."""
-    filters = []
-    for can_id in can_ids:
-        extended = not can_id & STANDARD
-        filters.append((can_id & 0x1FFFFFFF, 0x1FFFFFFF if extended else 0x7FF, extended))
-    while len(filters) > limit:
-        # join the pair that gives up the fewest mask bits
-        best = None
-        for i in range(len(filters)):
-            for j in range(i + 1, len(filters)):
-                a = filters[i]
-                b = filters[j]
-                if a[2] != b[2]:
-                    continue
-                mask = a[1] & b[1] & ~(a[0] ^ b[0])
-                lost = _ones(a[1] & b[1] & ~mask) + (_ones(a[1]) + _ones(b[1]) >> 1) - _ones(a[1] & b[1])
-                if best is None or lost < best[0]:
-                    best = (lost, i, j, mask)
-            if best is not None and best[0] <= 1:
-                break
-        if best is None:
+    """At most `limit` (id, mask, extended) filters that let all `can_ids` pass; what else passes is dropped by dispatch.
+
+    As many low bits are left open as it takes: they are node numbers. The two kinds of identifiers are never joined."""
+    open_bits = 0
+    while True:
+        mask = ~((1 << open_bits) - 1)
+        found = {}
+        for can_id in can_ids:
+            found[can_id & mask] = None
+        if len(found) <= limit or open_bits >= 29:
             break
-        _, i, j, mask = best
-        extended = filters[i][2]
-        filters[i] = (filters[i][0] & mask, mask, extended)
-        del filters[j]
-        kept = filters[i]
-        filters = [f for k, f in enumerate(filters) if k == i or f[2] != extended or f[1] & mask != mask or (f[0] ^ kept[0]) & mask]
+        open_bits += 1
+    filters = []
+    for can_id in found:
+        if can_id & STANDARD:
+            filters.append((can_id & 0x7FF, 0x7FF & mask, False))
+        else:
+            filters.append((can_id & 0x1FFFFFFF, 0x1FFFFFFF & mask, True))
     return filters
-
-
-def _ones(value: int) -> int:
-    count = 0
-    while value:
-        value &= value - 1
-        count += 1
-    return count

@@ -124,6 +124,8 @@ class IsoTp:
 
     def _keep(self, data: bytearray, start: int, to: int, count: int) -> None:
         answer = self.answer
+        if answer is None:
+            return
         for i in range(count):
             answer[to + i] = data[start + i]
 

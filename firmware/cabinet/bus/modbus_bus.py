@@ -179,7 +179,7 @@ class ModbusBus:
             wait = _diff_us(self._wake_us, now)
             if wait > 0:
                 return wait
-            wait = self._listen(now)
+            wait = self._listen(self._client, now)
             if wait > 0:
                 return wait
         else:
@@ -248,9 +248,8 @@ class ModbusBus:
         self._wake_us = (self._base_us + client.lag_us) & _MASK
         return _diff_us(self._wake_us, now)
 
-    def _listen(self, now: int) -> int:
+    def _listen(self, client: "ModbusClient", now: int) -> int:
         """Waiting for an answer: 0 when the transaction is over."""
-        client = self._client
         self._looks += 1
         chunk = self._chunk
         count = self._receive(chunk)

@@ -16,6 +16,7 @@ _MA_MAX = const(1_000_000)
 _CELL_MV_MAX = const(6_000)
 _DDEGC_MIN = const(-600)
 _DDEGC_MAX = const(2_000)
+_CHEMISTRIES = (CHEMISTRY_LFP, CHEMISTRY_NMC)
 
 
 def u16_be(buf: "bytearray", at: int) -> int:
@@ -49,14 +50,13 @@ def text_length(buf: "bytearray", at: int, size: int) -> int:
     return length
 
 
-def same_text(text: str, buf: "bytearray", at: int, length: int) -> bool:
-    """True if buf[at:at + length] is `text`; allocates nothing."""
-    if len(text) != length:
-        return False
+def same_bytes(kept: bytes, buf: "bytearray", at: int) -> bool:
+    """True if buf[at:] begins with `kept`; allocates nothing."""
     i = 0
-    while i < length and ord(text[i]) == buf[at + i]:
+    size = len(kept)
+    while i < size and kept[i] == buf[at + i]:
         i += 1
-    return i == length
+    return i == size
 
 
 def temperatures_plausible(low: int, high: int) -> bool:
@@ -80,6 +80,8 @@ class PackLink:
     def __init__(self) -> None:
         self.reading = PackReading()
         self.refused = False  # another pack answered in the place of the one that was identified; until set_need(0)
+        self._serial = b""  # as on the wire, padded
+        self._maker = b""
         self._same = 0  # polls without a new measurement
         self._new_ms = 0  # when the counter last changed
 
@@ -130,13 +132,14 @@ class PackLink:
         if reading.identity_taken_ms is None:
             if self.refused:
                 return "foreign"
-            reading.serial = str(bytes(buf[serial_at : serial_at + length]), "ascii")
-        elif not same_text(reading.serial, buf, serial_at, length):
+            self._serial = bytes(buf[serial_at : serial_at + 16])
+            self._maker = bytes(buf[maker_at : maker_at + 8])
+            reading.serial = str(self._serial[:length], "ascii")
+            reading.maker = str(self._maker[:maker], "ascii")
+        elif not same_bytes(self._serial, buf, serial_at) or not same_bytes(self._maker, buf, maker_at):
             self.refuse()
             return "foreign"
-        if not same_text(reading.maker, buf, maker_at, maker):
-            reading.maker = str(bytes(buf[maker_at : maker_at + maker]), "ascii")
-        reading.chemistry = chemistry if chemistry in (CHEMISTRY_LFP, CHEMISTRY_NMC) else CHEMISTRY_UNKNOWN
+        reading.chemistry = chemistry if chemistry in _CHEMISTRIES else CHEMISTRY_UNKNOWN
         reading.cell_count = cells
         reading.nominal_mv = nominal_mv
         reading.capacity_mah = capacity_mah

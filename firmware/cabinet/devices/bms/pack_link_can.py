@@ -24,6 +24,7 @@ _ALARMS = const(0x14)
 _CELL_LIST = const(0x15)
 _IDENTITY = const(0x16)
 
+_ALL_KINDS = const(0x1F)
 _PARTS = const(0x7F)  # identity parts 0..6
 _SIDE_MS = const(1_500)  # the slower frames may be this old when a status frame completes a reading
 _LOST_MS = const(1_500)
@@ -48,7 +49,8 @@ class PackLinkCan(CanClient):
         self.reading = self.link.reading
         self.period_ms = 0
         self._frames = bytearray(40)  # the last frame of each of the five kinds
-        self._seen = [None, None, None, None, None]  # when
+        self._have = 0  # bit per kind: there since the last forgetting
+        self._seen = [0, 0, 0, 0, 0]  # when
         self._identity = bytearray(49)
         self._parts = 0
         self._since_ms = 0  # listening, or last good status
@@ -79,8 +81,7 @@ class PackLinkCan(CanClient):
 
     def _forget_frames(self) -> None:
         self._parts = 0
-        for i in range(5):
-            self._seen[i] = None
+        self._have = 0
 
     async def prove(self, nonce: bytes) -> "bytes | None":
         """Have the pack answer a challenge: the 32-byte MAC, or None if it does not in time."""
@@ -134,6 +135,7 @@ class PackLinkCan(CanClient):
             for i in range(8):
                 frames[at + i] = data[i]
             self._seen[kind] = now_ms
+            self._have |= 1 << kind
             if kind == 0:
                 self._complete(now_ms)
 
@@ -170,9 +172,11 @@ class PackLinkCan(CanClient):
 
     def _complete(self, now_ms: int) -> None:
         """A status frame makes a whole reading, if the others are there and young."""
+        if self._have != _ALL_KINDS:
+            return
         for i in range(1, 5):
-            seen = self._seen[i]
-            if seen is None or ticks.diff(now_ms, seen) > _SIDE_MS:
+            if ticks.diff(now_ms, self._seen[i]) > _SIDE_MS:
+                self._have &= ~(1 << i)
                 return
         reading = self.reading
         if self.link.refused or reading.identity_taken_ms is None:

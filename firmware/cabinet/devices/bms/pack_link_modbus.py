@@ -47,7 +47,9 @@ class PackLinkModbus(ModbusClient):
         self._known = False  # the identity holds for the pack that answers now
         self._nonce = None
         self._nonce_sent = False
-        self._mac = None
+        self._proof_ms = 0
+        self._ask_ms = 0
+        self.mac = None  # the answer to the last challenge
         ModbusClient.__init__(self, bus, address, "pack {}".format(address))
 
     def set_need(self, period_ms: int) -> None:
@@ -72,26 +74,36 @@ class PackLinkModbus(ModbusClient):
 
     async def prove(self, nonce: bytes) -> "bytes | None":
         """Have the pack answer a challenge: the 32-byte MAC, or None if it does not in time."""
-        if len(nonce) != 32 or not self.period_ms or self._nonce is not None:
+        if not self.start_proof(nonce):
             return None
-        start = self.clock.ticks_ms()
-        self._mac = None
+        while not self.proof_over(self.clock.ticks_ms()):
+            await asyncio.sleep_ms(10)
+        return self.mac
+
+    def start_proof(self, nonce: bytes) -> bool:
+        """Begin to challenge the pack; False if it is not asked for now, or a challenge is under way."""
+        if len(nonce) != 32 or not self.period_ms or self._nonce is not None:
+            return False
+        self.mac = None
         self._nonce_sent = False
         self._nonce = nonce
-        next_ms = start
-        while self._nonce is not None:
-            now = self.clock.ticks_ms()
-            if ticks.diff(now, start) > _PROVE_MS or self.fails >= SILENT_AFTER:
-                self._end_proof(None)
-                break
-            if not self.urgent and ticks.diff(now, next_ms) >= 0:
-                self.urgent = True
-                next_ms = ticks.add(now, _PROVE_POLL_MS)
-            await asyncio.sleep_ms(10)
-        return self._mac
+        self._proof_ms = self._ask_ms = self.clock.ticks_ms()
+        return True
+
+    def proof_over(self, now_ms: int) -> bool:
+        """Push the challenge on; True when it is over, and then the answer is in `mac`."""
+        if self._nonce is None:
+            return True
+        if ticks.diff(now_ms, self._proof_ms) > _PROVE_MS or self.fails >= SILENT_AFTER:
+            self._end_proof(None)
+            return True
+        if not self.urgent and ticks.diff(now_ms, self._ask_ms) >= 0:
+            self.urgent = True
+            self._ask_ms = ticks.add(now_ms, _PROVE_POLL_MS)
+        return False
 
     def _end_proof(self, mac: "bytes | None") -> None:
-        self._mac = mac
+        self.mac = mac
         self._nonce = None
         self.urgent = False
 
