@@ -35,6 +35,7 @@ class Drain:
         self.events_sent = 0
         self.events_resent = 0
         self.flushes = 0
+        self.flush_failures = 0
 
     def start(self) -> None:
         """A connection begins: everything not acknowledged is to be sent again."""
@@ -122,7 +123,11 @@ class Drain:
     def _flush(self, ring: int) -> None:
         self._unflushed[ring] = 0
         self.flushes += 1
-        self._journal.ack(ring, self._arrived[ring])
+        try:
+            self._journal.ack(ring, self._arrived[ring])
+        except (OSError, ValueError) as error:  # costs duplicates after the next reset, not the session
+            self.flush_failures += 1
+            print("uplink: cursor not stored:", repr(error))
 
 
 class Message:

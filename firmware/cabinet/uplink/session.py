@@ -237,8 +237,8 @@ class Session:
         elif kind == PUBLISH:
             await self._publish(packet, body)
         elif kind == PINGRESP:
-            if len(packet) != body or packet[0] & 0x0F:
-                raise ProtocolError("PINGRESP with content")
+            if len(packet) != body or packet[0] & 0x0F or self._ping_ms is None:
+                raise ProtocolError("PINGRESP with content" if len(packet) != body else "PINGRESP unasked")
             self._ping_ms = None
         elif kind == SUBACK:
             if answer_id(packet, body, 3) != self._subscribe_pid:
