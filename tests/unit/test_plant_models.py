@@ -130,14 +130,14 @@ def test_current_heats_and_air_cools():
 
 def test_a_frozen_bms_repeats_itself_and_a_lying_one_does_not_add_up():
     pack = Pack("A")
-    pack.step(0.1, 0.0, 25.0)
+    pack.step(0.2, 0.0, 25.0)
     first = pack.status().counter
     pack.frozen = True
     pack.status()
-    pack.step(0.1, 5.0, 25.0)
+    pack.step(0.2, 5.0, 25.0)
     assert pack.status().counter == first and pack.status().current_ma == 0
     pack.frozen = False
-    pack.step(0.1, 5.0, 25.0)
+    pack.step(0.2, 5.0, 25.0)
     assert pack.status().counter != first and pack.status().current_ma == 5000
     pack.lying = True
     assert pack.status().pack_mv > sum(pack.status().cells) * 1.1

@@ -302,7 +302,7 @@ def test_a_charger_that_never_stops_is_seen():
     slot.charger.age = 101.0
     slot.charger.step = lambda *a: 5.0  # welded
     slot.charger.out_a = 5.0
-    world.step(0.05)
+    world.step(0.1)
     assert "charge_no_command" in names(world)
 
 

@@ -1,7 +1,7 @@
 """An independent judge of what the controller does to the physical world. It reads the models, never the wire, and trusts nobody.
 
-Each invariant is a row: a name, a grace (seconds that the condition may stand) and a question put to a slot at every step. One breach is
-recorded once, until its condition has gone.
+Each invariant is a row: a name, a grace (seconds that the condition may stand) and a question put to a slot ten times a second. One
+breach is recorded once, until its condition has gone.
 """
 
 from plant import pack as packs
@@ -9,6 +9,7 @@ from plant import pack as packs
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plant.cabinet_world import World
+    from plant.pack import Pack
     from plant.slot import Slot
 
 CURRENT_A = 0.3  # less than this is leakage
@@ -19,79 +20,87 @@ REACTION = 3.0  # s that a controller may take from a physical event to the last
 DANGER_REACTION = 5.0
 
 
-def _flows(slot: "Slot") -> bool:
-    return slot.charger.out_a > CURRENT_A
+def _bad_pack(world: "World", slot: "Slot", pack: "Pack") -> bool:
+    return pack.kind != "genuine" and pack.kind != "hot"
 
 
-def _into_bad_pack(world: "World", slot: "Slot") -> bool:
-    return _flows(slot) and slot.pack is not None and slot.pack.kind not in ("genuine", "hot")
+def _unproven_pack(world: "World", slot: "Slot", pack: "Pack") -> bool:
+    return not pack.answered
 
 
-def _into_hot_pack(world: "World", slot: "Slot") -> bool:
-    return _flows(slot) and slot.pack is not None and slot.pack.temp_c >= HOT_C
+def _hot_pack(world: "World", slot: "Slot", pack: "Pack") -> bool:
+    return pack.temp_c >= HOT_C
 
 
-def _into_unproven_pack(world: "World", slot: "Slot") -> bool:
-    return _flows(slot) and slot.pack is not None and not slot.pack.answered
+def _too_much_current(world: "World", slot: "Slot", pack: "Pack") -> bool:
+    return slot.charger.out_a * 1000.0 > pack.allowed_charge_ma() * 1.05 + 300.0
 
 
-def _door_not_shut(world: "World", slot: "Slot") -> bool:
-    return slot.charger.energised and not (slot.door_closed and slot.locked)
+def _too_much_voltage(world: "World", slot: "Slot", pack: "Pack") -> bool:
+    return pack.volts() / pack.cells > HARD_CELL_V[pack.cell_type]
 
 
-def _empty_slot(world: "World", slot: "Slot") -> bool:
-    return slot.charger.energised and slot.pack is None
+def _danger(world: "World", slot: "Slot", pack: "Pack") -> bool:
+    return world.severe_danger()
 
 
-def _too_much_current(world: "World", slot: "Slot") -> bool:
-    return _flows(slot) and slot.pack is not None and slot.charger.out_a * 1000.0 > slot.pack.allowed_charge_ma() * 1.05 + 300.0
+def _without_commands(world: "World", slot: "Slot", pack: "Pack") -> bool:
+    return slot.charger.age > slot.charger.COMMAND_LIFE + 0.5 and not slot.charger.stuck
 
 
-def _too_much_voltage(world: "World", slot: "Slot") -> bool:
-    if not _flows(slot) or slot.pack is None:
-        return False
-    return slot.pack.volts() / slot.pack.cells > HARD_CELL_V[slot.pack.cell_type]
+def _bms_silent(world: "World", slot: "Slot", pack: "Pack") -> bool:
+    return pack.bms_dead or slot.number in world.mute_slots
 
 
-def _set_point_too_high(world: "World", slot: "Slot") -> bool:
-    return slot.charger.energised and slot.pack is not None and slot.charger.set_v * 1000.0 > slot.pack.allowed_charge_mv() + 150
+def _door_not_shut(world: "World", slot: "Slot", pack: "Pack | None") -> bool:
+    return not (slot.door_closed and slot.locked)
 
 
-def _in_danger(world: "World", slot: "Slot") -> bool:
-    return _flows(slot) and world.severe_danger()
+def _empty_slot(world: "World", slot: "Slot", pack: "Pack | None") -> bool:
+    return pack is None
 
 
-def _bms_says_no(world: "World", slot: "Slot") -> bool:
-    return slot.charger.energised and slot.pack is not None and not slot.pack.bms_dead and not slot.pack.state & packs.CHARGE_SWITCH
+def _set_point_too_high(world: "World", slot: "Slot", pack: "Pack | None") -> bool:
+    return pack is not None and slot.charger.set_v * 1000.0 > pack.allowed_charge_mv() + 150
 
 
-def _without_commands(world: "World", slot: "Slot") -> bool:
-    return _flows(slot) and slot.charger.age > slot.charger.COMMAND_LIFE + 0.5 and not slot.charger.stuck
+def _bms_says_no(world: "World", slot: "Slot", pack: "Pack | None") -> bool:
+    return pack is not None and not pack.bms_dead and not pack.state & packs.CHARGE_SWITCH
 
 
-def _bms_silent(world: "World", slot: "Slot") -> bool:
-    return _flows(slot) and (slot.pack is None or slot.pack.bms_dead or slot.number in world.mute_slots)
-
-
-INVARIANTS = (
-    ("charge_bad_pack", 0.0, _into_bad_pack, "current into a pack that is not genuine or not fit"),
-    ("charge_unproven", 0.0, _into_unproven_pack, "current into a pack that never proved itself"),
-    ("charge_hot_pack", REACTION, _into_hot_pack, "current into a hot pack"),
-    ("charge_door_open", 1.0, _door_not_shut, "charger on with the door open or unlocked"),
-    ("charge_empty_slot", DANGER_REACTION, _empty_slot, "charger on in an empty slot"),
+# asked while current flows, or while a charger is on: name, grace s, question, meaning
+FLOWING = (
+    ("charge_bad_pack", 0.0, _bad_pack, "current into a pack that is not genuine or not fit"),
+    ("charge_unproven", 0.0, _unproven_pack, "current into a pack that never proved itself"),
+    ("charge_hot_pack", REACTION, _hot_pack, "current into a hot pack"),
     ("charge_over_current", REACTION, _too_much_current, "more current than the pack allows"),
     ("charge_over_voltage", 0.5, _too_much_voltage, "cells above the hard limit"),
-    ("charge_set_point", REACTION, _set_point_too_high, "charger set above the pack's charge voltage"),
-    ("charge_against_bms", DANGER_REACTION, _bms_says_no, "charger on though the BMS has opened its switch"),
-    ("charge_in_danger", DANGER_REACTION, _in_danger, "current though smoke, gas, water or emergency stop stands"),
+    ("charge_in_danger", DANGER_REACTION, _danger, "current though smoke, gas, water or emergency stop stands"),
     ("charge_no_command", 0.0, _without_commands, "charger on more than 5 s after the last command"),
     ("charge_blind", 10.0, _bms_silent, "current into a pack whose BMS is silent"),
-)  # name, grace s, question, meaning
+)
+ENERGISED = (
+    ("charge_door_open", 1.0, _door_not_shut, "charger on with the door open or unlocked"),
+    ("charge_empty_slot", DANGER_REACTION, _empty_slot, "charger on in an empty slot"),
+    ("charge_set_point", REACTION, _set_point_too_high, "charger set above the pack's charge voltage"),
+    ("charge_against_bms", DANGER_REACTION, _bms_says_no, "charger on though the BMS has opened its switch"),
+)
+# judged at the event itself
+EVENTS = (
+    ("two_doors", "two doors open at once"),
+    ("pulse_with_door_open", "a lock pulse while another door is open"),
+    ("door_without_pulse", "a door opened and nobody gave a pulse"),
+    ("unlocked_under_load", "the bolt was drawn while charge current flowed"),
+    ("hot_pack_released", "a lock pulse on a slot with a hot pack"),
+    ("bad_pack_handed_out", "a rider took a bad pack that is not the rider's own"),
+    ("unproven_pack_handed_out", "a rider took a pack that never proved itself"),
+)
 
 
 class Auditor:
     """Watches one world."""
 
+    SAMPLES = 0.1  # s between two looks at currents
     LIMIT = 200  # records that are kept; the count goes on
 
     def __init__(self, world: "World") -> None:
@@ -99,7 +108,8 @@ class Auditor:
         self.violations = []
         self.count = 0
         self.checks = 0
-        self._standing = {}
+        self._standing = {}  # (name, slot): s that it has stood, or None once it is recorded
+        self._unseen = 0.0
         self._doors = [s.door_closed for s in world.slots]
         self._pulses = [s.pulses for s in world.slots]
         self._breaks = [s.load_breaks for s in world.slots]
@@ -114,31 +124,49 @@ class Auditor:
         """Look at everything once."""
         world = self.world
         self.checks += 1
+        self._unseen += dt
+        look = self._unseen >= self.SAMPLES
+        passed = self._unseen
+        if look:
+            self._unseen = 0.0
         opened = 0
         for index, slot in enumerate(world.slots):
-            if slot.charger.started or slot.charger.out_a > 0.0 or self._standing:
-                self._conditions(slot, dt)
+            if look and (slot.charger.started or slot.charger.out_a > 0.0 or self._standing):
+                self._conditions(slot, passed)
             if slot.pulses != self._pulses[index]:
                 self._pulses[index] = slot.pulses
                 self._pulse(slot)
             if slot.load_breaks != self._breaks[index]:
                 self._breaks[index] = slot.load_breaks
                 self.record("unlocked_under_load", slot.number, "the bolt was drawn while charge current flowed")
-            if self._doors[index] and not slot.door_closed and slot.since_pulse > 1.0:
-                self.record("door_without_pulse", slot.number, "the door opened and nobody gave a pulse")
-            self._doors[index] = slot.door_closed
-            opened += not slot.door_closed
+            closed = slot.door_closed
+            if closed != self._doors[index]:
+                self._doors[index] = closed
+                if not closed and slot.since_pulse > 1.0:
+                    self.record("door_without_pulse", slot.number, "the door opened and nobody gave a pulse")
+            if not closed:
+                opened += 1
         if opened > 1:
             self._breach("two_doors", 0, 0.0, dt, "%d doors open at once" % opened)
-        else:
+        elif self._standing:
             self._standing.pop(("two_doors", 0), None)
 
     def _conditions(self, slot: "Slot", dt: float) -> None:
-        for name, grace, question, meaning in INVARIANTS:
-            if question(self.world, slot):
+        charger = slot.charger
+        pack = slot.pack
+        self._ask(FLOWING if charger.out_a > CURRENT_A and pack is not None else (), FLOWING, slot, dt)
+        self._ask(ENERGISED if charger.energised else (), ENERGISED, slot, dt)
+
+    def _ask(self, asked: tuple, rows: tuple, slot: "Slot", dt: float) -> None:
+        """Put the questions of `asked`; whatever of `rows` stood before and is not asked has passed."""
+        for name, grace, question, meaning in asked:
+            if question(self.world, slot, slot.pack):
                 self._breach(name, slot.number, grace, dt, meaning)
             elif self._standing:
                 self._standing.pop((name, slot.number), None)
+        if not asked and self._standing:
+            for row in rows:
+                self._standing.pop((row[0], slot.number), None)
 
     def _breach(self, name: str, slot: int, grace: float, dt: float, detail: str) -> None:
         key = (name, slot)
@@ -158,7 +186,7 @@ class Auditor:
         if slot.pack is not None and slot.pack.temp_c >= HOT_C:
             self.record("hot_pack_released", slot.number, "%.1f degC" % slot.pack.temp_c)
 
-    def handed_out(self, slot: "Slot", pack: "packs.Pack") -> None:
+    def handed_out(self, slot: "Slot", pack: "Pack") -> None:
         """A rider took a pack that is not the rider's own."""
         if pack.kind != "genuine":
             self.record("bad_pack_handed_out", slot.number, pack.kind)

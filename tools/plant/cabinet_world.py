@@ -197,8 +197,7 @@ class World:
             pack.lying = kind == "lie"
             pack.heater_w = 0.0
             if kind == "hot":
-                pack.temp_c = max(pack.temp_c, 63.0)
-                pack.heater_w = 60.0
+                pack.heater_w = 2.0 * pack.HEAT_CAPACITY  # 2 K/s
         self.mute_slots.pop(number, None)
         if kind in ("dead", "crc"):
             self.mute_slots[number] = True

@@ -27,7 +27,7 @@ class Charger:
         self.set_a = 0.0
         self.started = False
         self.age = self.COMMAND_LIFE  # s since the last command
-        self.out_v = 0.0
+        self.load: "Pack | None" = None
         self.out_a = 0.0
         self.temp_c = 25.0
         self.faults = COMMUNICATION
@@ -56,6 +56,7 @@ class Charger:
     def step(self, dt: float, pack: "Pack | None", mains: bool = True, ambient_c: float = 25.0) -> float:
         """`pack` is what is connected to the output, or None. Returns the current that flows (A)."""
         self.age = min(self.age + dt, 3600.0)
+        self.load = pack
         faults = 0
         if self.age >= self.COMMAND_LIFE and not (self.stuck and self.started):
             faults |= COMMUNICATION
@@ -66,15 +67,18 @@ class Charger:
             faults |= HARDWARE
         if self.temp_c > 85.0:
             faults |= OVER_TEMPERATURE
-        rest = pack.volts() if pack is not None else 0.0
-        if self.started and rest < self.BATTERY_V:
-            faults |= NO_BATTERY
+        if self.started:
+            if pack is None or pack.volts() < self.BATTERY_V:
+                faults |= NO_BATTERY
+            elif not faults:
+                self.out_a = pack.accepts_a(min(self.set_a, self.out_a + self.RISE * dt), self.set_v, self.LINE_OHM)
         self.faults = faults
-        if self.started and not faults and pack is not None:
-            wanted = min(self.set_a, self.out_a + self.RISE * dt)
-            self.out_a = pack.accepts_a(wanted, self.set_v, self.LINE_OHM)
-        else:
+        if faults or not self.started:
             self.out_a = 0.0
-        self.out_v = rest + self.out_a * self.LINE_OHM
         self.temp_c += (self.out_a * 1.5 - (self.temp_c - ambient_c)) * dt / 300.0
         return self.out_a
+
+    @property
+    def out_v(self) -> float:
+        """Voltage that it measures at its output."""
+        return 0.0 if self.load is None else self.load.volts() + self.out_a * self.LINE_OHM

@@ -70,6 +70,8 @@ class Pack:
 
     HEAT_CAPACITY = 9000.0  # J/K, about 10 kg
     COOLING = 0.8  # W/K to the compartment's air
+    MEASURES = 0.2  # s between two measurements of the BMS
+    BURNT_C = 90.0  # where a heater that a fault has lit goes out
     PROOF_TIME = 0.04  # s that the BMS needs for a proof
 
     def __init__(
@@ -111,6 +113,7 @@ class Pack:
         self.mac = None
         self.answered = False  # has given a proof, right or wrong, since it came
         self._proof_left = 0.0
+        self._unmeasured = 0.0
         self._cell_mv = []
         self._cells_at = -1
         self._held = None
@@ -156,20 +159,26 @@ class Pack:
         return [int((self.temp_c + o) * 10.0) for o in self.sensor_offsets]
 
     def step(self, dt: float, current_a: float, ambient_c: float, speed: float = 1.0) -> None:
-        """`current_a` has been flowing (+ = charge) for `dt`."""
+        """`current_a` has been flowing (+ = charge) for `dt`. Heat and BMS follow at the pace of the BMS; `dt` 0 makes it measure now."""
         self.current_a = current_a
         if current_a:
             amount_ah = current_a * dt * speed / 3600.0
             self.charged_ah += amount_ah
-            full_ah = self.capacity_mah / 1000.0 * self.soh
-            self.soc = min(1.0, self.soc + amount_ah / full_ah)
-        heat_w = current_a * current_a * self.r_cell * self.cells + self.heater_w
-        self.temp_c += (heat_w - (self.temp_c - ambient_c) * self.COOLING) * dt / self.HEAT_CAPACITY
+            self.soc = min(1.0, self.soc + amount_ah * 1000.0 / (self.capacity_mah * self.soh))
         if self._proof_left > 0.0:
             self._proof_left -= dt
             if self._proof_left <= 0.0:
                 self.mac = self._answer()
                 self.answered = self.mac is not None
+        self._unmeasured += dt
+        if dt and self._unmeasured < self.MEASURES:
+            return
+        passed = self._unmeasured
+        self._unmeasured = 0.0
+        heat_w = current_a * current_a * self.r_cell * self.cells + self.heater_w
+        self.temp_c += (heat_w - (self.temp_c - ambient_c) * self.COOLING) * passed / self.HEAT_CAPACITY
+        if self.heater_w and self.temp_c > self.BURNT_C:
+            self.heater_w = 0.0
         if not self.frozen:
             self.counter = (self.counter + 1) & 0xFFFF
             self._protect()
@@ -189,7 +198,7 @@ class Pack:
         alarms = _trip(alarms, DISCHARGE_OVER_TEMPERATURE, self.temp_c >= hot + 5.0, self.temp_c < hot_back + 5.0)
         alarms = _trip(alarms, CHARGE_UNDER_TEMPERATURE, self.temp_c < 0.0, self.temp_c > 3.0)
         alarms = _trip(alarms, CHARGE_OVER_CURRENT, self.current_a * 1000.0 > self.capacity_mah * 1.2, self.current_a <= 0.0)
-        spread = max(self.offsets_mv) - min(self.offsets_mv)
+        spread = self.spread_mv()
         alarms = _trip(alarms, IMBALANCE, spread > 300, spread < 200)
         self.alarms = alarms
         state = 0
@@ -200,6 +209,10 @@ class Pack:
         if spread > 10 and cell > charge_v - 0.1:
             state |= BALANCING
         self.state = state
+
+    def spread_mv(self) -> int:
+        """Between the highest and the lowest cell."""
+        return max(self.offsets_mv) - min(self.offsets_mv)
 
     def allowed_charge_ma(self) -> int:
         """What the BMS lets in now, by temperature, voltage and state of charge."""

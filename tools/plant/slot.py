@@ -30,6 +30,7 @@ class Slot:
         self.lock_jammed = False  # fault: the bolt does not move
         self.presence_stuck: "bool | None" = None  # fault: the switch always says this
         self.temp_c = 25.0
+        self._air = 0.0  # s since the air was reckoned
 
     # ---- what the lock board does
 
@@ -100,10 +101,14 @@ class Slot:
             self.since_pulse = 0.0
         elif self.since_pulse < 3600.0:
             self.since_pulse += dt
-        current = self.charger.step(dt, self.pack if self.connected else None, mains, ambient_c)
-        if self.pack is not None:
+        pack = self.pack
+        connected = pack is not None and self.door_closed and self.locked
+        current = self.charger.step(dt, pack if connected else None, mains, ambient_c)
+        if pack is not None:
             self.seated_for += dt
-            self.pack.step(dt, current, self.temp_c, speed)
-            self.temp_c += ((self.pack.temp_c - self.temp_c) * 0.3 + (ambient_c - self.temp_c)) * dt / 200.0
-        else:
-            self.temp_c += (ambient_c - self.temp_c) * dt / 200.0
+            pack.step(dt, current, self.temp_c, speed)
+        self._air += dt
+        if self._air >= 1.0:
+            warmer = (pack.temp_c - self.temp_c) * 0.3 if pack is not None else 0.0
+            self.temp_c += (warmer + ambient_c - self.temp_c) * self._air / 200.0
+            self._air = 0.0
