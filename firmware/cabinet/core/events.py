@@ -7,48 +7,52 @@ RING_A = 0  # swaps, safety, security, commands: never dropped before acknowledg
 RING_B = 1  # telemetry and diagnostics: oldest dropped first
 RING_NAMES = ("A", "B")
 
-# field kinds: "int", "str", "bool"
-# code: (name, ring, is_alarm, ((field, kind, meaning), ...))
+# code: (name, ring, is_alarm, names of the fields; what they mean stands in event_words.py, which no controller loads)
 EVENTS = {
-    1: ("boot.started", RING_A, False, (("firmware", "str", "version of the firmware"), ("cause", "str", "reset cause"), ("limits", "str", "version of the limit set"), ("settings", "str", "hash of the settings"))),
-    2: ("journal.gap", RING_B, False, (("from", "int", "first sequence that was dropped"), ("to", "int", "last sequence that was dropped"), ("count", "int", "how many"))),
-    3: ("journal.level", RING_A, True, (("ring", "str", "ring"), ("level_pct", "int", "filled with unacknowledged records, %"))),
-    4: ("journal.recovered", RING_A, True, (("ring", "str", "ring"), ("finding", "str", "garbage: nothing readable, begun anew; damaged: sector headers unreadable, records kept"), ("sectors", "int", "how many sectors"))),
-    5: ("journal.checkpoint", RING_A, False, (("ring", "str", "ring"), ("sequence", "int", "newest event"), ("tag", "str", "its chain tag, hex"), ("signature", "str", "of the device certificate over the fields before, hex"))),
-    6: ("journal.repeated", RING_A, False, (("type", "str", "event that came again while room was short"), ("count", "int", "how often it came without being stored"), ("first", "int", "sequence under which it is stored"))),
-    10: ("pack.inserted", RING_A, False, ()),
-    11: ("pack.identified", RING_A, False, (("maker", "str", "as the pack tells it"), ("chemistry", "int", "code"), ("cells", "int", "cells in series"), ("soc_pct", "int", "state of charge, %"), ("soh_pct", "int", "state of health, %"), ("cycles", "int", "charge cycles"))),
-    12: ("pack.proven", RING_A, False, (("method", "str", "how the pack proved its identity"),)),
-    13: ("pack.accepted", RING_A, False, (("pack_mv", "int", "mV"), ("temp_max_ddegc", "int", "0.1 degC"), ("soc_pct", "int", "%"))),
-    14: ("pack.refused", RING_A, False, (("rule", "str", "id of the rule"), ("reason", "str", "reason code"), ("value", "int", "the reading that decided"), ("limit", "int", "the limit that it crossed"))),
-    15: ("pack.removed", RING_A, False, (("soc_pct", "int", "%"),)),
-    16: ("pack.quarantined", RING_A, True, (("rule", "str", "id of the rule"), ("value", "int", "the reading that decided"), ("limit", "int", "the limit that it crossed"))),
-    20: ("fault.raised", RING_A, True, (("rule", "str", "id of the rule"), ("severity", "str", "note, derate, stop, give_back, quarantine or stop_cabinet"), ("value", "int", "the reading that decided"), ("limit", "int", "the limit that it crossed"))),
-    21: ("fault.cleared", RING_A, False, (("rule", "str", "id of the rule"),)),
-    30: ("charge.started", RING_A, False, (("target_mv", "int", "mV"), ("target_ma", "int", "mA"), ("soc_pct", "int", "%"))),
-    31: ("charge.stopped", RING_A, False, (("reason", "str", "why"), ("soc_pct", "int", "%"))),
-    40: ("swap.ordered", RING_A, False, (("swap", "int", "number of the swap"), ("token", "str", "shortened hash of the token"), ("origin", "str", "rider or command"))),
-    41: ("swap.step", RING_A, False, (("swap", "int", "number of the swap"), ("step", "str", "state that was entered"))),
-    42: ("swap.completed", RING_A, False, (("swap", "int", "number of the swap"), ("in_slot", "int", "slot that took the empty pack"), ("in_pack", "str", "its serial number"), ("in_soc_pct", "int", "%"), ("out_slot", "int", "slot that gave the full pack"), ("out_pack", "str", "its serial number"), ("out_soc_pct", "int", "%"))),
-    43: ("swap.refused", RING_A, False, (("swap", "int", "number of the swap"), ("reason", "str", "reason code"))),
-    44: ("swap.cancelled", RING_A, False, (("swap", "int", "number of the swap"), ("reason", "str", "reason code"), ("step", "str", "state that was left"))),
-    45: ("swap.resumed", RING_A, False, (("swap", "int", "number of the swap"), ("step", "str", "state in which the power went"), ("verdict", "str", "what was decided: continue, finish or undo"))),
-    50: ("lock.pulsed", RING_A, False, (("claim", "str", "the claim that won"), ("pulse_ms", "int", "ms"))),
-    51: ("door.opened", RING_A, False, ()),
-    52: ("door.closed", RING_A, False, ()),
-    53: ("door.stuck", RING_A, True, (("tries", "int", "pulses given"),)),
-    60: ("command.accepted", RING_A, False, (("command", "str", "id"), ("kind", "str", "what was asked"))),
-    61: ("command.refused", RING_A, False, (("command", "str", "id"), ("kind", "str", "what was asked"), ("reason", "str", "reason code"))),
-    70: ("device.lost", RING_A, True, (("device", "str", "name"), ("bus", "str", "name"), ("reason", "str", "timeout, crc, exception, foreign or implausible"))),
-    71: ("device.back", RING_A, False, (("device", "str", "name"), ("bus", "str", "name"))),
-    72: ("task.restarted", RING_A, True, (("task", "str", "name"), ("error", "str", "what ended it"))),
-    80: ("link.up", RING_B, False, (("after_s", "int", "seconds without link"),)),
-    81: ("link.down", RING_B, False, (("reason", "str", "why"),)),
-    90: ("telemetry.slot", RING_B, False, (("soc_pct", "int", "%"), ("pack_mv", "int", "mV"), ("current_ma", "int", "mA, + = charging"), ("temp_max_ddegc", "int", "0.1 degC"), ("cell_min_mv", "int", "mV"), ("cell_max_mv", "int", "mV"))),
-    91: ("telemetry.cabinet", RING_B, False, (("power_w", "int", "W drawn by the chargers"), ("full", "int", "packs ready to go"), ("loop_gap_ms", "int", "largest gap of the control loop, ms"), ("heap_free", "int", "bytes"))),
+    1: ("boot.started", RING_A, False, "firmware cause limits settings"),
+    2: ("journal.gap", RING_B, False, "from to count"),
+    3: ("journal.level", RING_A, True, "ring level_pct"),
+    4: ("journal.recovered", RING_A, True, "ring finding sectors"),
+    5: ("journal.checkpoint", RING_A, False, "ring sequence tag signature"),
+    6: ("journal.repeated", RING_A, False, "type count first"),
+    10: ("pack.inserted", RING_A, False, ""),
+    11: ("pack.identified", RING_A, False, "maker chemistry cells soc_pct soh_pct cycles"),
+    12: ("pack.proven", RING_A, False, "method"),
+    13: ("pack.accepted", RING_A, False, "pack_mv temp_max_ddegc soc_pct"),
+    14: ("pack.refused", RING_A, False, "rule reason value limit"),
+    15: ("pack.removed", RING_A, False, "soc_pct"),
+    16: ("pack.quarantined", RING_A, True, "rule value limit"),
+    20: ("fault.raised", RING_A, True, "rule severity value limit"),
+    21: ("fault.cleared", RING_A, False, "rule"),
+    30: ("charge.started", RING_A, False, "target_mv target_ma soc_pct"),
+    31: ("charge.stopped", RING_A, False, "reason soc_pct"),
+    40: ("swap.ordered", RING_A, False, "swap token origin"),
+    41: ("swap.step", RING_A, False, "swap step"),
+    42: ("swap.completed", RING_A, False, "swap in_slot in_pack in_soc_pct out_slot out_pack out_soc_pct"),
+    43: ("swap.refused", RING_A, False, "swap reason"),
+    44: ("swap.cancelled", RING_A, False, "swap reason step"),
+    45: ("swap.resumed", RING_A, False, "swap step verdict"),
+    50: ("lock.pulsed", RING_A, False, "claim pulse_ms"),
+    51: ("door.opened", RING_A, False, ""),
+    52: ("door.closed", RING_A, False, ""),
+    53: ("door.stuck", RING_A, True, "tries"),
+    60: ("command.accepted", RING_A, False, "command kind"),
+    61: ("command.refused", RING_A, False, "command kind reason"),
+    70: ("device.lost", RING_A, True, "device bus reason"),
+    71: ("device.back", RING_A, False, "device bus"),
+    72: ("task.restarted", RING_A, True, "task error"),
+    80: ("link.up", RING_B, False, "after_s"),
+    81: ("link.down", RING_B, False, "reason"),
+    90: ("telemetry.slot", RING_B, False, "soc_pct pack_mv current_ma temp_max_ddegc cell_min_mv cell_max_mv"),
+    91: ("telemetry.cabinet", RING_B, False, "power_w full loop_gap_ms heap_free"),
 }
 
 CODES = {row[0]: code for code, row in EVENTS.items()}
+
+
+def fields_of(code: int) -> "list[str]":
+    """Names of the fields of an event type, in the order of its values."""
+    return EVENTS[code][3].split()
 
 
 class Event:
@@ -72,8 +76,7 @@ class Event:
 
     def data(self) -> dict:
         """The values by field name, without those that are not known."""
-        fields = EVENTS[self.code][3]
-        return {f[0]: v for f, v in zip(fields, self.values) if v is not None}
+        return {field: value for field, value in zip(fields_of(self.code), self.values) if value is not None}
 
 
 def make(name: str, slot: int = 0, pack: str = "", *values: object) -> Event:

@@ -58,7 +58,7 @@ class_high pack class_high_mv 1 1 0 0 0 1000 give_back stay 0 pack_type proposal
 class_low pack class_low_mv 1 1 0 0 500 1000 give_back stay 0 pack_type proposal The pack's voltage is below the class of the slot.
 cell_sum pack cell_sum_mv 1500 1500 1000 1000 2000 5000 stop free 0 pack_damaged proposal Pack and cell voltages contradict each other.
 over_own pack over_own_ma 2000 2000 500 500 3000 10000 stop free 0 pack_damaged proposal More current than the pack allows.
-over_current pack charge_ma 60000 60000 1000 1000 320 10000 stop service 0 pack_damaged LibreSolar Charge current above the hard limit.
+over_current pack charge_ma 60000 60000 1000 1000 320 10000 stop service 0 pack_damaged proposal Charge current above the hard limit.
 temp_warm pack temp_max_ddegc 400 400 370 370 1000 5000 derate free 50 temperature foxBMS Warm: charged with less.
 temp_high pack temp_max_ddegc 450 450 400 400 1000 5000 stop free 0 temperature LibreSolar Too warm to charge.
 temp_hot pack temp_max_ddegc 600 600 450 450 1000 60000 quarantine service 0 pack_dangerous zld08 The pack is dangerously hot.
