@@ -1,35 +1,47 @@
 """What the controller runs: read the settings, pick the board, start. Without good settings nothing is energised."""
 
 import asyncio
+import gc
+import hashlib
 import sys
-
-from board import Board
-
-from cabinet import config
-from cabinet.app import App
+from binascii import hexlify
 
 EXIT_SETTINGS = 64
 EXIT_FAILED = 70
 
 
-def _read(path: str) -> bytes:
+def _read(path: str, most: int) -> bytes:
     with open(path, "rb") as file:
-        return file.read(config.MAX_BYTES + 1)
+        return file.read(most + 1)
+
+
+def load(folder: str) -> "tuple | None":
+    """(settings, secrets, hash of the settings) from settings.json and secrets.json in `folder`; None, and the reason printed."""
+    from cabinet import config
+
+    try:
+        text = _read(folder + "/settings.json", config.MAX_BYTES)
+        digest = hexlify(hashlib.sha256(text).digest()[:4]).decode()
+        return config.parse(text), config.parse_secrets(_read(folder + "/secrets.json", config.MAX_BYTES)), digest
+    except OSError as error:
+        print("cannot read the settings in %s: error %s. Copy settings.json and secrets.json there." % (folder, error.errno))
+    except config.SettingsError as error:
+        print("settings: %s" % error)
+    return None
 
 
 def main(folder: str) -> int:
-    """Run the cabinet whose settings.json and secrets.json stand in `folder`; returns an exit code."""
-    try:
-        settings_text = _read(folder + "/settings.json")
-        settings = config.parse(settings_text)
-        secrets = config.parse_secrets(_read(folder + "/secrets.json"))
-    except OSError as error:
-        print("cannot read the settings in %s: error %s. Copy settings.json and secrets.json there." % (folder, error.errno))
+    """Run the cabinet whose settings stand in `folder`; returns an exit code."""
+    loaded = load(folder)
+    if loaded is None:
         return EXIT_SETTINGS
-    except config.SettingsError as error:
-        print("settings: %s" % error)
-        return EXIT_SETTINGS
-    app = App(Board(folder), settings, secrets, settings_text)
+    sys.modules.pop("cabinet.config", None)  # checked once; its tables would only take up memory
+    gc.collect()
+    from board import Board
+    from cabinet.app import App
+
+    app = App(Board(folder), *loaded)
+    loaded = None
     failed = asyncio.run(app.run())
     print("stopped, the watchdog resets the controller: %s" % failed)
     return EXIT_FAILED

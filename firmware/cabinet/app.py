@@ -1,8 +1,6 @@
 """The composition root: the only file that knows every part of the cabinet and wires it."""
 
 import gc
-import hashlib
-from binascii import hexlify
 
 from cabinet.bus.can_bus import CanBus
 from cabinet.bus.modbus_bus import ModbusBus
@@ -34,14 +32,24 @@ if TYPE_CHECKING:
     from cabinet.ports import Board
 
 
+def _uplink_options(settings: "Settings", secrets: "Secrets") -> UplinkOptions:
+    given = settings.uplink
+    return UplinkOptions(
+        settings.cabinet.id, given.host, given.port, user=given.user or None, password=secrets.uplink_password or None,
+        prefix=given.prefix, window=given.window, batch=given.batch, keepalive_s=given.keepalive_s,
+        tls={} if given.tls == "on" else None,
+    )
+
+
 class App:
     """One cabinet on one board."""
 
-    def __init__(self, board: "Board", settings: "Settings", secrets: "Secrets", settings_text: bytes) -> None:
+    def __init__(self, board: "Board", settings: "Settings", secrets: "Secrets", settings_hash: str) -> None:
         self.board = board
         self.clock = board.clock
-        self.settings = settings
-        self.settings_hash = hexlify(hashlib.sha256(settings_text).digest()[:4]).decode()
+        self.settings_hash = settings_hash
+        self.limits_version = settings.limits.version
+        self.telemetry_s = settings.telemetry.period_s
         self.gauge = Gauge(self.clock)
         self.journal = Journal(board.flash("journal-a"), board.flash("journal-b"), secrets.device_key, self.clock)
         self.state = StateStore(board.flash("state"))
@@ -49,7 +57,7 @@ class App:
         self.kiosk = None
         self.boards = {}
         self.devices = []  # (name, bus name, device)
-        self._open_buses()
+        self._open_buses(settings.buses)
         options = Options(known_tokens=set(settings.tokens), **{name: getattr(settings.control, name) for name in FIELDS})
         self.control = CabinetControl(settings.cabinet.slots, settings.limits, options)
         parts = [self._slot(wiring) for wiring in settings.slots]
@@ -59,12 +67,12 @@ class App:
             self.loop.on_message = self.kiosk.say
         self.parts = parts
         self.uplink = Uplink(
-            board.network(), self.clock, self.journal, self._uplink_options(secrets), self._birth, board.random_bytes, self._command
+            board.network(), self.clock, self.journal, _uplink_options(settings, secrets), self._birth, board.random_bytes, self._command
         )
         self.supervisor = Supervisor(self.clock, board.watchdog(WATCHDOG_MS), board.heartbeat(), self.loop.note)
 
-    def _open_buses(self) -> None:
-        for name, bus in self.settings.buses.items():
+    def _open_buses(self, buses: dict) -> None:
+        for name, bus in buses.items():
             if bus.kind == "modbus":
                 self.buses[name] = ModbusBus(name, self.board.serial(bus.port, bus.baud), self.clock)
             elif bus.kind == "can":
@@ -96,18 +104,10 @@ class App:
             self.devices.append(("slot board %d" % wiring.io_address, wiring.io_bus, slot_board))
         return self.boards[place]
 
-    def _uplink_options(self, secrets: "Secrets") -> UplinkOptions:
-        given = self.settings.uplink
-        return UplinkOptions(
-            self.settings.cabinet.id, given.host, given.port, user=given.user or None, password=secrets.uplink_password or None,
-            prefix=given.prefix, window=given.window, batch=given.batch, keepalive_s=given.keepalive_s,
-            tls={} if given.tls == "on" else None,
-        )
-
     def _birth(self) -> dict:
         return {
-            "firmware": VERSION, "board": self.board.name, "settings": self.settings_hash, "limits": self.settings.limits.version,
-            "slots": self.settings.cabinet.slots, "boot": self.journal.boot,
+            "firmware": VERSION, "board": self.board.name, "settings": self.settings_hash, "limits": self.limits_version,
+            "slots": len(self.parts), "boot": self.journal.boot,
         }
 
     def _command(self, command: dict) -> "tuple[bool, str]":
@@ -147,7 +147,7 @@ class App:
         """Until a critical task fails; returns what failed. The watchdog does the rest."""
         cause = self.board.reset_cause()
         self.loop.restore()
-        self.loop.note(events.make("boot.started", 0, "", VERSION, cause, self.settings.limits.version, self.settings_hash))
+        self.loop.note(events.make("boot.started", 0, "", VERSION, cause, self.limits_version, self.settings_hash))
         supervisor = self.supervisor
         for bus in self.buses.values():
             supervisor.restartable("bus " + bus.name, bus.run)
@@ -158,7 +158,7 @@ class App:
             supervisor.restartable("kiosk", lambda: serve_kiosk(self.kiosk, self.control, self.clock))
         watch = DeviceWatch(self.devices, self.loop.note)
         supervisor.restartable("devices", watch.run)
-        telemetry = Telemetry(self.settings.telemetry.period_s, self.control, self.gauge, self.loop.note)
+        telemetry = Telemetry(self.telemetry_s, self.control, self.gauge, self.loop.note)
         supervisor.restartable("telemetry", telemetry.run)
         said = console.Console(
             self.gauge, len(self.parts), self._slot_view, self._cabinet_view, self._stats_view, self.uplink.publish_state,

@@ -440,7 +440,7 @@ def test_an_event_with_overlong_text_is_stored_cut():
 def test_an_event_of_a_later_firmware_is_passed_on_with_its_values():
     a, b = areas()
     journal = opened(a, b)
-    events.EVENTS[999] = ("future.event", RING_A, False, (("x", "int", "x"),))
+    events.EVENTS[999] = ("future.event", RING_A, False, "x y")
     try:
         sequence = journal.append(events.Event(999, 0, "", (7, "y")))
     finally:

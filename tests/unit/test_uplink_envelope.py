@@ -2,7 +2,7 @@
 
 import json
 
-from cabinet.core import events
+from cabinet.core import event_words, events
 from cabinet.core.events import Event
 from cabinet.store import event_codec
 from cabinet.uplink import envelope
@@ -16,8 +16,8 @@ def same(record, ring):
 
 def test_every_event_type_looks_the_same_as_from_the_journal():
     samples = {"int": -42, "str": 'a"b\\c\n°', "bool": True}
-    for code, (_, ring, _, fields) in events.EVENTS.items():
-        values = tuple([samples[field[1]] for field in fields])
+    for code, (name, ring, _, fields) in events.EVENTS.items():
+        values = tuple([samples[event_words.explain(name, field)[0]] for field in fields.split()])
         same(event_codec.Record(7, 2, 123456, 1_700_000_000, 2, Event(code, 3, "SC1", values)), ring)
 
 

@@ -19,6 +19,10 @@ from swapcab.paths import LIB, OUT, ROOT
 MANIFEST = ".manifest.json"
 
 
+# for the type checker and the documentation only
+NOT_ON_THE_CONTROLLER = {"cabinet/ports.py", "cabinet/core/event_words.py"}
+
+
 class BuildError(Exception):
     """A module does not compile."""
 
@@ -28,8 +32,9 @@ def sources(root: Path = ROOT, board: str = "unix") -> dict[str, Path]:
     found: dict[str, Path] = {}
     for top in (root / "firmware", root / "boards" / board):
         for path in sorted(top.rglob("*.py")):
-            if "__pycache__" not in path.parts:
-                found[path.relative_to(top).as_posix()] = path
+            name = path.relative_to(top).as_posix()
+            if "__pycache__" not in path.parts and name not in NOT_ON_THE_CONTROLLER:
+                found[name] = path
     for package in locked_packages():
         for name in package["compile"]:
             found[name] = LIB / name

@@ -32,9 +32,9 @@ def _data(event) -> str:
     if row is None:  # written by a newer firmware: hand on what is there
         return '{"values":[' + ",".join([_value(value) for value in event.values]) + "]}"
     parts = []
-    for field, value in zip(row[3], event.values):
+    for field, value in zip(row[3].split(), event.values):
         if value is not None:
-            parts.append('"' + field[0] + '":' + _value(value))
+            parts.append('"' + field + '":' + _value(value))
     return "{" + ",".join(parts) + "}"
 
 
