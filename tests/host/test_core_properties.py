@@ -3,6 +3,8 @@
 The conditions are written down a second time here, independent of the code that decides.
 """
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -260,10 +262,12 @@ def test_every_setting_is_checked_against_its_range():
     for name, (default, least, most, _) in FIELDS.items():
         assert getattr(Options(), name) == default, name
         assert least <= default <= most
-        assert getattr(Options(**{name: least}), name) == least
-        for wrong in (least - 1, most + 1, True, 1.5, "1"):
+        lowest: dict[str, Any] = {name: least}
+        assert getattr(Options(**lowest), name) == least
+        for value in (least - 1, most + 1, True, 1.5, "1"):
+            wrong: dict[str, Any] = {name: value}
             with pytest.raises(ValueError, match=name):
-                Options(**{name: wrong})
+                Options(**wrong)
     with pytest.raises(ValueError, match="unknown"):
         Options(nonsense=1)
 

@@ -199,7 +199,7 @@ def render() -> str:
     used = {rules.source(rule) for rule in range(rules.COUNT)}
     parts.append("\n## Sources\n\n| name | what it is |\n|---|---|\n")
     parts.append("".join(f"| {name} | {SOURCES[name]} |\n" for name in SOURCES if name in used))
-    parts.append("\n## Reason codes\n\nWhat a rider, the panel and the broker are told, and the reason code of OCPP 2.1's battery swap block.\n")
+    parts.append("\n## Reason codes\n\nWhat a rider, the panel and the broker are told, and the code of OCPP 2.1's battery swap block.\n")
     parts.append("\n| code | sentence | OCPP 2.1 |\n|---|---|---|\n")
     for code in words.codes():
         sentence = words.sentence(code).replace("slot 0", "slot N")
