@@ -18,6 +18,7 @@ from swapcab.receiver import Receiver
 
 START_LIMIT_S = 60.0
 SETTLE_S = 0.5
+SETTLE_LIMIT_S = 20.0
 
 
 class NetError(Exception):
@@ -104,12 +105,11 @@ class Net:
             return list(self.receiver.latest)[-count:]
 
     def settle(self) -> None:
-        """Let what the broker has acknowledged reach the receiver: until it has heard nothing new for a while."""
-        if self.receiver is None:
-            return
-        seen = -1
-        while seen != self.receiver.messages:
-            seen = self.receiver.messages
+        """Let what the broker has acknowledged reach the receiver: until it has heard no new event for a while."""
+        limit = time.monotonic() + SETTLE_LIMIT_S
+        heard = -1
+        while self.receiver and heard != self.receiver.received and time.monotonic() < limit:
+            heard = self.receiver.received
             time.sleep(SETTLE_S)
 
     def close(self) -> None:
