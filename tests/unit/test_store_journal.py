@@ -448,3 +448,18 @@ def test_an_event_of_a_later_firmware_is_passed_on_with_its_values():
     envelope = to_envelope("c", RING_A, journal.read(RING_A, sequence - 1))
     assert envelope["type"] == "unknown.999"
     assert envelope["data"] == {"values": [7, "y"]}
+
+
+def test_flash_that_does_not_answer_at_boot_leaves_a_journal_that_refuses():
+    a, b = areas()
+
+    def dead(address, buf):
+        raise OSError(5)
+
+    a.read = dead
+    journal = opened(a, b)
+    assert isinstance(refusal(journal.append, step(1)), OSError)
+    assert journal.append(telemetry(1)) == 1
+    assert journal.read(RING_A, 0) is None
+    assert journal.level_pct(RING_A) == 0
+    assert journal.idle() in (True, False)

@@ -42,12 +42,22 @@ class Journal:
         self._checkpointed = [ring.sequence for ring in self.rings]
         self._alarmed = [False, False]
         self._repeats = Repeats()
-        self.rings[RING_A].begin_boot()
-        self.boot = self.rings[RING_A].boot
-        self.rings[RING_B].boot = self.boot
+        self._begin_boot()
         for ring in self.rings:
             for what, sectors in ring.findings:
                 self._note("journal.recovered", ring.name, what, sectors)
+
+    def _begin_boot(self) -> None:
+        """Take the next boot number and keep it: in ring A, or where that is full in B, which can make room."""
+        ring_a, ring_b = self.rings
+        self.boot = max(ring_a.boot, ring_b.boot) + 1
+        ring_b.boot = self.boot
+        if ring_a.begin_boot(self.boot):
+            return
+        for _ in range(3):
+            if ring_b.begin_boot(self.boot):
+                return
+            self._erase(RING_B)
 
     def append(self, event: Event) -> int:
         """Store an event; it is durable on return. Returns its sequence.

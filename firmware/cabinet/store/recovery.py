@@ -173,8 +173,7 @@ def _harden(ring: "Ring", last_good: int) -> None:
             ring.read_header(sector)
             ring.area.program(sector * ring.sector_size, ring.header_view[0:FMT_SIZE])
     start = _first_unmarked(ring, base, ring.pos)
-    end = _last_written(ring, base, start)
-    ring.pos = ring.spoil(start, max(end, start + 1)) if start < ring.sector_size else ring.sector_size
+    ring.pos = ring.spoil(start, _last_written(ring, base, start)) if start < ring.sector_size else ring.sector_size
     # The next sector may have been in the course of being opened.
     following = ring.next_ready()
     if following >= 0 and ring.pos + MAX_PAYLOAD + RECORD_OVERHEAD > ring.sector_size:
@@ -207,14 +206,21 @@ def _reprogram_record(ring: "Ring", base: int, at: int) -> None:
 
 
 def _last_written(ring: "Ring", base: int, start: int) -> int:
-    """The end of the last chunk of 64 bytes after `start` that is not blank."""
-    end = start
+    """The end of what the last operation before the cut may have touched, whether it shows or not."""
+    end = start + 1
     at = start
     while at < ring.sector_size:
         n = min(64, ring.sector_size - at)
         if not ring.blank(base + at, n):
             end = at + n
         at += n
+    if start + 2 <= ring.sector_size:
+        # A first word that is whole tells how far the record was to go: its last page may be written and still look blank.
+        ring.area.read(base + start, ring.check_view[0:2])
+        word = ring.check[0] | ring.check[1] << 8
+        length = word & 0x3FF
+        if word != 0xFFFF and length <= MAX_PAYLOAD:
+            end = max(end, min(start + length + RECORD_OVERHEAD, ring.sector_size))
     return end
 
 

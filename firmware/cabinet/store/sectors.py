@@ -1,0 +1,232 @@
+"""Sectors in a cycle: opened, given up, erased ahead of time; and the plain flash operations under them.
+
+Sectors are used in cyclic order, so all wear alike. Between the head and the oldest sector lie the ready ones (erased
+ahead of time by `erase_one`) and the dirty ones.
+"""
+
+import struct
+from binascii import crc32
+
+from cabinet.store import layout
+from cabinet.store.layout import BAD, BUFFER_SIZE, DATA, DIRTY, READY, SECTOR_HEADER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.ports import FlashArea
+    from cabinet.trust.hmac import HmacKey
+
+EIO = 5
+TRIES = 3
+_BLANK = memoryview(b"\xff" * 64)
+
+
+class JournalFull(Exception):
+    """No room that may be used for this record: what is stored is not acknowledged yet, or `idle` was not called."""
+
+
+class Buffers:
+    """The working memory that all rings of a store share; nothing in here outlives a call."""
+
+    def __init__(self) -> None:
+        self.record = bytearray(BUFFER_SIZE)
+        self.check = bytearray(64)
+        self.header = bytearray(SECTOR_HEADER)
+
+
+class Sectors:
+    """The sectors of one ring and the state of each."""
+
+    def __init__(self, area: "FlashArea", name: str, key: "HmacKey", buffers: Buffers, reserve: int = 1) -> None:
+        self.area = area
+        self.name = name
+        self.magic = layout.magic(name)
+        self.sector_size = area.sector_size
+        self.page_size = area.page_size
+        self.count = area.size // area.sector_size
+        if self.count < 2 or self.sector_size < 1024 or self.sector_size % self.page_size:
+            raise ValueError("ring %s: needs at least 2 sectors of at least 1024 bytes made of whole pages" % name)
+        self.reserve = reserve
+        self.target = max(reserve + 1, min(8, self.count // 4))
+        self.key = key
+        self.record = buffers.record
+        self.view = memoryview(buffers.record)
+        self.check = buffers.check
+        self.check_view = memoryview(buffers.check)
+        self.header = buffers.header
+        self.header_view = memoryview(buffers.header)
+        self.forget()
+
+    def forget(self) -> None:
+        """Start from nothing: the state before recovery."""
+        self.state = bytearray(self.count)
+        self.head = -1
+        self.head_number = 0
+        self.pos = self.sector_size
+        self.oldest = -1
+        self.ready = 0
+        self.sequence = 0
+        self.acked = 0
+        self.boot = 0
+        self.tag = bytearray(8)
+        self.broken = False  # the flash does not answer: nothing can be stored
+
+    def read_header(self, sector: int) -> int:
+        """Read a sector header into `header`; returns what the sector is."""
+        self.area.read(sector * self.sector_size, self.header)
+        return layout.classify(self.header, self.magic)
+
+    def next_data(self, sector: int) -> int:
+        """The next sector with records after `sector`; the head if there is none before it."""
+        while sector != self.head:
+            sector = (sector + 1) % self.count
+            if self.state[sector] >= DATA:
+                break
+        return sector
+
+    def next_ready(self) -> int:
+        """The next ready sector in the order of use, or -1."""
+        sector = self.head
+        for _ in range(self.count):
+            sector = (sector + 1) % self.count
+            if self.state[sector] == READY:
+                return sector
+            if sector == self.oldest:
+                break
+        return -1
+
+    def open_next(self, urgent: bool) -> None:
+        for _ in range(TRIES):
+            sector = self.next_ready() if self.ready > (0 if urgent else self.reserve) else -1
+            if sector < 0:
+                raise JournalFull("ring %s: no room" % self.name)
+            if self._open(sector):
+                self.state[sector] = DATA
+                self.ready -= 1
+                self.head = sector
+                self.head_number += 1
+                self.pos = SECTOR_HEADER
+                self.tag[:] = self.header_view[36:44]
+                if self.oldest < 0:
+                    self.oldest = sector
+                return
+            self.give_up(sector)
+        raise OSError(EIO)
+
+    def _open(self, sector: int) -> bool:
+        base = sector * self.sector_size
+        if self.read_header(sector) != READY:
+            return False
+        struct.pack_into("<IIII", self.header, 12, self.head_number + 1, self.sequence, self.acked, self.boot)
+        self.header[28:36] = self.tag
+        self.header[36:44] = self.key.mac(self.header_view[0:8], self.header_view[12:36])[:8]
+        struct.pack_into("<I", self.header, 44, crc32(self.header_view[12:44], crc32(self.magic)))
+        try:
+            self.area.program(base + 12, self.header_view[12:48])
+            return self.same(base + 12, self.header_view, 12, 36)
+        except OSError:
+            return False
+
+    def give_up(self, sector: int) -> None:
+        """Mark a sector so that nothing in it is ever taken for a header again; it is erased when its turn comes."""
+        if self.state[sector] == READY:
+            self.ready -= 1
+        self.state[sector] = DIRTY
+        for i in range(SECTOR_HEADER):
+            self.check[i] = 0
+        for _ in range(2):
+            try:
+                self.area.program(sector * self.sector_size, self.check_view[0:SECTOR_HEADER])
+            except OSError:
+                continue
+
+    def erase(self, sector: int) -> bool:
+        """Erase and mark a sector; False if it does not become blank or does not keep the mark."""
+        base = sector * self.sector_size
+        self.read_header(sector)
+        erases = layout.erases_of(self.header, self.magic)
+        struct.pack_into("<I", self.check, 0, 0)
+        try:
+            self.area.program(base + 8, self.check_view[0:4])
+            self.area.erase(base)
+            if not self.blank(base, self.sector_size):
+                return False
+            layout.put_fmt(self.header, self.magic, erases + 1)
+            self.area.program(base, self.header_view[0:12])
+            if not self.same(base, self.header_view, 0, 12):
+                return False
+        except OSError:
+            return False
+        self.state[sector] = READY
+        self.ready += 1
+        return True
+
+    def erase_one(self, target: int) -> bool:
+        """Erase the first dirty sector between the head and the oldest one, if fewer than `target` are ready."""
+        if self.ready >= target:
+            return False
+        sector = self.head
+        for _ in range(self.count):
+            sector = (sector + 1) % self.count
+            if sector == self.oldest:
+                return False
+            if self.state[sector] == DIRTY:
+                if not self.erase(sector):
+                    self.state[sector] = BAD
+                return True
+        return False
+
+    def retire_oldest(self) -> None:
+        """Give the oldest sector up: its records are no longer needed. It stays readable until it is erased."""
+        sector = self.oldest
+        self.oldest = self.next_data(sector)
+        self.state[sector] = DIRTY
+
+    def blank(self, address: int, length: int) -> bool:
+        """Whether this stretch is erased."""
+        while length:
+            n = min(length, 64)
+            chunk = self.check_view[0:n]
+            self.area.read(address, chunk)
+            if chunk != _BLANK[0:n]:
+                return False
+            address += n
+            length -= n
+        return True
+
+    def same(self, address: int, data: memoryview, start: int, length: int) -> bool:
+        """Whether flash holds data[start:start+length] here."""
+        while length:
+            n = min(length, 64)
+            chunk = self.check_view[0:n]
+            self.area.read(address, chunk)
+            if chunk != data[start : start + n]:
+                return False
+            address += n
+            start += n
+            length -= n
+        return True
+
+    def program(self, address: int, data: memoryview, start: int, length: int) -> None:
+        """Program data[start:start+length], one page at a time."""
+        while length:
+            n = min(length, self.page_size - address % self.page_size)
+            self.area.program(address, data[start : start + n])
+            address += n
+            start += n
+            length -= n
+
+    def spoil(self, start: int, end: int) -> int:
+        """Make the stretch of the head sector unusable for good; returns where the first clean page begins."""
+        base = self.head * self.sector_size
+        for i in range(32):
+            self.check[i] = 0
+        at = start
+        while at < end:
+            page_end = at - at % self.page_size + self.page_size
+            for _ in range(2):
+                try:
+                    self.area.program(base + at, self.check_view[0 : min(32, page_end - at)])
+                except OSError:
+                    continue
+            at = page_end
+        return min(at, self.sector_size)
