@@ -66,7 +66,7 @@ class MicroPythonItem(pytest.Item):
 
     def __init__(self, *, function: str, line: int, **kwargs: object) -> None:
         super().__init__(**kwargs)  # type: ignore[arg-type]
-        self.function = function
+        self.test_name = function  # `function` would be taken for the function itself by `pytest -k`
         self.line = line
 
     def runtest(self) -> None:
@@ -75,10 +75,10 @@ class MicroPythonItem(pytest.Item):
         results = self.parent.run_once()
         if None in results:
             raise MicroPythonFailure(f"the file could not be imported:\n{results[None]}")
-        if self.function not in results:
+        if self.test_name not in results:
             raise MicroPythonFailure(f"MicroPython ended before it came to this test:\n{self.parent.output[-4000:]}")
-        if results[self.function] is not None:
-            raise MicroPythonFailure(f"{results[self.function]}\n{self.parent.output[-4000:]}")
+        if results[self.test_name] is not None:
+            raise MicroPythonFailure(f"{results[self.test_name]}\n{self.parent.output[-4000:]}")
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:  # type: ignore[override]
         """MicroPython's traceback without pytest's around it."""

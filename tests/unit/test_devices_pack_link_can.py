@@ -121,6 +121,16 @@ def test_a_pack_that_speaks_is_read_and_identified():
     assert pack.fault == "" and (clock.ms - r.taken_ms) & 0x3FFFFFFF <= 210
 
 
+def test_a_pack_is_identified_wherever_in_its_round_the_listening_begins():
+    for offset_ms in range(0, 1400, 100):
+        clock, port, bus, pack, wire = bench()
+        run(clock, bus, wire, offset_ms)
+        pack.set_need(250)
+        run(clock, bus, wire, 3400)
+        assert pack.reading.taken_ms is not None, offset_ms
+        assert pack.fault == ""
+
+
 def test_without_one_of_its_frames_there_is_no_reading():
     for function in (0x10, 0x11, 0x12, 0x13, 0x14, 0x16):
         clock, port, bus, pack, wire = bench()

@@ -27,7 +27,8 @@ _IDENTITY = const(0x16)
 _ALL_KINDS = const(0x1F)
 _PARTS = const(0x7F)  # identity parts 0..6
 _SIDE_MS = const(1_500)  # the slower frames may be this old when a status frame completes a reading
-_LOST_MS = const(1_500)
+_LOST_MS = const(1_500)  # without any frame
+_UNKNOWN_MS = const(3_200)  # as long as the pack is not identified: an identity round takes 1.4 s, and one may have just begun
 _PROVE_MS = const(5_000)
 _COUNTER_JUMP = const(100)
 
@@ -54,6 +55,7 @@ class PackLinkCan(CanClient):
         self._identity = bytearray(49)
         self._parts = 0
         self._since_ms = 0  # listening, or last good status
+        self._heard_ms = 0  # listening, or last frame
         self._wrong = 0
         self._tp = IsoTp(bus, _ISOTP_TX | node << 8)
         self._proving = False
@@ -75,7 +77,7 @@ class PackLinkCan(CanClient):
         self._forget_frames()
         self._wrong = 0
         self.fault = ""
-        self._since_ms = self.clock.ticks_ms()
+        self._since_ms = self._heard_ms = self.clock.ticks_ms()
         self._tp.stop()
         self.stats.restart()
 
@@ -115,6 +117,7 @@ class PackLinkCan(CanClient):
         """One frame of this pack."""
         if not self.period_ms:
             return
+        self._heard_ms = now_ms
         if can_id & 0xFF0000 == 0xDA0000:
             self._tp.on_frame(data, length, now_ms)
             return
@@ -144,13 +147,17 @@ class PackLinkCan(CanClient):
         self._tp.tick(now_ms)
         if not self.period_ms:
             return
-        if ticks.diff(now_ms, self._since_ms) > _LOST_MS:
+        silent = ticks.diff(now_ms, self._heard_ms) > _LOST_MS
+        limit_ms = _UNKNOWN_MS if self.reading.identity_taken_ms is None else _LOST_MS
+        if silent or ticks.diff(now_ms, self._since_ms) > limit_ms:
             if self.fault in ("", "frozen"):
                 self.fault = "timeout"
                 self.stats.timeouts += 1
-            self._forget_frames()
-            self._since_ms = ticks.add(now_ms, -_LOST_MS - 1)
             self.link.check_age(now_ms)
+            self._since_ms = ticks.add(now_ms, -limit_ms - 1)  # neither instant may wrap while the silence lasts
+            if silent:
+                self._forget_frames()
+                self._heard_ms = ticks.add(now_ms, -_LOST_MS - 1)
 
     def _wrong_frame(self, reason: str) -> None:
         self.stats.failed(reason)
