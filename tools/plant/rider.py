@@ -23,6 +23,7 @@ COMPLETED = "completed"
 REFUSED = "refused"
 ABANDONED = "abandoned"
 
+FAREWELLS = ("pack_dangerous", "pack_kept", "kept")  # after these a person goes home without a pack
 FULL_SOC = 0.85  # what the display of a pack shows as full
 
 
@@ -56,6 +57,7 @@ class Rider:
         self.said: "tuple[int, str, str] | None" = None
         self.used_slots = []
         self.inserted = False
+        self.sent_away = False  # the kiosk said that the pack stays inside
         self.ending = ""
         self.honest_tries = 3 if pack.kind == "genuine" else 1
         self.leaves_at = self.rng.below(3) if manner == "walk_away" else -1
@@ -66,9 +68,14 @@ class Rider:
         return self.state not in (COMING, GONE)
 
     def hear(self, slot: int, code: str, sentence: str) -> None:
-        """A sentence appears on the kiosk."""
-        self.heard = True
+        """A sentence appears on the kiosk. One that names a slot means that something is going on: no need to show the card again."""
         self.said = (slot, code, sentence)
+        if slot == 0:
+            self.heard = True
+        elif not self.inserted:
+            self.since_shown = 0.0
+        if code in FAREWELLS and self.inserted:
+            self.sent_away = True
 
     def view(self) -> dict:
         """For the snapshot."""
@@ -132,6 +139,9 @@ class Rider:
             self.timer = self._pause(0.4, 1.0)
             return
         if self.inserted:
+            if self.sent_away and self.since_event >= 3.0:
+                self._leave(REFUSED)
+                return
             bad = self.own.kind != "genuine"
             if self.since_shown >= (self.AGAIN_INSIDE_BAD if bad else self.AGAIN_INSIDE) and self.since_event >= 15.0:
                 self.shown_inside += 1
@@ -175,6 +185,7 @@ class Rider:
             self.hands.append(taken)
             if taken is self.own:
                 self.inserted = False
+                self.sent_away = False
             else:
                 self.world.handed_out(self, slot, taken)
         self.state = SHUTTING
