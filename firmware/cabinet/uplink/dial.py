@@ -17,12 +17,12 @@ _TCP_NODELAY = 1
 
 def tls_context(tls: dict):
     """A client context that verifies the server, always. Raises ValueError or OSError if it cannot be set up as asked."""
-    import ssl
+    import tls as library
 
     if not tls.get("ca"):
         raise ValueError("tls: no certificate authority is configured")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.verify_mode = ssl.CERT_REQUIRED
+    context = library.SSLContext(library.PROTOCOL_TLS_CLIENT)
+    context.verify_mode = library.CERT_REQUIRED
     context.load_verify_locations(_content(tls["ca"]))
     if tls.get("cert"):
         context.load_cert_chain(_content(tls["cert"]), _content(tls["key"]))

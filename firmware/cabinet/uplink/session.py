@@ -1,6 +1,6 @@
 """One MQTT connection, from connect to its end. Nothing in here waits without a deadline.
 
-Three tasks: one writes (and nobody else does), one reads, and the caller of `run` watches the deadlines. Whatever goes
+One task writes (and nobody else does), one reads, one handles commands, and the caller of `run` watches the deadlines. Whatever goes
 wrong ends the session with a reason in words; the journal's cursor tells the next session where to go on.
 """
 
@@ -14,7 +14,9 @@ from cabinet.uplink.flight import RESULT, Flights
 
 _REFUSALS = ("", "protocol version refused", "client id refused", "server unavailable", "wrong user or password", "not authorised")
 _TICK_MS = 50
-_CALM_PER_S = 20  # inbound messages a second that are taken at full speed
+_CALM_PER_S = 20  # commands a second that are handled at full speed
+_INBOX = 24  # commands waiting; more than the 20 that Mosquitto keeps in flight
+_PACKETS_A_TURN = 16
 
 
 class Session:
@@ -30,6 +32,7 @@ class Session:
         self._framer: "Framer" = uplink.framer
         self._topics = uplink.topics
         self._wake = asyncio.Event()
+        self._inbox = []  # messages not yet handled
         self._answers = []  # encoded payloads of results and bare PUBACKs, in order: (payload or None, puback)
         self._reader = None
         self._writer = None
@@ -69,7 +72,7 @@ class Session:
             return "no connection: %s" % error
         self._framer.reset()
         self._begin_ms = self._sent_ms = self._received_ms = self._progress_ms = self._clock.ticks_ms()
-        tasks = [asyncio.create_task(self._guard(self._write_all())), asyncio.create_task(self._guard(self._read_all()))]
+        tasks = [asyncio.create_task(self._guard(work)) for work in (self._write_all(), self._read_all(), self._handle_all())]
         try:
             while not self.reason:
                 await asyncio.sleep_ms(_TICK_MS)
@@ -224,18 +227,24 @@ class Session:
             self._received_ms = self._clock.ticks_ms()
             framer.filled(count)
             packet = framer.next()
+            taken = 0
             while packet is not None:
-                await self._packet(packet, framer.body)
+                self._packet(packet, framer.body)
+                taken += 1
+                if not taken % _PACKETS_A_TURN:
+                    await asyncio.sleep_ms(0)
+                while len(self._inbox) >= _INBOX:  # the line waits until we have caught up
+                    await asyncio.sleep_ms(20)
                 packet = framer.next()
 
-    async def _packet(self, packet: memoryview, body: int) -> None:
+    def _packet(self, packet: memoryview, body: int) -> None:
         kind = packet[0] & 0xF0
         if not self._accepted:
             self._connack(packet, body)
         elif kind == PUBACK:
             self._puback(answer_id(packet, body, 2))
         elif kind == PUBLISH:
-            await self._publish(packet, body)
+            self._inbox.append(self._codec.message(packet, body))
         elif kind == PINGRESP:
             if len(packet) != body or packet[0] & 0x0F or self._ping_ms is None:
                 raise ProtocolError("PINGRESP with content" if len(packet) != body else "PINGRESP unasked")
@@ -271,26 +280,25 @@ class Session:
             self._drain.widen()
         self._wake.set()
 
-    async def _publish(self, packet: memoryview, body: int) -> None:
-        begin_us = self._clock.ticks_us()
-        message = self._codec.message(packet, body)
-        if message.topic != self._topics.commands:
-            self.uplink.strange += 1
-            self._answers.append((None, message.puback))
-        else:
-            result = self.uplink.desk.handle(message.payload, message.retained)
-            self._answers.append((json.dumps(result).encode(), message.puback))
-        self.uplink.slice(begin_us)
-        self._wake.set()
-        await self._calm()
-
-    async def _calm(self) -> None:
-        """Take floods slowly: a full second's share at once, then at a walking pace, so that the rest of the cabinet feels nothing."""
-        now_ms = self._clock.ticks_ms()
-        if ticks.diff(now_ms, self._inbound_ms) > 1000:
-            self._inbound_ms = now_ms
-            self._inbound = 0
-        self._inbound += 1
-        await asyncio.sleep_ms(0 if self._inbound <= _CALM_PER_S else 50)
-        while len(self._answers) > 8 and not self.reason:
-            await asyncio.sleep_ms(20)
+    async def _handle_all(self) -> None:
+        """Commands one by one; floods at a walking pace, so that neither the drain nor the rest of the cabinet feels them."""
+        while True:
+            if not self._inbox or len(self._answers) > 8:
+                await asyncio.sleep_ms(20)
+                continue
+            begin_us = self._clock.ticks_us()
+            message = self._inbox.pop(0)
+            if message.topic == self._topics.commands:
+                result = self.uplink.desk.handle(message.payload, message.retained)
+                self._answers.append((json.dumps(result).encode(), message.puback))
+            else:
+                self.uplink.strange += 1
+                self._answers.append((None, message.puback))
+            self.uplink.slice(begin_us)
+            self._wake.set()
+            now_ms = self._clock.ticks_ms()
+            if ticks.diff(now_ms, self._inbound_ms) > 1000:
+                self._inbound_ms = now_ms
+                self._inbound = 0
+            self._inbound += 1
+            await asyncio.sleep_ms(0 if self._inbound <= _CALM_PER_S else 50)

@@ -4,6 +4,7 @@ Drains `events` events, measures a ticker beside it, and prints one JSON line at
 limit), window, batch, flood_ms (one fresh event each), tls, and any other option of the uplink.
 """
 
+import array
 import asyncio
 import gc
 import json
@@ -19,6 +20,8 @@ from cabinet.core import events  # noqa: E402
 from cabinet.uplink.dial import dial  # noqa: E402
 from cabinet.uplink.resolver import Resolver  # noqa: E402
 from cabinet.uplink.uplink import Uplink, UplinkOptions  # noqa: E402
+
+_NOTED = 2000
 
 
 class Clock:
@@ -72,6 +75,19 @@ class Ticker:
                 del self.gaps[:1900]
 
 
+async def nothing():
+    """What runs beside the ticker when the machine itself is measured."""
+
+
+def steady(moments, sequences, count, window):
+    """Events a second over a whole number of windows, the first one left out: start and end do not count. 0 if it was too short."""
+    first = window - 1
+    last = first + (count - 1 - first) // window * window
+    if last <= first:
+        return 0
+    return (sequences[last] - sequences[first]) * 1000000 / max(1, moments[last] - moments[first])
+
+
 async def main(argument):
     want = dict(argument)
     count = want.pop("events", 0)
@@ -79,6 +95,8 @@ async def main(argument):
     fresh_ms = want.pop("fresh_ms", 0)
     fresh = want.pop("fresh", 0)
     quiet = want.pop("run_whole_time", False)
+    idle = want.pop("idle", False)
+    want_memory = want.pop("memory", False)
     clock = Clock()
     journal = EndlessJournal(count)
     commands = []
@@ -93,15 +111,36 @@ async def main(argument):
     options = UplinkOptions(want.pop("cabinet", "cab-1"), want.pop("host"), **want)
     reasons = []
     uplink = Uplink(Net(clock, nameserver), clock, journal, options, lambda: {"firmware": "test"}, os.urandom, on_command)
+    times = []
+    moments = array.array("q", bytes(8 * _NOTED))  # allocated once: the measurement must not burden the heap
+    sequences = array.array("i", bytes(4 * _NOTED))
+    noted = [0]
+
+    def arrived(ring, sequence, events_arrived, before=uplink.drain.arrived):
+        if not ring:
+            times[1:] = [time.ticks_us()]
+            if noted[0] < _NOTED:
+                moments[noted[0]] = times[1]
+                sequences[noted[0]] = sequence
+                noted[0] += 1
+        before(ring, sequence, events_arrived)
+
+    def sent(ring, message, before=uplink.drain.sent):
+        if not times:
+            times.append(time.ticks_us())
+        return before(ring, message)
+
+    uplink.drain.arrived = arrived
+    uplink.drain.sent = sent
     for slot in range(1, 4):
         uplink.publish_state(slot, {"state": "empty"})
     gc.collect()
     ticker = Ticker()
     tick = asyncio.create_task(ticker.run())
     begin = time.ticks_ms()
-    task = asyncio.create_task(uplink.run())
+    task = asyncio.create_task(nothing() if idle else uplink.run())
     connected_ms = None
-    peak = 0
+    peak = kept = 0
     made = 0
     next_fresh = begin
     while time.ticks_diff(time.ticks_ms(), begin) < seconds * 1000:
@@ -117,6 +156,9 @@ async def main(argument):
         if uplink.state_text[:4] in ("down", "fail") and (not reasons or reasons[-1] != uplink.state_text) and len(reasons) < 50:
             reasons.append(uplink.state_text)
         peak = max(peak, gc.mem_alloc())
+        if want_memory and time.ticks_diff(now, begin) > 1000:
+            gc.collect()
+            kept = max(kept, gc.mem_alloc())
         if not quiet and uplink.connected and made >= fresh and uplink.backlog() == 0 and len(commands) >= want.get("commands", 0):
             break
     spent = time.ticks_diff(time.ticks_ms(), begin)
@@ -124,10 +166,16 @@ async def main(argument):
     tick.cancel()
     task.cancel()
     gaps = sorted(ticker.gaps)
+    begin_us = time.ticks_us()
+    gc.collect()
+    collect_us = time.ticks_diff(time.ticks_us(), begin_us)
     row = uplink.stats()
     row.update(
         {
             "spent_ms": spent,
+            "collect_us": collect_us,
+            "steady": steady(moments, sequences, noted[0], options.window),
+            "drain_us": time.ticks_diff(times[1], times[0]) if len(times) > 1 else 0,
             "connected_ms": connected_ms,
             "backlog": uplink.backlog(),
             "head_a": journal.head(0),
@@ -136,6 +184,7 @@ async def main(argument):
             "gap_us_p99": gaps[-max(1, ticker.count // 100)] if len(gaps) >= ticker.count // 100 and gaps else 0,
             "ticks": ticker.count,
             "mem_peak": peak,
+            "mem_kept": kept,
             "state": uplink.state_text,
             "reasons": reasons,
             "commands": commands,
