@@ -35,6 +35,7 @@ class World:
         self.watchdog_ms = 0
         self.rtc = (2000, 1, 1, 6, 0, 0, 0, 0)
         self.link = 0
+        self.time = None
 
 
 def build(world: World) -> dict:
@@ -59,9 +60,10 @@ def build(world: World) -> dict:
             if level is None:
                 return self.level
             self.level = level
-            world.log.append((self.name, level))
             if self._select is not None:
                 self._select(level)
+            else:
+                world.log.append((self.name, level))
             return None
 
     class CpuPin:
@@ -251,7 +253,7 @@ def load(world: World, folder: str, names: tuple):
     sys.path.insert(0, folder)
     try:
         module = __import__("board")
-        module.stm32_parts.time = time
+        module.stm32_parts.time = world.time = time
         return module
     finally:
         sys.path.remove(folder)
