@@ -9,6 +9,10 @@ import sys
 import termios
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _MAC = sys.platform == "darwin"
 _VMIN = 16 if _MAC else 6
 _VTIME = 17 if _MAC else 5
@@ -23,7 +27,7 @@ class SerialPty:
     def __init__(self, path: str, baud: int) -> None:
         self.path = path
         self.baud = baud
-        self.stream = None
+        self.stream: "Any" = None
         self.reopened = 0
         self.dropped = 0  # bytes
         self._unread = 0

@@ -3,6 +3,12 @@
 Any bytes may come in: what is not a well-formed frame line is counted and skipped.
 """
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from cabinet.ports import CanFrame
+
 _BITRATES = {10000: 0, 20000: 1, 50000: 2, 100000: 3, 125000: 4, 250000: 5, 500000: 6, 800000: 7, 1000000: 8}
 _DIGITS = b"0123456789ABCDEF"
 _CR = 13
@@ -26,7 +32,7 @@ _VALUE = _values()
 class SlcanPort:
     """One adapter; see ports.CanPort. It has no acceptance filters: everything comes through."""
 
-    def __init__(self, line: object, bitrate: int) -> None:
+    def __init__(self, line: "Any", bitrate: int) -> None:
         if bitrate not in _BITRATES:
             raise ValueError("CAN bit rate {} is not one of {}".format(bitrate, sorted(_BITRATES)))
         self.line = line
@@ -48,7 +54,7 @@ class SlcanPort:
         self._setup()
 
     def _setup(self) -> None:
-        self.line.write("\r\rC\rS{}\rO\r".format(_BITRATES[self.bitrate]).encode())
+        self.line.write("\r\r\rC\rS{}\rO\r".format(_BITRATES[self.bitrate]).encode())
 
     def send(self, can_id: int, extended: bool, data: "bytes | bytearray | memoryview") -> bool:
         """Hand a frame to the adapter; False if the line takes nothing."""
@@ -82,7 +88,7 @@ class SlcanPort:
         line = bytes(out[:at]) + b"\r"
         return self.line.write(line) > 0
 
-    def recv(self, frame: object) -> bool:
+    def recv(self, frame: "CanFrame") -> bool:
         """The next frame; False if there is none."""
         chunk = self._chunk
         text = self._text
@@ -118,7 +124,7 @@ class SlcanPort:
             self._at = at
             self._length = length
 
-    def _line(self, text: bytearray, length: int, frame: object) -> bool:
+    def _line(self, text: bytearray, length: int, frame: "CanFrame") -> bool:
         kind = text[0]
         if kind == 0x54:  # T: extended
             digits = 8

@@ -10,11 +10,11 @@ class UnixClock:
 
     def ticks_ms(self) -> int:
         """Milliseconds modulo 2**30."""
-        return time.ticks_ms() & _MASK
+        return time.ticks_ms() & _MASK  # type: ignore
 
     def ticks_us(self) -> int:
         """Microseconds modulo 2**30."""
-        return time.ticks_us() & _MASK
+        return time.ticks_us() & _MASK  # type: ignore
 
     def wall_s(self) -> int:
         """Seconds since 1970."""

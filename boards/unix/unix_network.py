@@ -5,6 +5,10 @@ import errno
 import select
 import socket
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _IPPROTO_TCP = 6
 _TCP_NODELAY = 1
 _CONNECT_MS = 10_000
@@ -39,7 +43,7 @@ class UnixNetwork:
         return pair, pair
 
 
-async def _connected(sock: object) -> None:
+async def _connected(sock: "Any") -> None:
     poller = select.poll()
     poller.register(sock, select.POLLOUT)
     for _ in range(_CONNECT_MS // _POLL_MS):
@@ -51,8 +55,8 @@ async def _connected(sock: object) -> None:
     raise OSError(errno.ETIMEDOUT)
 
 
-def _secure(sock: object, host: str, options: dict) -> object:
-    import tls
+def _secure(sock: "Any", host: str, options: dict) -> "Any":
+    import tls  # type: ignore
 
     if not options.get("ca"):
         raise ValueError("tls.ca is missing: a broker is not trusted without a certificate to check it by")

@@ -30,6 +30,7 @@ class Wire:
         self.slave = slave
         self.think_us = think_us
         self.pending = []  # (instant, byte)
+        self.babble_us = None  # since when somebody talks without end
         self.last_byte_us = None
         self.gap_min = 1 << 29
 
@@ -48,10 +49,15 @@ class Wire:
     def put(self, data, start):
         for i, byte in enumerate(data):
             self.pending.append((start + (i + 1) * 87, byte))
-        self.pending.sort()
 
     def readinto(self, buf):
         n = 0
+        if self.babble_us is not None:
+            n = min(len(buf), (self.clock.us - self.babble_us) // 87)
+            self.babble_us += n * 87
+            for i in range(n):
+                buf[i] = 0xAA
+            return n
         while self.pending and n < len(buf) and self.pending[0][0] <= self.clock.us:
             at, buf[n] = self.pending.pop(0)
             self.last_byte_us = max(self.last_byte_us or 0, at)
@@ -140,12 +146,12 @@ def test_dead_units_cost_the_living_less_than_three_percent():
         return None if request[0] > 6 else reply(request)
 
     clock, wire, bus, meters = bench(reply, 6, 1)
-    run(bus, clock, 20_000)
+    run(bus, clock, 10_000)
     alone = sum(m.count for m in meters)
     clock, wire, bus, meters = bench(slave, 12, 1)
     run(bus, clock, 5_000)  # they are found out
     before = sum(m.count for m in meters)
-    run(bus, clock, 20_000)
+    run(bus, clock, 10_000)
     with_dead = sum(m.count for m in meters) - before
     assert with_dead * 103 >= alone * 100, (with_dead, alone)
     assert meters[7].fault == "timeout"
@@ -219,8 +225,7 @@ def test_a_late_answer_does_not_pass_for_the_next_one():
 
 def test_endless_babble_stops_neither_the_bus_nor_the_memory():
     clock, wire, bus, (meter,) = bench(lambda request: None)
-    for k in range(200):
-        wire.put(b"\xaa" * 100, clock.us + k * 10_000)
+    wire.babble_us = clock.us
     run(bus, clock, 2000)
     assert meter.stats.requests >= 3
     assert meter.count == 0
@@ -232,9 +237,8 @@ def test_an_echo_is_taken_off_before_the_answer():
     original = wire.write
 
     def write(data):
-        count = original(data)
         wire.put(bytes(data), clock.us)
-        return count
+        return original(data)
 
     wire.write = write
     run(bus, clock, 500)
