@@ -91,6 +91,7 @@ class ModbusBus:
         self._held = False  # a request waits for silence
         self._held_us = now
         self._looks = 0
+        self._urgent = False  # what is under way is no poll
         self._window_us = now
 
     def attach(self, client: "ModbusClient") -> None:
@@ -216,6 +217,7 @@ class ModbusBus:
         if client is None:
             wait = self._schedule.next_ms * 1000
             return wait if 0 < wait < _IDLE_US else _IDLE_US
+        self._urgent = client.urgent
         if not client.compose(now_ms):
             schedule.served(client, now_ms)
             return 1000
@@ -371,8 +373,8 @@ class ModbusBus:
             stats.answered(now_ms, _diff_us(now, self._sent_us) // 1000)
             client.fails = 0
             client.fault = ""
-            if client.again:
-                client.again = False  # has more to ask: stays due
+            if client.again or self._urgent:
+                client.again = False  # has more to ask, or its poll is still to come: stays due
             else:
                 schedule.served(client, now_ms)
 
