@@ -125,7 +125,7 @@ def _live(simulation: Simulation, console: Console) -> None:
             now = time.monotonic()
             if now - drawn_at >= 0.2 or key:
                 drawn_at = now
-                live.update(draw(panel_view(simulation, message)), refresh=True)
+                live.update(draw(panel_view(simulation, message, console.size.height)), refresh=True)
 
 
 def _bring(simulation: Simulation, kind: str) -> str:

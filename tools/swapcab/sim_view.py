@@ -10,6 +10,7 @@ from swapcab.sim import Simulation
 from swapcab.sim_panel import PanelView, SlotView, describe
 
 EVENT_LINES = 9
+FIXED_LINES = 10  # frames, facts and keys of the panel
 
 
 def slot_view(number: int, border: int, told: dict[str, Any], real: dict[str, Any]) -> SlotView:
@@ -30,7 +31,12 @@ def slot_view(number: int, border: int, told: dict[str, Any], real: dict[str, An
     )
 
 
-def panel_view(simulation: Simulation, message: str = "") -> PanelView:
+def event_lines(slots: int, height: int) -> int:
+    """How many events fit on a screen."""
+    return max(3, min(EVENT_LINES, height - slots - FIXED_LINES))
+
+
+def panel_view(simulation: Simulation, message: str = "", height: int = 100) -> PanelView:
     """Everything that is drawn, now."""
     options = simulation.options
     border = modbus_slots(options.slots)
@@ -40,7 +46,7 @@ def panel_view(simulation: Simulation, message: str = "") -> PanelView:
         clock=time.strftime("%H:%M:%S", time.gmtime(simulation.elapsed_s())),
         slots=[slot_view(n, border, simulation.state.slot(n), real.get(n, {})) for n in range(1, options.slots + 1)],
         facts=_facts(simulation),
-        events=[_event(envelope) for envelope in simulation.net.latest(EVENT_LINES)],
+        events=[_event(envelope) for envelope in simulation.net.latest(event_lines(options.slots, height))],
         message=message,
     )
 
@@ -59,11 +65,11 @@ def _facts(simulation: Simulation) -> list[tuple[str, str, str]]:
     return [
         ("link", link, "green" if up and not simulation.net.is_cut else "red"),
         ("backlog", str(max(0, simulation.backlog())), ""),
-        ("swaps", f"{swaps.get('completed', 0)} done, {swaps.get('refused', 0)} refused", "bold"),
+        ("swaps", f"{swaps.get('completed', 0)}, {swaps.get('refused', 0)} refused", "bold"),
         ("violations", str(violations), "bold red" if violations else "green"),
         ("heap", heap, ""),
         ("loop gap", f"{state.stats.loop_gap_ms_max:.0f} ms", ""),
-        ("rider", f"{rider.get('state')} {rider.get('kind')}" if rider else "none", "cyan" if rider else "dim"),
+        ("rider", str(rider.get("state")) if rider else "none", "cyan" if rider else "dim"),
     ]
 
 
