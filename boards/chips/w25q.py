@@ -4,8 +4,9 @@ Written from the W25Q32JV and W25Q64JV data sheets. Each wait has an end. What t
 identity, that nothing is write-protected, that the write-enable latch was set before an operation and fell after it.
 The chip has no flag for a failed program or erase, so whoever stores something reads it back.
 
-A page program takes 0.4 to 3 ms. An erase takes 45 to 400 ms: `NorArea.erase` waits for it, `begin_erase` starts it and
-`busy` tells when it is over, while the loop goes on. Every other call waits for an operation that is still under way.
+A page program takes 0.4 to 3 ms. An erase takes 45 to 400 ms: `NorArea.erase` waits for it; `begin_erase` starts it and
+`busy` tells when it is over, while the loop goes on. Reading and programming elsewhere suspend such an erase and resume it
+afterwards, so that nobody waits for it; reading what is just being erased does wait.
 """
 
 import errno
@@ -35,6 +36,8 @@ _READ_STATUS_3 = b"\x15"
 _READ_JEDEC = b"\x9f"
 _WAKE = b"\xab"
 _SLEEP = b"\xb9"
+_SUSPEND = b"\x75"
+_RESUME = b"\x7a"
 
 _BUSY = const(0x01)  # status register 1
 _LATCH = const(0x02)
@@ -47,6 +50,7 @@ _WPS = const(0x04)  # status register 3: each block has a lock of its own, locke
 _PROGRAM_MS = const(20)
 _SECTOR_ERASE_MS = const(800)
 _BLOCK_ERASE_MS = const(4000)
+_SUSPEND_MS = const(2)  # 20 us
 _TICKS_MASK = const((1 << 30) - 1)
 
 _FAMILIES = (0x40, 0x60, 0x70, 0x80)  # second JEDEC byte of Winbond's 3 V and 1.8 V lines
@@ -65,8 +69,12 @@ class W25Q:
         self._clock = clock
         self._command = bytearray(4)
         self._byte = bytearray(1)
-        self._limit_ms = 0  # how long the operation under way may still take; 0 = none
+        self._limit_ms = 0  # how long the operation under way may take; 0 = none is
         self._started_ms = 0
+        self._erase_at = -1  # what is being erased; -1 = nothing that could be suspended
+        self._erase_size = 0
+        self._erase_limit_ms = 0
+        self._paused = False
         select(1)
         self._send(_WAKE)  # ignored by a chip that is awake or still busy with what a reset interrupted
         self._begin(_BLOCK_ERASE_MS)
@@ -82,12 +90,14 @@ class W25Q:
     def read(self, address: int, buf: "bytearray | memoryview") -> None:
         """Fill `buf` from `address`."""
         self._check_range(address, len(buf))
-        self.wait()
+        suspended = self._make_way(address, len(buf))
         self._address(_READ, address)
         self._select(0)
         self._spi.write(self._command)
         self._spi.readinto(buf)
         self._select(1)
+        if suspended:
+            self._resume()
 
     def program(self, address: int, data: "bytes | bytearray | memoryview") -> None:
         """Clear bits inside one page and wait until that is done."""
@@ -96,14 +106,19 @@ class W25Q:
         self._check_range(address, len(data))
         if address // PAGE_SIZE != (address + len(data) - 1) // PAGE_SIZE:
             raise ValueError("program operation crosses a page")
-        self._enable()
-        self._address(_PAGE_PROGRAM, address)
-        self._select(0)
-        self._spi.write(self._command)
-        self._spi.write(data)
-        self._select(1)
-        self._begin(_PROGRAM_MS)
-        self.wait()
+        suspended = self._make_way(address, len(data))
+        try:
+            self._enable()
+            self._address(_PAGE_PROGRAM, address)
+            self._select(0)
+            self._spi.write(self._command)
+            self._spi.write(data)
+            self._select(1)
+            self._begin(_PROGRAM_MS)
+            self.wait()
+        finally:
+            if suspended:
+                self._resume()
 
     def begin_erase(self, address: int, size: int = SECTOR_SIZE) -> None:
         """Start to erase the sector (4096) or block (65536) that begins at `address`."""
@@ -115,7 +130,9 @@ class W25Q:
         self._select(0)
         self._spi.write(self._command)
         self._select(1)
-        self._begin(_SECTOR_ERASE_MS if size == SECTOR_SIZE else _BLOCK_ERASE_MS)
+        self._erase_limit_ms = _SECTOR_ERASE_MS if size == SECTOR_SIZE else _BLOCK_ERASE_MS
+        self._begin(self._erase_limit_ms)
+        self._erase_at, self._erase_size = address, size
 
     def busy(self) -> bool:
         """Whether an operation is still under way. Raises OSError if it takes longer than it ever may or was not taken."""
@@ -124,10 +141,10 @@ class W25Q:
         status = self._status(_READ_STATUS_1)
         if status & _BUSY:
             if (self._clock.ticks_ms() - self._started_ms) & _TICKS_MASK > self._limit_ms:
-                self._limit_ms = 0
+                self._ended()
                 raise OSError(errno.ETIMEDOUT, "SPI flash: busy for longer than any operation takes")
             return True
-        self._limit_ms = 0
+        self._ended()
         if status & _LATCH:  # falls with the end of a program or erase; still set, the chip has refused the command
             self._send(_WRITE_DISABLE)
             raise OSError(errno.EIO, "SPI flash: the chip did not carry out the command")
@@ -154,6 +171,35 @@ class W25Q:
     def _begin(self, limit_ms: int) -> None:
         self._limit_ms = limit_ms
         self._started_ms = self._clock.ticks_ms()
+
+    def _ended(self) -> None:
+        self._limit_ms = 0
+        if not self._paused:
+            self._erase_at = -1
+
+    def _make_way(self, address: int, length: int) -> bool:
+        """Nothing is under way afterwards; whether an erase was suspended for that."""
+        at = self._erase_at
+        if at < 0 or (address < at + self._erase_size and at < address + length) or not self.busy():
+            self.wait()
+            return False
+        self._send(_SUSPEND)
+        began = self._clock.ticks_ms()
+        while self._status(_READ_STATUS_1) & _BUSY:
+            if (self._clock.ticks_ms() - began) & _TICKS_MASK > _SUSPEND_MS:
+                self.wait()  # a chip that knows no suspension
+                return False
+        if not self._status(_READ_STATUS_2) & _SUSPENDED:
+            self.wait()  # it had just ended
+            return False
+        self._limit_ms = 0
+        self._paused = True
+        return True
+
+    def _resume(self) -> None:
+        self._paused = False
+        self._send(_RESUME)
+        self._begin(self._erase_limit_ms)
 
     def _enable(self) -> None:
         self.wait()
@@ -204,9 +250,11 @@ class W25Q:
         return 1 << jedec[2]
 
     def _refuse_protection(self) -> None:
+        if self._status(_READ_STATUS_2) & _SUSPENDED:  # the controller was reset in between
+            self._send(_RESUME)
+            self._begin(_BLOCK_ERASE_MS)
+            self.wait()
         one, two, three = self._status(_READ_STATUS_1), self._status(_READ_STATUS_2), self._status(_READ_STATUS_3)
-        if two & _SUSPENDED:
-            raise OSError(errno.EIO, "SPI flash: an erase is suspended: take the supply away once")
         if one & _PROTECT_BITS or two & _COMPLEMENT or three & _WPS:
             raise OSError(errno.EACCES, "SPI flash: write-protected (status 0x%02x 0x%02x 0x%02x)" % (one, two, three))
 

@@ -36,6 +36,8 @@ class World:
         self.rtc = (2000, 1, 1, 6, 0, 0, 0, 0)
         self.link = 0
         self.time = None
+        self.button = False
+        self.next_script = "main.py"
 
 
 def build(world: World) -> dict:
@@ -218,7 +220,16 @@ def build(world: World) -> dict:
         numbers[0] = (numbers[0] * 1103515245 + 12345) & 0x3FFFFFFF
         return numbers[0]
 
-    pyb.rng = rng
+    class Switch:
+        """The blue button."""
+
+        def value(self):
+            return world.button
+
+    def run_next(name):
+        world.next_script = name
+
+    pyb.rng, pyb.Switch, pyb.main = rng, Switch, run_next
     network.LAN = LAN
     time.ticks_ms, time.ticks_us = world.clock.ticks_ms, world.clock.ticks_us
     time.gmtime = lambda second: (2000, 1, 1, 0, 0, second, 5, 1) if second == 0 else (2026, 11, 22, 13, 30, 0, 6, 326)
@@ -242,8 +253,8 @@ async def dial(host, port, tls=None, resolver=None):
     return (host, port, tls, resolver)
 
 
-def load(world: World, folder: str, names: tuple):
-    """The board's module `board`, imported against the stand-ins; what was imported before stays as it was."""
+def load(world: World, folder: str, names: tuple, first: str = "board"):
+    """The board's module `first`, imported against the stand-ins; what was imported before stays as it was."""
     stand_ins = build(world)
     time = stand_ins.pop("time")  # the interpreter's own modules need theirs
     kept = {name: sys.modules.get(name) for name in tuple(stand_ins) + names}
@@ -252,8 +263,9 @@ def load(world: World, folder: str, names: tuple):
     sys.modules.update(stand_ins)
     sys.path.insert(0, folder)
     try:
-        module = __import__("board")
-        module.stm32_parts.time = world.time = time
+        module = __import__(first)
+        if first == "board":
+            module.stm32_parts.time = world.time = time
         return module
     finally:
         sys.path.remove(folder)

@@ -1,6 +1,6 @@
 """Register-level model of a W25Q SPI NOR flash, written from the W25Q32JV data sheet.
 
-Commands 9F, 06, 04, 05, 35, 15, 03, 0B, 02, 20, D8, AB, B9. A program wraps inside its page, only clears bits, and is
+Commands 9F, 06, 04, 05, 35, 15, 03, 0B, 02, 20, D8, 75, 7A, AB, B9. A program wraps inside its page, only clears bits, and is
 ignored without the write-enable latch or in a protected area. An operation takes its time, during which everything
 but reading the status is ignored; a power cut in that time leaves a part of it.
 """
@@ -37,6 +37,8 @@ class W25QModel:
         self._latch = False
         self._busy_until = -1
         self._pending = None  # (kind, address, data)
+        self._suspended = None  # (pending erase, microseconds it still needs)
+        self.suspensions = 0
         self._sectors = {}
         self._in = bytearray()
         self._ignore = False
@@ -56,7 +58,7 @@ class W25QModel:
         position = len(self._in)
         self._in.append(byte)
         if position == 0:
-            busy = self._is_busy() and byte not in (0x05, 0x35, 0x15)
+            busy = self._is_busy() and byte not in (0x05, 0x35, 0x15, 0x75)
             self._ignore = busy or (self.asleep and byte != 0xAB)
             return 0xFF
         command = self._in[0]
@@ -65,12 +67,13 @@ class W25QModel:
         if command == 0x05:
             return self._status_1()
         if command == 0x35:
-            return self.status_2
+            return self.status_2 | (0x80 if self._suspended else 0)
         if command == 0x15:
             return self.status_3
         first = 4 if command == 0x03 else 5
         if command in (0x03, 0x0B) and position >= first:
-            return self.peek((self._address() + position - first) % self.size)
+            address = (self._address() + position - first) % self.size
+            return 0xA5 if self._in_suspended(address) else self.peek(address)
         return 0xFF
 
     def deselect(self) -> None:
@@ -88,6 +91,12 @@ class W25QModel:
             self._latch = False
         elif command == 0x02 and length > 4:
             self._start("program", self._address(), bytes(self._in[4:]), self.program_us)
+        elif command == 0x75:
+            self._suspend()
+        elif command == 0x7A and self._suspended:
+            self._pending, rest_us = self._suspended
+            self._suspended = None
+            self._busy_until = self.clock.now_us + rest_us
         elif command == 0x20 and length == 4:
             self._start("erase", self._address() & ~0xFFF, SECTOR, self.sector_erase_us)
         elif command == 0xD8 and length == 4:
@@ -107,9 +116,12 @@ class W25QModel:
 
     def power_cut(self, share_pct: int = 50) -> None:
         """The supply goes: an operation under way is done in part, latch and power-down are forgotten."""
+        torn = [self._suspended[0]] if self._suspended else []
+        self._suspended = None
         if self._pending is not None and self.clock.now_us < self._busy_until:
-            kind, address, data = self._pending
+            torn.append(self._pending)
             self._pending = None
+        for kind, address, data in torn:
             if kind == "program":
                 self._clear_bits(address, data[: len(data) * share_pct // 100])
             else:
@@ -132,7 +144,7 @@ class W25QModel:
         return (1 if self._is_busy() else 0) | (2 if self._latch else 0) | self.protect
 
     def _start(self, kind: str, address: int, data, duration_us: int) -> None:
-        if not self._latch or self.protect:
+        if not self._latch or self.protect or (self._suspended and (kind == "erase" or self._in_suspended(address))):
             return
         self._pending = (kind, address, data)
         self._busy_until = self.clock.now_us + duration_us
@@ -141,6 +153,19 @@ class W25QModel:
             if not self.cut_in:
                 self.power_cut(self.cut_share_pct)
                 raise PowerCut
+
+    def _suspend(self) -> None:
+        self._settle()
+        if self._pending is None or self._pending[0] != "erase" or self.stuck_busy:
+            return
+        self._suspended = (self._pending, self._busy_until - self.clock.now_us)
+        self._pending = None
+        self._busy_until = self.clock.now_us + 20
+        self._latch = False
+        self.suspensions += 1
+
+    def _in_suspended(self, address: int) -> bool:
+        return bool(self._suspended) and 0 <= address - self._suspended[0][1] < self._suspended[0][2]
 
     def _settle(self) -> None:
         if self._pending is None or self.clock.now_us < self._busy_until:

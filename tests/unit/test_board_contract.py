@@ -319,3 +319,18 @@ def test_no_pin_has_two_uses_and_the_tables_name_the_same_pins():
     for name, (_number, _buffer, drive) in pins.SERIAL.items():
         assert where.get((name, "DE"), "") == drive
     assert where[("flash", "CS")] == pins.FLASH_CS and where[("heartbeat", "OUT")] == pins.HEARTBEAT
+
+
+def test_the_first_script_brings_every_output_to_its_safe_level_and_starts_the_cabinet():
+    world = World()
+    load(world, FOLDER, ("boot", "pins"), "boot")
+    levels = {name: pin.level for name, pin in world.pins.items()}
+    assert levels == {"D4": 0, "C8": 0, "A4": 1, "E9": 0}
+    assert world.next_script == "start.py"
+
+
+def test_the_button_held_at_the_reset_keeps_the_cabinet_from_starting():
+    world = World()
+    world.button = True
+    load(world, FOLDER, ("boot", "pins"), "boot")
+    assert world.next_script not in ("start.py", "main.py")

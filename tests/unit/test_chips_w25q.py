@@ -103,12 +103,62 @@ def test_an_erase_can_be_started_and_awaited_elsewhere():
     assert read(area, 5, 1) == b"\xff"
 
 
-def test_a_read_waits_for_the_erase_that_is_under_way():
+def test_reading_what_is_being_erased_waits_for_the_end():
+    chip, model, _spi = bench()
+    chip.program(4000, b"gone")
+    chip.begin_erase(0)
+    assert read(chip, 4000, 4) == b"\xff\xff\xff\xff"
+    assert model.clock.now_us > 45000 and not model.suspensions
+
+
+def test_reading_and_programming_elsewhere_do_not_wait_for_an_erase():
     chip, model, _spi = bench()
     chip.program(4096, b"kept")
+    chip.program(0, b"gone")
     chip.begin_erase(0)
+    began = model.clock.now_us
     assert read(chip, 4096, 4) == b"kept"
-    assert model.clock.now_us > 45000
+    assert model.clock.now_us - began < 1000
+    began = model.clock.now_us
+    chip.program(8192, b"new")
+    assert model.clock.now_us - began < 2000
+    assert model.suspensions == 2 and chip.busy()
+    chip.wait()
+    assert read(chip, 0, 4) == b"\xff\xff\xff\xff" and read(chip, 8192, 3) == b"new"
+    assert model.erases == 1
+
+
+def test_an_erase_survives_any_number_of_suspensions():
+    chip, model, _spi = bench()
+    chip.begin_erase(0)
+    for i in range(20):
+        chip.program(4096 + i, bytes((i,)))
+        assert read(chip, 4096 + i, 1) == bytes((i,))
+    assert model.suspensions == 40 and chip.busy()
+    chip.wait()
+    assert model.erases == 1
+
+
+def test_an_erase_that_ends_while_it_is_to_be_suspended_is_no_error():
+    for wait_us in range(0, 400, 5):
+        chip, model, _spi = bench(sector_erase_us=200)
+        chip.program(4096, b"kept")
+        chip.begin_erase(0)
+        model.clock.now_us += wait_us
+        assert read(chip, 4096, 4) == b"kept"
+        chip.program(4100, b"more")
+        chip.wait()
+        assert model.erases == 1 and read(chip, 4096, 8) == b"keptmore"
+
+
+def test_a_controller_that_restarts_while_an_erase_is_suspended_lets_it_end():
+    chip, model, spi = bench()
+    chip.begin_erase(0)
+    chip._make_way(4096, 1)
+    again = W25Q(spi, Select(spi, model), model.clock)
+    assert model.erases == 1
+    again.program(0, b"a")
+    assert read(again, 0, 1) == b"a"
 
 
 def test_a_chip_that_stays_busy_is_an_error_and_no_endless_wait():
