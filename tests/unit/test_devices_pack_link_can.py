@@ -136,9 +136,9 @@ def test_without_one_of_its_frames_there_is_no_reading():
         clock, port, bus, pack, wire = bench()
         wire.mute = (function,)
         pack.set_need(250)
-        run(clock, bus, wire, 3500)
+        run(clock, bus, wire, 1200)
         assert pack.fault == "", "it may still have to say who it is"
-        run(clock, bus, wire, 3000)
+        run(clock, bus, wire, 6000)
         assert pack.reading.taken_ms is None, function
         assert pack.fault == "timeout"
 

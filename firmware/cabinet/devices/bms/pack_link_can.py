@@ -242,6 +242,8 @@ class PackLinkCan(CanClient):
         # serial characters stand at 14..20, 21..27, 28..29, the maker's at 35..41, 42
         for i in range(8):
             identity[30 + i] = identity[35 + i]
+        if self.reading.identity_taken_ms is None:
+            self._since_ms = now_ms  # from now on readings are due
         fault = self.link.identify(
             identity, 14, 30, identity[2], identity[3], u16_le(identity, 4) * 10, u16_le(identity, 7) * 10, now_ms
         )
