@@ -284,3 +284,23 @@ def test_a_disabled_slot_is_neither_charged_nor_used_nor_emptied():
     cabinet.cut_power()
     cabinet.settle()
     assert not cabinet.control.slots[2].enabled
+
+
+def test_after_the_doors_were_out_of_sight_every_pack_has_to_prove_itself_afresh():
+    cabinet = cabinet_with_full_packs()
+    cabinet.io_dead = True
+    cabinet.run(limit_ms=2000)
+    assert cabinet.control.slots[2].why_code in ("io_stale", "io_silent")
+    cabinet.packs[3] = Pack("OTHER", 97, genuine=False)
+    cabinet.io_dead = False
+    cabinet.tick()
+    assert cabinet.state(2) in ("identifying", "checking") and not cabinet.control.slots[2].ready
+    cabinet.settle()
+    assert cabinet.state(3) == "refused" and cabinet.control.slots[1].accepted
+
+
+def test_an_order_while_the_doors_are_out_of_sight_is_refused():
+    cabinet = cabinet_with_full_packs()
+    cabinet.io_dead = True
+    cabinet.run(limit_ms=2000)
+    assert not cabinet.control.order("anna", "rider", cabinet.now_ms)[0]

@@ -129,6 +129,7 @@ class CabinetControl:
         if s.serial in self._marked:
             self._marked.remove(s.serial)
             s.marked = False
+        s.reexamine()
         s.faults.service_clear(s.measures.values, self.events, s.serial)
 
     def proof_result(self, number: int, serial: str, ok: "bool | None", now_ms: int) -> None:
@@ -138,7 +139,8 @@ class CabinetControl:
             return
         if ok is None:
             s.proof_tries += 1
-            s.proof = UNPROVEN if s.proof_tries < self.options.proof_tries or s.quiet else FAILED
+            if s.proof_tries >= self.options.proof_tries and not s.quiet:
+                s.tired = True  # the rule "unproven" decides, without waiting any longer
         elif ok:
             s.proof = PROVEN
             s.proven_serial = serial

@@ -144,7 +144,9 @@ class FaultSet:
         """Lift the latches. What is still dangerous stays until its clear condition holds. Returns how many were lifted."""
         lifted = 0
         for rule in range(rules.COUNT):
-            if self.state[rule] == _ACTIVE and rules.latch(rule) != rules.FREE:
+            if self.state[rule] == _CLEARING and rules.latch(rule) == rules.FREE:
+                self._clear(rule, out, pack)  # no need to wait any longer
+            elif self.state[rule] == _ACTIVE and rules.latch(rule) != rules.FREE:
                 self.state[rule] = _RELEASED
                 lifted += 1
                 if quantities[rules.quantity(rule)] == UNKNOWN and rules.scope(rule) == rules.PACK and pack == "":

@@ -221,7 +221,10 @@ class SlotMeasures:
             values[_SILENT] = age(at, _AT_HEARD, now_ms)
         grace_ms = _QUIET_GRACE_MS if slot.quiet else 0
         values[_UNIDENTIFIED] = slot.age(now_ms) - grace_ms if slot.is_identifying and slot.pack_fresh else 0
-        values[_UNPROVEN] = slot.age(now_ms) - grace_ms if slot.is_checking and slot.proof < 2 else 0
+        if slot.is_checking and slot.proof < 2:
+            values[_UNPROVEN] = _LONG_MS if slot.tired else slot.age(now_ms) - grace_ms
+        else:
+            values[_UNPROVEN] = 0
         values[_PROOF_FAILED] = 1 if slot.proof == 3 else 0
         values[_MARKED] = 1 if slot.marked else 0
         values[_DUPLICATE] = 1 if slot.duplicate else 0
@@ -346,7 +349,10 @@ class SlotMeasures:
             slow[self._slow_count] = hottest
             self._slow_count += 1
         # the oldest sample lies 3 to 4 s, or up to 60 to 70 s, back
-        values[_RISE_3S] = hottest - self._fast[self._fast_count & 3] if self._fast_count >= 4 and hottest >= 600 else UNKNOWN
+        if hottest < 600:
+            values[_RISE_3S] = 0
+        else:
+            values[_RISE_3S] = hottest - self._fast[self._fast_count & 3] if self._fast_count >= 4 else UNKNOWN
         rise = hottest - self._slow[0]
         values[_RISE_60S] = rise
         others = UNKNOWN
@@ -356,7 +362,8 @@ class SlotMeasures:
             right = slot.right.measures.values[_RISE_60S]
             if right != UNKNOWN and (others == UNKNOWN or right > others):
                 others = right
-        values[_RISE_NEIGHBOURS] = UNKNOWN if others == UNKNOWN else rise - others
+        # a neighbour that cools down says nothing about this pack
+        values[_RISE_NEIGHBOURS] = UNKNOWN if others == UNKNOWN else rise - others if others > 0 else rise
 
 
 class CabinetMeasures:

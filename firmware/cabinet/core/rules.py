@@ -87,8 +87,8 @@ alarm_stop pack alarm_stop 1 1 0 0 500 5000 stop free 0 pack_damaged proposal Th
 alarm_fault pack alarm_fault 1 1 0 0 500 5000 give_back stay 0 pack_damaged proposal The pack reports a short circuit or an internal fault.
 alarm_note pack alarm_note 1 1 0 0 1000 5000 note free 0 pack_damaged proposal The pack reports an alarm.
 pack_silent pack silent_ms 5000 5000 1000 1000 0 1000 give_back free 0 pack_silent zld08,tightened The pack does not answer.
-unidentified pack unidentified_ms 6000 6000 0 0 0 0 give_back free 0 pack_unknown proposal The pack does not tell who it is.
-unproven pack unproven_ms 10000 10000 0 0 0 0 give_back free 0 pack_unknown proposal The pack leaves its challenge unanswered.
+unidentified pack unidentified_ms 6000 6000 0 0 0 300000 give_back free 0 pack_unknown proposal The pack does not tell who it is.
+unproven pack unproven_ms 10000 10000 0 0 0 300000 give_back free 0 pack_unknown proposal The pack leaves its challenge unanswered.
 frozen pack frozen_ms 15000 15000 0 0 0 5000 stop free 0 pack_damaged proposal The pack repeats one and the same measurement.
 off_current pack off_current_ma 2000 2000 500 500 10000 10000 stop service 0 pack_damaged proposal Current flows though the charger is off.
 no_current pack no_current_ms 60000 60000 0 0 0 0 stop stay 0 pack_damaged zld08 No current flows though the charger is on.

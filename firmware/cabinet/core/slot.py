@@ -136,6 +136,7 @@ class SlotControl:
         self.proof = UNPROVEN
         self.proven_serial = ""
         self.proof_tries = 0
+        self.tired = False  # has left all its challenges unanswered
         self.wants_proof = False
         # permits, recomputed at each step
         self.charge_mv = 0
@@ -176,6 +177,8 @@ class SlotControl:
         self.faults = FaultSet(compiled, number)
         self.measures = SlotMeasures()
         self._seen_io = False
+        self._unwatched = False  # the I/O board was silent for a while
+        self._occupied = False  # a pack came, and has not been seen to leave
         self._shut_ms = None  # since when the raw signal has differed
         self._present_ms = None
         self._stay_ms = 0
@@ -297,6 +300,11 @@ class SlotControl:
                 self._seen_io = True
                 self.shut = io.door_closed
                 self.present = io.pack_present
+            if self._unwatched:
+                self._unwatched = False
+                if CHECKING <= self.state <= FULL:  # the door may have been opened meanwhile: it has to prove itself afresh
+                    self._enter(IDENTIFYING, now_ms, out)
+                    self.quiet = True
             if io.door_closed == self.shut:
                 self._shut_ms = None
             elif self._shut_ms is None:
@@ -311,6 +319,8 @@ class SlotControl:
             if self._present_ms is not None and ticks.diff(now_ms, self._present_ms) >= options.debounce_ms:
                 self._present_ms = None
                 self.present = io.pack_present
+        elif self._seen_io:
+            self._unwatched = True
         pack = self.pack
         taken = pack.taken_ms
         fresh = False
@@ -359,7 +369,7 @@ class SlotControl:
             if condition(self):
                 self._enter(state, now_ms, out)
                 break
-        if self.state == OPEN and self.serial and not self.present:
+        if self.state == OPEN and self._occupied and not self.present:
             self._removed(out)
         self.is_ready = self.releasable(options)
         self.wants_proof = self.state == CHECKING and self.proof == UNPROVEN
@@ -402,7 +412,7 @@ class SlotControl:
             self._begin_stay(left, now_ms, out)
         elif state == EMPTY:
             self._empty_ms = now_ms
-            if self.serial or _WITH_PACK[left]:
+            if self._occupied:
                 self._removed(out)
         elif state == IDLE and left == CHECKING:
             pack = self.pack
@@ -430,18 +440,26 @@ class SlotControl:
             self._any_age = False
             self.quiet = False
             self._stay_ms = now_ms
-            if not self.serial:
+            if not self._occupied:
                 out.append(events.make("pack.inserted", self.number))
         elif left == UNSEEN:
             self.quiet = True
+        self._occupied = True
         self._doubt()
         self.measures.begin_stay(now_ms)
+
+    def reexamine(self) -> None:
+        """Service has looked: whatever stands here may tell afresh who it is."""
+        if self.state in (REFUSED, QUARANTINED):
+            self._any_age = True
+            self._doubt()
 
     def _doubt(self) -> None:
         """Whatever stands in the slot has to identify and prove itself afresh."""
         self.proof = UNPROVEN
         self.proven_serial = ""
         self.proof_tries = 0
+        self.tired = False
         self.wants_proof = False
         self.identified = False
         self.marked = False
@@ -458,5 +476,6 @@ class SlotControl:
         self.faults.set_chemistry(reading.CHEMISTRY_UNKNOWN)
         self._doubt()
         self.measures.forget_pack()
+        self._occupied = False
         self.serial = ""
         self.last_soc_pct = 0
