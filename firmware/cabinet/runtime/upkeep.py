@@ -30,7 +30,8 @@ async def keep_journal(journal: object, state: object, gauge: "Gauge") -> None:
     """Erase ahead of need, one sector at a time, where nobody waits."""
     while True:
         began = gauge.start()
-        journal.idle()
+        if not journal.idle():  # one erase at a time
+            state.idle()
         gauge.stop(gauges.ERASE, began)
         await asyncio.sleep_ms(IDLE_MS)
 
