@@ -1,0 +1,134 @@
+"""What happens around the cabinet: riders come, a technician comes, and at the end everything is put right."""
+
+from plant.rider import GONE
+
+from virtual.sim import Finished
+
+KINDS = (("normal", 30), ("bad_pack", 4), ("dawdle", 2), ("walk_away", 3))
+FIRST_RIDER_US = 15_000_000
+SERVICE_EVERY_US = 5_000_000
+
+
+class Life:
+    """Riders and service of one run."""
+
+    def __init__(self, sim: object, pause_s: int = 12) -> None:
+        self.sim = sim
+        self.rng = sim.rng
+        self.pause_s = pause_s
+        self.service = False  # a technician is here
+        self.open_for = 0  # slot that the technician has asked for
+        self.number = 0
+        self.kinds = KINDS
+        sim.time.at(FIRST_RIDER_US, self._riders)
+        sim.time.at(SERVICE_EVERY_US, self._technician)
+
+    def _riders(self, _: object) -> None:
+        sim = self.sim
+        world = sim.world
+        if world.rider is None and not world.queue and not self.open_for:
+            total = sum(weight for _, weight in self.kinds)
+            dice = self.rng.below(total)
+            for kind, weight in self.kinds:
+                dice -= weight
+                if dice < 0:
+                    break
+            if self.service:
+                kind = "normal"
+            world.bring(kind)
+            sim.tell("a rider comes: %s" % kind)
+        sim.time.after(1_000_000 + self.rng.below(2 * self.pause_s) * 1_000_000, self._riders)
+
+    # ---- the technician ----
+
+    def command(self, kind: str, slot: int = 0) -> bool:
+        """By way of the broker."""
+        self.number += 1
+        command = {"id": "s%d" % self.number, "kind": kind}
+        if slot:
+            command["slot"] = slot
+        if kind == "unlock":
+            self.sim.judge.unlocks[slot] = self.sim.time.now_us
+        return self.sim.broker.command(command)
+
+    def _technician(self, _: object) -> None:
+        """Takes out what cannot stay, clears what is latched, shuts what is open."""
+        sim = self.sim
+        world = sim.world
+        sim.time.after(SERVICE_EVERY_US, self._technician)
+        if world.rider is not None and world.rider.state != GONE and world.rider.at_cabinet:
+            return
+        opened = world.open_doors()
+        if opened:
+            slot = opened[0]
+            if self.open_for == slot.number and slot.pack is not None and self._must_go(slot):
+                pack = slot.take()
+                (world.field if pack.kind == "genuine" else world.taken_away).append(pack)
+                sim.tell("technician takes %s (%s) out of slot %d" % (pack.serial, pack.kind, slot.number))
+            if self.service or self.open_for == slot.number:
+                slot.shut()
+                self.open_for = 0
+            return
+        self.open_for = 0
+        if not self.service or sim.app is None:
+            return
+        control = sim.app.control
+        if control.faults.latched() or control.interlock.stop_rule >= 0:
+            self.command("clear")
+        for s in control.slots:
+            if s.faults.latched() or s.stuck or s.marked:
+                self.command("clear", s.number)
+        if control.swap.active:
+            return
+        for slot in world.slots:
+            if slot.pack is not None and self._must_go(slot):
+                self.command("unlock", slot.number)
+                self.open_for = slot.number
+                return
+
+    def _must_go(self, slot: object) -> bool:
+        world = self.sim.world
+        if slot.pack.kind != "genuine":
+            return True
+        if self.sim.app is not None:
+            state = self.sim.app.control.slots[slot.number - 1].state_name
+            if state in ("refused", "quarantined"):
+                return True
+        return all(other.pack is not None for other in world.slots)
+
+    # ---- the end ----
+
+    def settle(self) -> None:
+        """Nothing is wrong any more, and a technician comes."""
+        sim = self.sim
+        world = sim.world
+        sim.tell("all faults end, a technician comes")
+        self.service = True
+        for slot in world.slots:
+            world.set_fault(slot.number, "none")
+        for pack in world.fleet.made:
+            pack.frozen = pack.lying = False
+            pack.heater_w = 0.0
+            pack.temp_c = min(pack.temp_c, 30.0)
+            if pack.kind == "hot":
+                pack.temp_c = 25.0
+        world.dangers.clear()
+        sim.board_units.board_faults.clear()
+        sim.mains = True
+        sim.no_random = False
+        if sim.broker.mode != "up":
+            sim.broker.mode = "up"
+            sim.broker.set_mode("reset")
+        for line in (sim.packs_line, sim.io_line, sim.can):
+            if line is not None:
+                line.noise = 0
+        if sim.packs_line is not None:
+            sim.packs_line.cut = sim.io_line.cut = False
+            sim.can.bus_off = False
+        if sim.board is not None:
+            sim.board.clock.known = 2
+
+
+def finish(sim: object) -> None:
+    """For the agenda: the run ends."""
+    raise Finished()

@@ -1,0 +1,50 @@
+"""The plan of a run: busy stretches with troubles, each followed by a calm one in which the cabinet must serve again."""
+
+from virtual.life import Life
+from virtual.troubles import Troubles
+
+BUSY_US = 1_080_000_000  # with troubles
+CALM_US = 120_000_000  # for the first rider to be served, at most SERVE_US
+SERVE_US = 600_000_000
+LOOK_US = 1_000_000
+END_US = 90_000_000  # before the end nothing new is started, so that all events can reach the broker
+
+
+class Plan:
+    """Drives `Troubles` and `Life`."""
+
+    def __init__(self, sim: object, life: Life, kinds: "tuple | list", every_s: int) -> None:
+        self.sim = sim
+        self.life = life
+        self.troubles = Troubles(sim, kinds, every_s)
+        self.counts = self.troubles.counts
+        self.settled = 0
+        self._calm_since = 0
+        self._served = 0
+        self._busy_until = BUSY_US
+        sim.time.at(LOOK_US, self._look)
+
+    def _look(self, _: object) -> None:
+        sim = self.sim
+        now = sim.time.now_us
+        sim.time.after(LOOK_US, self._look)
+        ending = now > sim.end_us - END_US
+        if not self._calm_since:
+            if now >= self._busy_until or now > sim.end_us - SERVE_US - END_US:
+                self._calm_since = now
+                self._served = sim.world.counts["completed"]
+                self.troubles.stop()
+                self.life.settle()
+            return
+        if ending:
+            self.life.kinds = (("normal", 1),)
+            self.life.pause_s = 3600
+        served = sim.world.counts["completed"] > self._served
+        if not served and now - self._calm_since > SERVE_US:
+            sim.judge.violate("not_serving", 0, "no rider was served for %d s" % (SERVE_US // 1_000_000))
+        if served and now - self._calm_since > CALM_US and not ending and now < sim.end_us - SERVE_US - END_US - BUSY_US // 4:
+            self.settled += 1
+            self._calm_since = 0
+            self._busy_until = now + BUSY_US
+            self.life.service = False
+            self.troubles.start()
