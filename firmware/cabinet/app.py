@@ -138,7 +138,8 @@ class App:
     def _stats_view(self) -> dict:
         polls = {str(part.number): part.pack.stats.period_ms_max for part in self.parts}
         return {
-            "t": "stats", "loop_gap_ms_max": self.gauge.gap_us // 1000, "heap_peak_bytes": self.gauge.heap_peak, "heap_free": gc.mem_free(),
+            "t": "stats", "loop_gap_ms_max": self.gauge.gap_us // 1000, "heap_peak_bytes": self.gauge.heap_peak,
+            "heap_live_bytes": self.gauge.heap_live, "heap_free": gc.mem_free(),
             "slice_us": dict(zip(NAMES, self.gauge.slice_us)), "poll": polls,
             "uplink": self.uplink.stats(), "dropped_events": self.loop.dropped_events,
         }

@@ -16,6 +16,7 @@ COLLECT = 3
 STATUS = 4
 NAMES = ("control", "journal", "erase", "collect", "status")
 COLLECT_EVERY_MS = 500
+COLLECT_BELOW_BYTES = 24576  # sooner, if this little is left: never by surprise inside a control round
 
 
 class Gauge:
@@ -25,7 +26,8 @@ class Gauge:
         self._clock = clock
         self.slice_us = [0] * len(NAMES)
         self.reset()
-        self.heap_peak = 0
+        self.heap_peak = 0  # allocated at the most, what waits to be collected included
+        self.heap_live = 0  # allocated at the most right after a collection
 
     def reset(self) -> None:
         """Forget the maxima."""
@@ -51,6 +53,9 @@ class Gauge:
         began = self.start()
         gc.collect()
         self.stop(COLLECT, began)
+        live = gc.mem_alloc()
+        if live > self.heap_live:
+            self.heap_live = live
 
     async def run(self) -> None:
         """The ticker: how late it is woken is how long the loop was held. Collects garbage on its schedule."""
@@ -62,6 +67,6 @@ class Gauge:
             if late > self.gap_us:
                 self.gap_us = late
             since_collect_ms += TICK_MS
-            if since_collect_ms >= COLLECT_EVERY_MS:
+            if since_collect_ms >= COLLECT_EVERY_MS or gc.mem_free() < COLLECT_BELOW_BYTES:
                 since_collect_ms = 0
                 self.collect()
