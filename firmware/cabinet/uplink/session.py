@@ -12,10 +12,14 @@ from cabinet.uplink.codec import CONNACK, PINGRESP, PUBACK, PUBLISH, SUBACK, Fra
 from cabinet.uplink.drain import Message
 from cabinet.uplink.flight import RESULT, Flights
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.uplink.codec import Message as InboundMessage
+
 _REFUSALS = ("", "protocol version refused", "client id refused", "server unavailable", "wrong user or password", "not authorised")
 _TICK_MS = 50
 _CALM_PER_S = 20  # commands a second that are handled at full speed
-_INBOX = 24  # commands waiting; more than the 20 that Mosquitto keeps in flight
+_INBOX = 24  # commands waiting; what comes beyond is dropped, and the sender asks again with the same id
 _PACKETS_A_TURN = 16
 
 
@@ -33,6 +37,7 @@ class Session:
         self._topics = uplink.topics
         self._wake = asyncio.Event()
         self._inbox = []  # messages not yet handled
+        self._dropped = bytearray()  # acknowledgements of messages that will not be handled
         self._answers = []  # encoded payloads of results and bare PUBACKs, in order: (payload or None, puback)
         self._reader = None
         self._writer = None
@@ -180,9 +185,13 @@ class Session:
             self._ping_due = False
             await self._send(self._codec.ping())
             return True
+        if self._dropped:
+            dropped, self._dropped = self._dropped, bytearray()
+            await self._send(dropped)
+            return True
         if self._answers:
             payload, puback = self._answers[0]
-            if payload is None or self._flights.free:
+            if payload is None or len(self._flights) < self.options.window + _INBOX:
                 self._answers.pop(0)
                 if payload is not None:
                     await self._send_tracked(self._topics.results, payload, RESULT, False, False, None)
@@ -232,9 +241,9 @@ class Session:
                 self._packet(packet, framer.body)
                 taken += 1
                 if not taken % _PACKETS_A_TURN:
-                    await asyncio.sleep_ms(0)
-                while len(self._inbox) >= _INBOX:  # the line waits until we have caught up
-                    await asyncio.sleep_ms(20)
+                    await asyncio.sleep_ms(5 if self._dropped else 0)
+                while len(self._dropped) > 1024:  # the line does not take our answers: take no more questions
+                    await asyncio.sleep_ms(5)
                 packet = framer.next()
 
     def _packet(self, packet: memoryview, body: int) -> None:
@@ -244,7 +253,7 @@ class Session:
         elif kind == PUBACK:
             self._puback(answer_id(packet, body, 2))
         elif kind == PUBLISH:
-            self._inbox.append(self._codec.message(packet, body))
+            self._inbound_message(self._codec.message(packet, body))
         elif kind == PINGRESP:
             if len(packet) != body or packet[0] & 0x0F or self._ping_ms is None:
                 raise ProtocolError("PINGRESP with content" if len(packet) != body else "PINGRESP unasked")
@@ -278,6 +287,15 @@ class Session:
             ring, sequence, count = arrived
             self._drain.arrived(ring, sequence, count)
             self._drain.widen()
+        self._wake.set()
+
+    def _inbound_message(self, message: "InboundMessage") -> None:
+        """Queue it; in a flood acknowledge and drop it, so that the acknowledgements of our events behind it are not held up."""
+        if len(self._inbox) < _INBOX:
+            self._inbox.append(message)
+            return
+        self.uplink.commands_dropped += 1
+        self._dropped.extend(message.puback)
         self._wake.set()
 
     async def _handle_all(self) -> None:

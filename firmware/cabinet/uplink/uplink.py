@@ -83,6 +83,7 @@ class Uplink:
         self.sessions = 0
         self.failures = 0
         self.strange = 0
+        self.commands_dropped = 0
         self.bytes_in = 0
         self.bytes_out = 0
         self.slice_us_max = 0
@@ -121,6 +122,7 @@ class Uplink:
             "bytes_out": self.bytes_out,
             "slice_us_max": max(self.slice_us_max, self.drain.slice_us_max),
             "strange": self.strange,
+            "commands_dropped": self.commands_dropped,
             "commands_refused": self.desk.refused,
         }
 

@@ -89,11 +89,12 @@ class Benchmark:
                 self.row("  times umqtt.simple", factor, "x")
 
     def _gap(self, name: str, runs: list[dict], goal_extra_ms: int = 10) -> None:
-        """Of several runs the calmest counts: the machine's own disturbances are not the uplink's."""
-        said = min(runs, key=lambda run: run["gap_us_max"])
-        extra = said["gap_us_max"] / 1000 - PERIOD_MS
-        self.row(f"uplink, {name}: largest gap beyond {PERIOD_MS} ms", extra, "ms", f"<= {goal_extra_ms}", extra <= goal_extra_ms)
-        self.row("  p99", said["gap_us_p99"] / 1000 - PERIOD_MS, "ms")
+        """Of several runs the calmest counts. `own` leaves out the time in which the kernel let other processes run instead."""
+        said = min(runs, key=lambda run: run["own_gap_us_max"])
+        own, own99, whole = (said[key] / 1000 - PERIOD_MS for key in ("own_gap_us_max", "own_gap_us_p99", "gap_us_max"))
+        self.row(f"uplink, {name}: largest own gap beyond {PERIOD_MS} ms", own, "ms", f"<= {goal_extra_ms}", own <= goal_extra_ms)
+        self.row("  p99", own99, "ms")
+        self.row("  with what other processes took", whole, "ms")
 
     def _plain_gap(self, name: str, port: int, limit_s: float = 4) -> None:
         said, spent = peers.outcome(peers.program("umqtt_alone.py", {"host": "127.0.0.1", "port": port, "events": 20}), limit_s)
@@ -106,7 +107,7 @@ class Benchmark:
         """What a 10 ms ticker feels while the network is bad."""
         short = {"events": 200, "seconds": 3, "run_whole_time": True, "answer_ms": 800, "connect_ms": 800}
         idle = [self._alone(1, seconds=3, idle=True) for _ in range(2)]
-        self.row("no uplink at all: largest gap beyond 10 ms", min(run["gap_us_max"] for run in idle) / 1000 - PERIOD_MS, "ms")
+        self._gap("not running", idle)
         with peers.black_hole() as port:
             self._gap("broker blackholed at connect", [self._alone(port, **short) for _ in range(2)])
             self._plain_gap("broker blackholed at connect", port)
@@ -161,10 +162,12 @@ class Benchmark:
         said, _ = peers.outcome(running, 30)
         client.disconnect()
         client.loop_stop()
+        if said:
+            said["commands"] = len(said["commands"])
         if said is None or said["backlog"]:
             self.broken.append(f"flood: {said}")
-            return {"gap_us_max": 0, "gap_us_p99": 0}
-        self.row("  commands poured in, carried out", f"{number}, {len(said['commands'])}", "")
+            raise RuntimeError("the flood kept events from being acknowledged")
+        self.row("  commands poured in, carried out", f"{number}, {said['commands']}", "")
         return said
 
 
