@@ -12,8 +12,18 @@ from spi_bus import Clock, Select, Spi
 from w25q_model import W25QModel
 
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
 class Module:
     """A module that is filled with attributes."""
+
+
+def empty_module() -> "Any":
+    """One."""
+    return Module()
 
 
 class World:
@@ -42,13 +52,14 @@ class World:
 
 def build(world: World) -> dict:
     """The modules on one world."""
-    machine, pyb, network, time = Module(), Module(), Module(), Module()
+    machine, pyb, network, time = empty_module(), empty_module(), empty_module(), empty_module()
 
     class Pin:
         """A pin by its CPU object; a name as text would be a Zio name and is refused here."""
 
         OUT = 1
         IN = 0
+        cpu: "Any" = None
 
         def __init__(self, pin, mode=-1, value=0) -> None:
             assert isinstance(pin, CpuPin), "a pin named by text is a Zio name"
@@ -234,7 +245,7 @@ def build(world: World) -> dict:
     time.ticks_ms, time.ticks_us = world.clock.ticks_ms, world.clock.ticks_us
     time.gmtime = lambda second: (2000, 1, 1, 0, 0, second, 5, 1) if second == 0 else (2026, 11, 22, 13, 30, 0, 6, 326)
     time.time = lambda: 848669400 + world.clock.now_us // 1000000
-    dialler, resolver = Module(), Module()
+    dialler, resolver = empty_module(), empty_module()
     dialler.dial, resolver.Resolver = dial, Resolver
     stand_ins = {"machine": machine, "pyb": pyb, "network": network, "time": time}
     stand_ins.update({"cabinet.uplink.dial": dialler, "cabinet.uplink.resolver": resolver})
