@@ -304,3 +304,17 @@ def test_an_order_while_the_doors_are_out_of_sight_is_refused():
     cabinet.io_dead = True
     cabinet.run(limit_ms=2000)
     assert not cabinet.control.order("anna", "rider", cabinet.now_ms)[0]
+
+
+def test_a_lock_that_has_used_up_its_pulses_is_left_to_cool_and_another_slot_serves():
+    cabinet = Cabinet(4, {1: Pack("FULL-1", 98), 2: Pack("FULL-2", 97)})
+    assert cabinet.run(lambda: cabinet.control.slots[0].ready and cabinet.control.slots[1].ready, 8000)
+    for _ in range(2):  # a clone goes in and comes back: two pulses for the same slot each time
+        cabinet.control.swap.last_in = 2
+        assert bring(cabinet, Pack("CLONE", 15, genuine=False)) in (3, 4)
+        assert cabinet.run(lambda: cabinet.control.swap.active and bool(cabinet.open_doors()), 8000)
+        take(cabinet)
+        assert ended(cabinet)
+    opened = [row[1] for row in cabinet.log if row[0] == "lock.pulsed"]
+    assert opened == [3, 3, 4, 4], opened
+    assert cabinet.control.slots[2].pulses_left == 1

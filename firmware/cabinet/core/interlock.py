@@ -164,6 +164,7 @@ class Interlock:
                 recent += 1
         if not recent:
             self._pulse_counts[s.number - 1] = 0
+        s.pulses_left = _PULSES - recent
         return recent
 
     def _note_pulse(self, s: "SlotControl", now_ms: int) -> None:
@@ -175,6 +176,7 @@ class Interlock:
             count -= 1
         self._pulses[at + count] = now_ms
         self._pulse_counts[s.number - 1] = count + 1
+        s.pulses_left -= 1
 
     def permit_doors(self, now_ms: int, out: list) -> None:
         """At most one pulse in a step: the strongest claim whose conditions all hold."""

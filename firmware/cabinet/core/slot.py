@@ -151,6 +151,7 @@ class SlotControl:
         self.plan_why = "not_accepted"
         self.reserved = False  # swap.py: the pack is being handed out
         self.door_claim = 0  # interlock.py: who wants the door open
+        self.pulses_left = 3  # interlock.py: what the lock's duty still allows in this minute
         # what is seen
         self.state = UNSEEN
         self.since_ms = 0

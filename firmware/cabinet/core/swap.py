@@ -97,13 +97,14 @@ class Swap:
     # --- choosing slots
 
     def empty_slot(self) -> "SlotControl | None":
-        """The slot that takes a pack: the next after the last one used, those with a working charger first."""
+        """The slot that takes a pack: the next after the last one used. First those with a working charger whose lock may
+        be pulsed twice: once to take the pack and once more to give it back."""
         count = len(self._slots)
         fallback = None
         for offset in range(count):
             s = self._slots[(self.last_in + offset) % count]
-            if s.receptive() and not self.tried >> s.number & 1:
-                if s.charger_fresh and s.faults.stop_rule < 0:
+            if s.receptive() and s.pulses_left and not self.tried >> s.number & 1:
+                if s.charger_fresh and s.faults.stop_rule < 0 and s.pulses_left > 1:
                     return s
                 if fallback is None:
                     fallback = s
@@ -113,7 +114,7 @@ class Swap:
         """The slot with the fullest pack that may be handed out."""
         best = None
         for s in self._slots:
-            if s.number == self.in_slot or self.tried >> s.number & 1 or not s.releasable(self._options):
+            if s.number == self.in_slot or self.tried >> s.number & 1 or not s.pulses_left or not s.releasable(self._options):
                 continue
             if best is None or s.pack.soc_pct > best.pack.soc_pct:
                 best = s
