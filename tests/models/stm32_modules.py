@@ -11,7 +11,6 @@ from i2c_bus import I2c, Mcp23017Model
 from spi_bus import Clock, Select, Spi
 from w25q_model import W25QModel
 
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any

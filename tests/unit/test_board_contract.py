@@ -115,6 +115,13 @@ def test_the_kiosk_has_a_line_of_its_own():
     assert world.uarts[7].format == (8, None, 1)
 
 
+def test_a_long_sentence_to_the_kiosk_does_not_hold_up_the_loop_and_a_long_frame_stays_whole():
+    board, world, _module = bench()
+    assert board.serial("kiosk", 115200).write(bytes(100)) == 32
+    assert world.clock.now_us < 3000
+    assert board.serial("rs485-packs", 115200).write(bytes(41)) == 41
+
+
 def test_can_frames_go_out_with_their_kind_of_id():
     board, world, _module = bench()
     port = board.can("can-1", 250000)
