@@ -168,7 +168,7 @@ class Session:
         await self._send_tracked(topics.birth, json.dumps(self.uplink.birth_message()).encode(), RESULT, True, False, None)
         await self._send_tracked(topics.online.encode(), b"1", RESULT, True, False, None)
         self._drain.start()
-        self.uplink.views_all_due()
+        self.uplink.states.all_due()
         self.established = True
         self.uplink.session_up()
         while True:
@@ -202,10 +202,9 @@ class Session:
             return False
         if self._drain.waiting(0):
             return await self._write_events(0)
-        view = self.uplink.next_view()
-        if view is not None:
-            slot, text = view
-            await self._send_tracked(self._topics.slot(slot), text.encode(), RESULT, True, False, None)
+        due = self.uplink.states.take()
+        if due is not None:
+            await self._send_tracked(self._topics.slot(due[0]), json.dumps(due[1]).encode(), RESULT, True, False, None)
             return True
         if self._drain.waiting(1):
             return await self._write_events(1)

@@ -13,6 +13,7 @@ from cabinet.uplink.codec import Codec, Framer
 from cabinet.uplink.commands import CommandDesk
 from cabinet.uplink.drain import Drain
 from cabinet.uplink.session import Session
+from cabinet.uplink.states import SlotStates
 
 
 class UplinkOptions:
@@ -31,6 +32,7 @@ class UplinkOptions:
         self.batch = 16  # events in one message of a backlog
         self.batch_bytes = 4096  # size of such a message
         self.keepalive_s = 60
+        self.state_pause_ms = 60000  # between two messages about a slot in which only measured values moved
         self.inbound_bytes = 1024  # largest packet taken from the broker
         self.connect_ms = 15000  # name, TCP and TLS
         self.answer_ms = 20000  # CONNACK, PUBACK (since the last one), PINGRESP, a write that does not move
@@ -74,8 +76,7 @@ class Uplink:
         self.desk = CommandDesk(clock, on_command)
         self._backoff = Backoff(options.backoff_first_ms, options.backoff_max_ms, random_bytes)
         self._birth = birth
-        self._views = {}
-        self._views_due = []
+        self.states = SlotStates(clock, options.state_pause_ms)
         self._session = None
         self._down_ms = clock.ticks_ms()
         self.state_text = "not started"
@@ -103,11 +104,8 @@ class Uplink:
             self._session.wake()
 
     def publish_state(self, slot: int, view: dict) -> None:
-        """The retained state of a slot; sent only if it differs from the last one."""
-        if self._views.get(slot) != view:
-            self._views[slot] = dict(view)
-            if slot not in self._views_due:
-                self._views_due.append(slot)
+        """The retained state of a slot; sent only if it differs enough from the last one, see states."""
+        if self.states.update(slot, view):
             self.notify()
 
     def stats(self) -> dict:
@@ -173,17 +171,6 @@ class Uplink:
         message["time"] = self.clock.wall_s() or None
         message["tq"] = ("unknown", "rtc", "sync")[self.clock.quality()]
         return message
-
-    def views_all_due(self) -> None:
-        """A new connection: the broker may have lost what was retained."""
-        self._views_due = sorted(self._views)
-
-    def next_view(self) -> "tuple[int, str] | None":
-        """(slot, JSON) that is to be sent next."""
-        if not self._views_due:
-            return None
-        slot = self._views_due.pop(0)
-        return slot, json.dumps(self._views[slot])
 
     def slice(self, begin_us: int) -> None:
         """Remember the longest stretch of work without giving way."""

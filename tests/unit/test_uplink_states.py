@@ -1,0 +1,79 @@
+"""Slot states are reported by exception."""
+
+from cabinet.uplink.states import SlotStates
+
+
+class Clock:
+    now_ms = 0
+
+    def ticks_ms(self):
+        return self.now_ms
+
+
+def view(**more):
+    """A slot that charges."""
+    base = {"slot": 1, "state": "charging", "pack": "SC1", "soc_pct": 50, "pack_mv": 52000, "current_ma": 9000}
+    base.update({"door_closed": True, "why": ""})
+    base.update(more)
+    return base
+
+
+def fresh():
+    """States of which slot 1 has been sent."""
+    clock = Clock()
+    states = SlotStates(clock, 60000)
+    assert states.update(1, view()) is True
+    states.take()
+    return states, clock
+
+
+def test_the_first_state_of_a_slot_is_sent_without_what_is_only_for_people():
+    states = SlotStates(Clock(), 60000)
+    states.update(3, view(why_text="because", winner="x"))
+    slot, sent = states.take()
+    assert slot == 3 and "why_text" not in sent and "winner" not in sent and sent["state"] == "charging"
+    assert states.take() is None
+
+
+def test_noise_is_not_reported_however_long_it_lasts():
+    states, clock = fresh()
+    for step in range(100):
+        clock.now_ms += 10000
+        assert states.update(1, view(pack_mv=52000 + step % 3 * 200, current_ma=9000 - step % 7 * 100)) is False
+    assert not states.waiting()
+
+
+def test_switches_and_words_are_reported_at_once():
+    for change in ({"door_closed": False}, {"state": "full"}, {"pack": None}, {"why": "hot"}, {"current_ma": 0}, {"soc_pct": None}):
+        states, _ = fresh()
+        assert states.update(1, view(**change)) is True
+        slot, sent = states.take()
+        for name in change:
+            assert sent[name] == change[name]
+
+
+def test_measured_values_wait_for_the_pause_and_then_the_newest_is_sent():
+    states, clock = fresh()
+    assert states.update(1, view(soc_pct=51)) is False
+    clock.now_ms = 59999
+    assert states.update(1, view(soc_pct=52)) is False
+    clock.now_ms = 60000
+    assert states.update(1, view(soc_pct=53)) is True
+    assert states.take()[1]["soc_pct"] == 53
+
+
+def test_a_state_that_waits_for_the_line_is_kept_up_to_date():
+    states, _ = fresh()
+    states.update(1, view(state="full"))
+    states.update(1, view(state="full", soc_pct=99))
+    assert states.take()[1]["soc_pct"] == 99
+    assert states.take() is None
+
+
+def test_after_a_reconnect_all_slots_are_sent_once_with_the_newest_state():
+    states, _ = fresh()
+    states.update(2, view())
+    states.update(1, view(state="full"))
+    states.all_due()
+    sent = [states.take(), states.take(), states.take()]
+    assert [item and item[0] for item in sent] == [1, 2, None] and sent[0][1]["state"] == "full"
