@@ -55,11 +55,13 @@ class World:
         self.auditor = Auditor(self)
 
     def _fill(self) -> None:
+        """Packs in all slots but one (small cabinets) or two of the last third; those of the first two thirds all have one."""
         rng = self.rng
-        count = len(self.slots)
-        empty = [rng.below(count)]
-        if count > 5:
-            empty.append((empty[0] + 1 + rng.below(count - 1)) % count)
+        first = self.modbus_slots
+        count = len(self.slots) - first
+        empty = [first + rng.below(count)]
+        if count > 1 and len(self.slots) > 5:
+            empty.append(first + (empty[0] - first + 1 + rng.below(count - 1)) % count)
         for index, slot in enumerate(self.slots):
             if index in empty:
                 continue
