@@ -1,5 +1,7 @@
 """Every row of the safety table: trips at the limit, not one step below, and clears only as stated."""
 
+import sys
+
 from cabinet.core import limits, measure, rules, words
 from cabinet.core.faults import CompiledLimits, FaultSet
 from cabinet.core.rules import UNKNOWN
@@ -219,3 +221,12 @@ def test_hysteresis_lies_on_the_safe_side_and_every_reason_has_words():
 def test_the_reactions_of_the_ladder_are_all_in_use():
     used = {rules.reaction(rule) for rule in range(rules.COUNT)}
     assert used == {rules.NOTE, rules.DERATE, rules.STOP, rules.GIVE_BACK, rules.QUARANTINE, rules.STOP_CABINET}
+
+
+def test_the_text_of_the_table_can_be_let_go_and_comes_back():
+    before = rules.rows()
+    assert "cabinet.core.rule_table" in sys.modules
+    rules.let_go(sys.modules)
+    assert "cabinet.core.rule_table" not in sys.modules
+    assert rules.level(rules.index_of("temp_hot"), 0) == 600 and rules.words(0) and rules.words(rules.COUNT - 1)
+    assert rules.rows() == before

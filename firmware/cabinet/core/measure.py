@@ -162,7 +162,7 @@ class SlotMeasures:
         at = self._at
         if self._first:
             self._first = False
-            at[_AT_CHARGER_HEARD] = at[_AT_IO_HEARD] = at[_AT_HEARD] = at[_AT_CHARGE_STEP] = now_ms
+            at[_AT_CHARGER_HEARD] = at[_AT_IO_HEARD] = at[_AT_HEARD] = at[_AT_CHARGE_STEP] = at[_AT_OPEN] = now_ms
         self._fill_slot(slot, now_ms)
         if slot.stays:
             self._fill_stay(slot, options, now_ms)
