@@ -91,9 +91,14 @@ def main() -> int:
 
         def work(part: str) -> None:
             task = progress.add_task(part, total=args.events, cuts=0)
+            said = time.monotonic()
 
             def told(figures: dict[str, Any]) -> None:
+                nonlocal said
                 progress.update(task, completed=min(args.events, figures["events"]), cuts=figures["cuts"])
+                if not console.is_terminal and time.monotonic() - said > 30:
+                    said = time.monotonic()
+                    print(f"{part}: {figures['events']} events, {figures['cuts']:,} cuts", flush=True)
 
             results[part] = run_engine({**PARTS[part], "events": args.events, "second": args.second}, told)
 

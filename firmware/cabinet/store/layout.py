@@ -48,19 +48,12 @@ WORD = const(12)
 PAYLOAD = const(14)
 BUFFER_SIZE = const(14 + 512 + 12)
 
+_BLANK = b"\xff" * (SECTOR_HEADER - FMT_SIZE)
+
 
 def magic(ring: str) -> bytes:
     """The first four bytes of a sector of this ring."""
     return b"SW" + ring.encode() + bytes([FORMAT_VERSION])
-
-
-def is_blank(buf: "bytes | bytearray | memoryview", start: int, end: int) -> bool:
-    """Whether these bytes are all erased."""
-    while start < end:
-        if buf[start] != 0xFF:
-            return False
-        start += 1
-    return True
 
 
 def put_fmt(header: bytearray, sector_magic: bytes, erases: int) -> None:
@@ -86,7 +79,7 @@ def classify(header: bytearray, sector_magic: bytes) -> int:
         return DIRTY  # given up on purpose
     if open_ok(header, sector_magic):
         return DATA
-    if is_blank(header, 12, SECTOR_HEADER):
+    if header[12:] == _BLANK:
         return READY if fmt_ok(header, sector_magic) else DIRTY
     return DAMAGED
 
