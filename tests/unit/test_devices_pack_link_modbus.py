@@ -244,3 +244,17 @@ def test_a_pack_that_left_ends_its_challenge():
     pack.set_need(0)
     assert pack.proof_over(clock.ticks_ms()) and pack.mac is None
     assert not pack.start_proof(bytes(32))
+
+
+def test_an_answer_that_is_still_under_way_when_the_pack_leaves_is_not_the_next_ones():
+    clock, wire, bus, pack = bench()
+    pack.set_need(100)
+    run(clock, bus, 300)
+    asked = len(wire.asked)
+    while len(wire.asked) == asked:
+        clock.us += max(bus.step(), 100)
+    pack.set_need(0)
+    pack.set_need(100)
+    while pack.stats.answers == asked:
+        clock.us += max(bus.step(), 100)
+    assert pack.reading.taken_ms is None and pack.reading.serial == ""

@@ -29,7 +29,10 @@ _RX_SIZE = const(512)
 _IDLE_US = const(10_000)
 _SILENCE_US = const(4_000)  # beyond t3.5: transports hand bytes over in pieces
 _STRAY_LIMIT_US = const(30_000)  # how long unasked bytes may hold up a request
-_MAX_REGISTERS = const(125)
+_STEP_DOWN_US = const(120)
+_STEP_UP_US = const(240)
+_LOOK_US = const(150)  # between looks at a line on which the answer is due
+_LOOK_LATER_US = const(500)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +75,7 @@ class ModbusBus:
         self.rx = bytearray(_RX_SIZE)
         self._chunk = bytearray(_RX_SIZE)
         self._views = {}  # request length -> view of tx
-        self._schedule = Schedule(share_pct, timeout_ms * 2000)
+        self._schedule = Schedule(share_pct, probe_timeout_ms * 1000)
         self._timeout_us = timeout_ms * 1000
         self._probe_us = probe_timeout_ms * 1000
         self._echo = echo
@@ -271,11 +274,7 @@ class ModbusBus:
             self._quiet_us = now
         at = self._find()
         if at >= 0:
-            lag = _diff_us(now, self._base_us)
-            if self._looks == 1:
-                client.lag_us -= client.lag_us >> 5  # it may have been there for a while: come a little earlier next time
-            else:
-                client.lag_us = min(max(lag, 0), self._probe_us)
+            self._learn(client, _diff_us(now, self._base_us))
             self._done(client, self._judge(client, at), now)
             return 0
         if self._have >= _RX_SIZE:
@@ -291,7 +290,7 @@ class ModbusBus:
             self.stray_bytes += self._have
             self._have = 0  # somebody else's: keep waiting for the right one
         probing = client.fails >= schedule.SILENT_AFTER or client.stats.answers == 0
-        if probing and client.fails & 3 != 3:
+        if probing and client.fails & 7 != 7:
             limit = self._probe_us
         else:
             limit = self._timeout_us
@@ -300,11 +299,27 @@ class ModbusBus:
             self._done(client, self._late_reason if self._have == 0 else "crc", now)
             return 0
         missing = self._want - self._have
-        wait = missing * self.char_us if self._have and missing > 0 else 500
-        if wait < 200:
-            wait = 200
+        if self._have and missing > 0:
+            wait = missing * self.char_us
+        else:
+            wait = _LOOK_US if self._looks < 8 else _LOOK_LATER_US
+        if wait < _LOOK_US:
+            wait = _LOOK_US
         self._wake_us = (now + wait) & _MASK
         return wait
+
+    def _learn(self, client: "ModbusClient", lag: int) -> None:
+        """How long the unit thinks. One slow answer must not make the next ones wait: small steps, and rather too early."""
+        known = client.lag_us
+        if client.stats.answers == 0:
+            known = lag
+        elif self._looks == 1:
+            known -= _STEP_DOWN_US  # it may have been there for a while
+        elif lag > known:
+            known += min(lag - known, _STEP_UP_US)
+        if known < 0:
+            known = 0
+        client.lag_us = min(known, self._probe_us)
 
     def _find(self) -> int:
         """Where the expected answer (or exception) begins in rx; -1 if it is not there."""

@@ -14,6 +14,7 @@ SILENT_AFTER = const(3)  # failures in a row
 _BACKOFF_FIRST_MS = const(250)
 _BACKOFF_MAX_MS = const(8000)
 _LATE_CAP_MS = const(0x3FFFF)
+_PAID = const(0x4000000)  # above every key of a living client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Schedule:
             if client.fails >= SILENT_AFTER:
                 if self._credit_us < probe_us:
                     continue
-                key = _LATE_CAP_MS << 8 | (late if late < 256 else 255)  # paid for: ahead of the others
+                key = _PAID + (late if late < _PAID else _PAID)  # ahead of the others; of several the one that waits longest
             else:
                 due += 1
                 if late > _LATE_CAP_MS:

@@ -59,6 +59,7 @@ class PackLinkModbus(ModbusClient):
         if period_ms <= 0:
             self.link.forget()
             self._known = False
+            self._asking = 0  # an answer that is still under way is that of a pack that has left
             self._end_proof(None)
             self.fault = ""
             self.period_ms = 0
@@ -136,7 +137,7 @@ class PackLinkModbus(ModbusClient):
             return self._take_status(buf, at, now_ms)
         if asking == _ASK_IDENTITY:
             return self._take_identity(buf, at, now_ms)
-        if self._nonce is None:
+        if self._nonce is None or not asking:
             return ""
         if asking == _SEND_NONCE:
             self._nonce_sent = True
