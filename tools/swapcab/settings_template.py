@@ -42,7 +42,7 @@ def settings(slots: int, host: str = "127.0.0.1", port: int = 1883) -> dict:
         },
         "groups": groups,
         "control": {"budget_w": 500 * slots},
-        "uplink": {"host": host, "port": port, "prefix": "swapcab/v1"},
+        "uplink": {"host": host, "port": port, "prefix": "swapcab/v1", "window": 8, "batch": 4},  # sized for a heap of 512 KiB
         "access": {"tokens": TOKENS},
     }
 

@@ -17,6 +17,7 @@ class Stats:
     loop_gap_ms_max: float = 0.0
     slice_ms_max: dict[str, float] = field(default_factory=dict)
     heap_peak_bytes: int = 0
+    heap_live_bytes: int = 0
     heap_free: int = 0
     dropped_events: int = 0
     poll_ms_max: dict[str, float] = field(default_factory=dict)
@@ -62,6 +63,7 @@ class FirmwareState:
         stats.latest = record
         stats.loop_gap_ms_max = max(stats.loop_gap_ms_max, float(record.get("loop_gap_ms_max", 0)))
         stats.heap_peak_bytes = max(stats.heap_peak_bytes, int(record.get("heap_peak_bytes", 0)))
+        stats.heap_live_bytes = max(stats.heap_live_bytes, int(record.get("heap_live_bytes", 0)))
         stats.heap_free = int(record.get("heap_free", 0))
         for name, value in (record.get("slice_us") or {}).items():
             stats.slice_ms_max[name] = max(stats.slice_ms_max.get(name, 0.0), value / 1000)
