@@ -199,6 +199,21 @@ def test_unknown_riders_faults_and_dangers_are_refused():
     assert raises(ValueError, world.set_danger, "meteor", True)
 
 
+def test_a_fault_of_a_pack_ends_with_the_pack_it_was_given_to():
+    world = World(6, 1)
+    slot = world.slots[0]
+    for kind in ("frozen", "lie", "sensor_stuck", "unbalanced", "hot"):
+        pack = slot.pack
+        offsets = list(pack.offsets_mv)
+        world.set_fault(1, kind)
+        sick = (pack.frozen, pack.lying, pack.stuck_sensor, pack.heater_w > 0.0, pack.spread_mv() > 300)
+        assert sum(sick) == 1
+        slot.pack, world.slots[1].pack = world.slots[1].pack, slot.pack  # it is somewhere else when the fault ends
+        world.set_fault(1, "none")
+        assert not (pack.frozen or pack.lying or pack.stuck_sensor or pack.heater_w) and pack.offsets_mv == offsets
+        assert not world.faults and not world.sick
+
+
 # ---- the auditor bites
 
 

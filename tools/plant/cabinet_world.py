@@ -16,8 +16,8 @@ DANGERS = ("smoke", "water", "emergency_stop", "tilt", "gas", "ground_fault", "f
 _SEVERE = ("smoke", "water", "emergency_stop", "gas", "ground_fault")
 RIDER_KINDS = ("normal", "bad_pack", "dawdle", "walk_away") + BAD_KINDS
 FAULTS = (
-    "dead", "crc", "babble", "lie", "foreign", "late", "frozen", "hot", "charger_silent", "charger_stuck", "charger_fault", "door_stuck",
-    "lock_jammed", "presence_on", "presence_off", "none",
+    "dead", "crc", "babble", "lie", "foreign", "late", "frozen", "hot", "unbalanced", "sensor_stuck", "charger_silent", "charger_stuck",
+    "charger_fault", "door_stuck", "lock_jammed", "presence_on", "presence_off", "none",
 )  # fmt: skip
 CHARGER_BASE = 0xA0
 
@@ -39,6 +39,7 @@ class World:
         self.out_in = False  # the cabinet gives first and takes then
         self.dangers = {}  # name -> True
         self.faults = {}  # slot number -> kind
+        self.sick = {}  # slot number -> pack that a fault of the slot has made sick, wherever it is by now
         self.mute_slots = {}  # slot number -> True: the BMS cannot be heard
         self.field = []  # packs on the road: the riders' own
         self.taken_away = []  # bad packs that left with their owners
@@ -193,13 +194,12 @@ class World:
         slot.door_stuck = kind == "door_stuck"
         slot.lock_jammed = kind == "lock_jammed"
         slot.presence_stuck = True if kind == "presence_on" else False if kind == "presence_off" else None
-        pack = slot.pack
-        if pack is not None:
-            pack.frozen = kind == "frozen"
-            pack.lying = kind == "lie"
-            pack.heater_w = 0.0
-            if kind == "hot":
-                pack.heater_w = 2.0 * pack.HEAT_CAPACITY  # 2 K/s
+        sick = self.sick.pop(number, None)
+        if sick is not None:
+            sick.cure()
+        if slot.pack is not None and kind != "none":
+            slot.pack.afflict(kind)
+            self.sick[number] = slot.pack
         self.mute_slots.pop(number, None)
         if kind in ("dead", "crc"):
             self.mute_slots[number] = True

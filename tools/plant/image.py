@@ -9,8 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plant.cabinet_world import World
     from plant.charger import Charger
-    from plant.pack import Pack, Status
+    from plant.pack import Pack
     from plant.slot import Slot
+    from plant.status import Status
 
 MAGIC = 0x5350
 MAP_VERSION = 0x0100

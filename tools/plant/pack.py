@@ -5,6 +5,7 @@ voltages, currents, heat and the BMS run in real time.
 """
 
 from plant import proof
+from plant.status import Status
 
 LFP = 1
 NMC = 2
@@ -109,6 +110,8 @@ class Pack:
         self.bms_dead = False
         self.frozen = False  # the BMS repeats its last measurement
         self.lying = False  # the BMS tells a pack voltage that its cells do not add up to
+        self.stuck_sensor = False  # one temperature sensor hangs at its lowest value
+        self._weak_cell_mv = None  # what the cell of an unbalanced pack had before
         self.nonce = None
         self.mac = None
         self.answered = False  # has given a proof, right or wrong, since it came
@@ -156,7 +159,10 @@ class Pack:
 
     def temps_ddegc(self) -> list:
         """Temperature sensors, 0.1 deg C."""
-        return [int((self.temp_c + o) * 10.0) for o in self.sensor_offsets]
+        temps = [int((self.temp_c + o) * 10.0) for o in self.sensor_offsets]
+        if self.stuck_sensor:
+            temps[-1] = -400
+        return temps
 
     def step(self, dt: float, current_a: float, ambient_c: float, speed: float = 1.0) -> None:
         """`current_a` has been flowing (+ = charge) for `dt`. Heat and BMS follow at the pace of the BMS; `dt` 0 makes it measure now."""
@@ -182,6 +188,23 @@ class Pack:
         if not self.frozen:
             self.counter = (self.counter + 1) & 0xFFFF
             self._protect()
+
+    def afflict(self, vice: str) -> None:
+        """Make it sick: hot, unbalanced, frozen, lie or sensor_stuck. Other words do nothing."""
+        self.frozen = vice == "frozen"
+        self.lying = vice == "lie"
+        self.stuck_sensor = vice == "sensor_stuck"
+        self.heater_w = 2.0 * self.HEAT_CAPACITY if vice == "hot" else 0.0  # 2 K/s
+        if vice == "unbalanced":
+            self._weak_cell_mv = self.offsets_mv[self.cells // 2]
+            self.offsets_mv[self.cells // 2] = -350
+
+    def cure(self) -> None:
+        """Undo `afflict`. Heat stays until it has gone into the air."""
+        self.afflict("")
+        if self._weak_cell_mv is not None:
+            self.offsets_mv[self.cells // 2] = self._weak_cell_mv
+            self._weak_cell_mv = None
 
     # ---- BMS
 
@@ -256,40 +279,11 @@ class Pack:
             return None
         return proof.pack_mac(self.key, self.nonce, self.serial)
 
-    def status(self) -> "Status":
+    def status(self) -> Status:
         """What the BMS reports now (or forever, if it is frozen)."""
         if self._held is None or not self.frozen:
             self._held = Status(self)
         return self._held
-
-
-class Status:
-    """One measurement as the BMS reports it, in the units of the pack link."""
-
-    def __init__(self, pack: Pack) -> None:
-        cells = pack.cell_mv()
-        temps = pack.temps_ddegc()
-        self.counter = pack.counter
-        self.state = pack.state
-        self.alarms = pack.alarms
-        self.pack_mv = int(pack.volts() * 1000.0 * (1.15 if pack.lying else 1.0))
-        self.current_ma = int(pack.current_a * 1000.0)
-        self.soc_dpct = max(0, min(1000, int(pack.soc * 1000.0 + 0.5)))
-        self.soh_dpct = int(pack.soh * 1000.0)
-        self.cells = cells
-        self.cell_min = min(cells)
-        self.cell_max = max(cells)
-        self.index_min = cells.index(self.cell_min)
-        self.index_max = cells.index(self.cell_max)
-        self.temps = temps
-        self.temp_min = min(temps)
-        self.temp_max = max(temps)
-        self.temp_mos = int((pack.temp_c + abs(pack.current_a) * 0.3) * 10.0)
-        self.charge_ma = pack.allowed_charge_ma()
-        self.charge_mv = pack.allowed_charge_mv()
-        self.discharge_ma = pack.allowed_discharge_ma()
-        self.cycles = pack.cycles
-        self.remaining_mah = int(max(0.0, pack.soc) * pack.capacity_mah * pack.soh)
 
 
 def _trip(alarms: int, bit: int, on: bool, off: bool) -> int:
