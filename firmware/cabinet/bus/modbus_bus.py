@@ -52,7 +52,7 @@ class ModbusBus:
         name: str,
         line: "SerialLine",
         clock: "Clock",
-        timeout_ms: int = 150,
+        timeout_ms: int = 100,
         probe_timeout_ms: int = 50,
         rest_ms: int = 0,
         echo: bool = False,
@@ -380,7 +380,10 @@ class ModbusBus:
             if client.fails >= schedule.SILENT_AFTER:
                 self._schedule.pay(spent + self.gap_us)
             stats.failed(reason)
-            schedule.missed(client, now_ms, self._timeout_us // 1000)
+            pause = self._timeout_us // 500
+            if reason != "timeout" and client.period_ms < pause:
+                pause = client.period_ms
+            schedule.missed(client, now_ms, pause)
             if client.fails >= schedule.SILENT_AFTER or reason == "foreign":
                 client.fault = reason
             client.lost(reason, now_ms)

@@ -99,7 +99,8 @@ def served(client: "ModbusClient", now_ms: int) -> None:
 
 
 def missed(client: "ModbusClient", now_ms: int, pause_ms: int) -> None:
-    """It did not give a good answer: when to try again. Not before `pause_ms`, so that its late answer is not mistaken."""
+    """It did not give a good answer: when to try again. Not before `pause_ms`: the others come first, and an answer that is
+    only late is not mistaken for that to the next request."""
     if client.fails < 255:
         client.fails += 1
     if client.fails < SILENT_AFTER:
