@@ -18,6 +18,7 @@ from swapcab.receiver import Receiver
 
 START_LIMIT_S = 60.0
 SETTLE_S = 0.5
+KEEP_EVENTS = 1_000_000  # all of a run: each is compared with the journal at the end
 SETTLE_LIMIT_S = 20.0
 
 
@@ -63,7 +64,7 @@ class Net:
                 if self._broker.exit_code() is not None or time.monotonic() > limit:
                     raise NetError("the broker did not start:\n" + self._broker.tail())
             host, port = "127.0.0.1", self._port
-        self.receiver = Receiver(host, port, self.cabinet)
+        self.receiver = Receiver(host, port, self.cabinet, keep=KEEP_EVENTS)
         try:
             self.receiver.start(START_LIMIT_S)
         except OSError as error:

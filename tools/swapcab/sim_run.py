@@ -58,6 +58,8 @@ def _verdict(options: Options, result: dict[str, Any], picture: str, folder: Pat
         Console(stderr=True).print(result["trouble"], style="red", highlight=False)
     for violation in result["violations"]:
         Console(stderr=True).print(f"violation: {violation}", style="red", highlight=False)
+    for example in result["examples"]:
+        Console(stderr=True).print(example, style="yellow", highlight=False)
     line = sim_result.json_line(result)
     for path in filter(None, (options.json_path, folder / "result.json")):
         path.parent.mkdir(parents=True, exist_ok=True)
