@@ -9,6 +9,7 @@ TYPINGS := build/typings/.stamp
 ARGS ?=
 PART ?= all
 HOURS ?= 1
+SEEDS ?= 8
 
 # The newest CPython that works here; `make setup PYTHON=/path/to/python3` for another.
 FIND_PYTHON = for p in "$(PYTHON)" python3.14 python3.13 python3.12 python3.11 python3.10 python3; do \
@@ -59,8 +60,8 @@ types: $(TYPINGS) ## pyright: host tools against CPython, firmware and boards ag
 size: build ## heap after start, at its peak, and the size of each module
 	@$(BIN)/python -m swapcab size $(ARGS)
 
-soak: build ## long runs with outages and power cuts; HOURS=1
-	@$(BIN)/python tests/scenarios/soak.py --hours $(HOURS) $(ARGS)
+soak: $(STAMP) ## cabinet-hours on virtual time with troubles of every kind; SEEDS=8 HOURS=1
+	@$(BIN)/python tests/scenarios/soak.py --seeds $(SEEDS) --hours $(HOURS) $(ARGS)
 
 powercut: build ## a power cut at every flash operation of the journal
 	@$(BIN)/python tests/powercut/run.py $(ARGS)

@@ -1,84 +1,124 @@
-"""`make soak`: simulated cabinets for hours, seed after seed, with outages, power cuts, bad packs and faulty slots.
+"""`make soak SEEDS=8 HOURS=1`: seeded cabinet-hours on virtual time, with troubles of every kind, judged at every control round.
 
-Prints one table over all runs and writes build/soak.json; exits 1 if an invariant broke in any run.
+Prints one table over all seeds and writes build/soak.json; ends with 1 if an invariant broke, and then tells the last events
+of the story and the command that replays exactly that seed. docs/simulation.md explains all of it.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import random
-import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import virtual_build
+import virtual_run
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from swapcab.rows import Row, publish
 
-ROOT = Path(__file__).resolve().parents[2]
-FAULTS = ("dead", "crc", "babble", "lie", "hot", "charger_silent")
-SUMS = ("swaps_completed", "swaps_refused", "events_stored", "events_received", "events_duplicated", "kills", "kills_mid_swap", "outages")
-ZEROS = ("events_lost", "events_invalid", "order_violations", "interlock_violations", "packs_unaccounted", "firmware_crashes")
-MAXIMA = (("loop_gap_ms_max", "ms"), ("heap_peak_bytes", "B"), ("poll_period_healthy_ms_max", "ms"))
+STORY = 60  # events of the story that are told
+CALM_SPEED = 300
 
 
-def arguments_of(seed: int, swaps: int) -> list[str]:
-    """A run's troubles, drawn from its seed: the same seed gives the same run."""
-    rng = random.Random(seed)
-    slots = rng.choice((12, 12, 24))
-    drawn = ["--slots", str(slots), "--swaps", str(swaps), "--seed", str(seed), "--bad-every", str(rng.choice((0, 3, 5, 7)))]
-    for _ in range(rng.randrange(3)):
-        drawn += ["--outage", f"{rng.randrange(5, 60)}@{rng.randrange(5, 120)}"]
-    if rng.random() < 0.6:
-        drawn += ["--kill", str(rng.randrange(8, 30))]
-    for slot in rng.sample(range(1, slots + 1), rng.randrange(4)):
-        drawn += ["--fault", f"{rng.choice(FAULTS)}:{slot}@{rng.randrange(60)}"]
-    return drawn
+def replay(seed: int, options: argparse.Namespace) -> str:
+    """The command that does the same again, event by event."""
+    extra = f" --faults {options.faults}" if options.faults else ""
+    return f"make soak SEEDS=1 HOURS={options.hours:g} ARGS='--seed {seed} --every {options.every}{extra}'"
 
 
-def one_run(seed: int, swaps: int, limit_s: float) -> tuple[list[str], dict]:
-    """Its arguments and its JSON line, or what went wrong."""
-    arguments = arguments_of(seed, swaps)
-    command = [sys.executable, "-m", "swapcab", "sim", "--headless", *arguments]
-    try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=limit_s, stdin=subprocess.DEVNULL)
-        return arguments, json.loads(done.stdout.strip().splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        return arguments, {"ok": False, "trouble": f"no end after {limit_s:.0f} s"}
-    except (ValueError, IndexError):
-        return arguments, {"ok": False, "trouble": done.stderr[-2000:]}
+def tell(result: dict[str, Any], options: argparse.Namespace, progress: Progress) -> None:
+    """A seed that failed: what broke, how it came to that, and how to see it again."""
+    say = progress.console.print
+    broken = result["violation"]
+    say(f"\nseed {result['seed']}: {broken['name']}, slot {broken['slot']}, at {broken['t']:.3f} s", style="red bold", highlight=False)
+    say(str(broken["detail"]), style="red", markup=False, highlight=False)
+    for line in result.get("story", [])[-STORY:]:
+        say(line, markup=False, highlight=False)
+    say(f"replay: {replay(result['seed'], options)}\n", style="bold", highlight=False)
+
+
+def total(results: list[dict[str, Any]], name: str) -> Any:
+    """The sum over all runs."""
+    return sum(result.get(name, 0) for result in results)
+
+
+def merged(results: list[dict[str, Any]], name: str) -> dict[str, int]:
+    """The sums of counters by kind."""
+    found: dict[str, int] = {}
+    for result in results:
+        for kind, count in result.get(name, {}).items():
+            found[kind] = found.get(kind, 0) + count
+    return dict(sorted(found.items()))
+
+
+def rows_of(results: list[dict[str, Any]], wall_s: float) -> list[Row]:
+    """What the runs show."""
+    hours = total(results, "virtual_s") / 3600
+    swaps = merged(results, "swaps")
+    faults = merged(results, "faults")
+    broken = [result for result in results if not result["ok"]]
+    cpu_s = total(results, "real_s") or 1.0
+    rows = [
+        Row("seeds", len(results)),
+        Row("invariant violations", len(broken), "", "0", not broken),
+        Row("cabinet-hours", round(hours, 2), "h"),
+        Row("swaps completed", swaps.get("completed", 0)),
+        Row("riders refused", swaps.get("refused", 0)),
+        Row("riders who gave up or ran away", swaps.get("abandoned", 0)),
+        Row("troubles injected", sum(faults.values())),
+        Row("power cuts", total(results, "power_cuts")),
+        Row("starts of the firmware", total(results, "boots")),
+        Row("control rounds judged", total(results, "checks")),
+        Row("looks of the plant's auditor", total(results, "audits")),
+        Row("events stored", total(results, "events")),
+        Row("events received twice", total(results, "repeats")),
+        Row("events given up by ring B", total(results, "dropped")),
+        Row("lock pulses", total(results, "pulses")),
+        Row("chargers switched on", total(results, "charge_starts")),
+        Row("times service was proven again", total(results, "settled")),
+        Row("virtual time over processor time", round(hours * 3600 / cpu_s, 1), "times", f"{CALM_SPEED}"),
+        Row("virtual time over wall time, all processes", round(hours * 3600 / wall_s, 1), "times"),
+    ]
+    return rows + [Row(f"trouble: {kind}", count) for kind, count in faults.items()]
 
 
 def main() -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hours", type=float, default=1.0)
-    parser.add_argument("--seed", type=int, default=1000, help="of the first run; each further one counts up")
-    parser.add_argument("--swaps", type=int, default=30, help="per run")
-    parser.add_argument("--limit", type=float, default=3600.0, help="seconds after which a run counts as hung")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=8, help="how many")
+    parser.add_argument("--seed", type=int, default=1, help="the first one")
+    parser.add_argument("--hours", type=float, default=1.0, help="virtual hours of each seed")
+    parser.add_argument("--every", type=int, default=25, help="a trouble so often, seconds on average; 0: none")
+    parser.add_argument("--faults", default="", help="only these kinds, separated by commas (see tests/scenarios/virtual/troubles.py)")
+    parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
-    ends = time.monotonic() + options.hours * 3600
-    results: list[dict] = []
-    broken: list[str] = []
+    if options.seeds < 1 or options.hours <= 0 or options.every < 0 or options.processes < 1:
+        parser.error("--seeds and --processes: at least 1; --hours: more than 0; --every: 0 or more")
+    virtual_build.prepare()
+    faults = [kind for kind in options.faults.split(",") if kind]
+    results: list[dict[str, Any]] = []
+    began = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, transient=True) as progress:
-        task = progress.add_task("soak", total=options.hours * 3600)
-        while not results or time.monotonic() < ends:
-            seed = options.seed + len(results)
-            arguments, result = one_run(seed, options.swaps, options.limit)
+    with Progress(*columns, transient=True) as progress, ThreadPoolExecutor(max_workers=options.processes) as pool:
+        bar = progress.add_task("soak", total=options.seeds)
+        words = [
+            {"seed": seed, "hours": options.hours, "every_s": options.every, "faults": faults}
+            for seed in range(options.seed, options.seed + options.seeds)
+        ]
+        for done in as_completed([pool.submit(virtual_run.run, word, 3600.0 * max(1.0, options.hours)) for word in words]):
+            result = done.result()
             results.append(result)
-            if not result.get("ok"):
-                broken.append(f"swapcab sim --headless {' '.join(arguments)}: {result.get('trouble') or 'an invariant broke'}")
-                progress.console.print(broken[-1], style="red", highlight=False)
-            progress.update(task, completed=options.hours * 3600 - max(0.0, ends - time.monotonic()), description=f"{len(results)} runs")
-    rows = [Row("runs", len(results)), Row("runs broken", len(broken), "", "0", not broken)]
-    rows += [Row(name, sum(result.get(name, 0) for result in results)) for name in SUMS]
-    rows += [Row(name, total, "", "0", total == 0) for name in ZEROS for total in [sum(result.get(name, 0) for result in results)]]
-    rows += [Row(name, max(result.get(name, 0) for result in results), unit) for name, unit in MAXIMA]
-    good = publish(rows, f"soak, {options.hours:g} h, seeds {options.seed} to {options.seed + len(results) - 1}", "soak")
-    return 0 if good else 1
+            if not result["ok"]:
+                tell(result, options, progress)
+            progress.update(bar, advance=1, description=f"{len(results)} of {options.seeds} seeds")
+    wall_s = time.monotonic() - began
+    title = f"soak, seeds {options.seed} to {options.seed + options.seeds - 1}, {options.hours:g} h each, a trouble every {options.every} s"
+    return 0 if publish(rows_of(results, wall_s), title, "soak") else 1
 
 
 if __name__ == "__main__":

@@ -22,14 +22,15 @@ OUT = ROOT / "build" / "virtual"
 SLOTS = 12
 BUDGET_W = 3000  # less than twelve chargers want, so that it has to be shared
 NATIVE = {"x86_64": "x64", "AMD64": "x64"}.get(platform.machine(), "")
-PLANT = ("auditor", "cabinet_world", "charger", "crc16", "fleet", "frames", "image", "isotp_peer", "pack", "proof", "rider", "rng", "slot")
+HOST_ONLY = ("__main__", "control", "plant", "slcan", "wire_can", "wire_modbus", "wire_pty")  # of the plant
 
 
 def sources() -> dict[str, Path]:
     """Module path below build/virtual (as .py) -> source file."""
     found = {name: path for name, path in build.sources(ROOT).items() if "/" in name}
-    for name in ("__init__", *PLANT):
-        found[f"plant/{name}.py"] = ROOT / "tools" / "plant" / f"{name}.py"
+    for path in sorted((ROOT / "tools" / "plant").glob("*.py")):
+        if path.stem not in HOST_ONLY:
+            found[f"plant/{path.name}"] = path
     found["nor_flash.py"] = ROOT / "tests" / "models" / "nor_flash.py"
     for path in sorted((ROOT / "tests" / "scenarios" / "virtual").glob("*.py")):
         found[f"virtual/{path.name}"] = path

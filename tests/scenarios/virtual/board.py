@@ -164,11 +164,14 @@ class CanEnd:
         self.noise = 0  # one frame in so many is lost
         self.bus_off = False
         self.overrun = 0
+        self.trouble_us = -(1 << 60)  # when it last did not work
         self.on_send = None  # called with (id, data, instant of the first bit)
 
     def send(self, can_id: int, extended: bool, data: "bytes | bytearray | memoryview") -> bool:
         """See ports.CanPort."""
         now = self._time.now_us
+        if self.bus_off or self.noise:
+            self.trouble_us = now
         if self.bus_off or self._out_us - now > _CAN_QUEUE * _CAN_FRAME_US:
             return False
         start = self._free_us if self._free_us > now else now

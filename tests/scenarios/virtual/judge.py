@@ -19,6 +19,11 @@ CONTROL_US = 400_000  # a control round at least so often
 BUDGET_GRACE_US = 500_000
 DANGERS = ((0, 1_500_000), (1, 1_500_000), (2, 0), (3, 1_000_000), (4, 1_500_000), (5, 100_000), (7, 100_000))  # input bit, debounce
 TEMP_STOP_DDEGC = 450
+DEAF_S = 1.15  # a charger is told once a second
+DEAF = (
+    "charge_hot_pack", "charge_over_current", "charge_over_voltage", "charge_in_danger", "charge_blind", "charge_door_open",
+    "charge_empty_slot", "charge_set_point", "charge_against_bms",
+)  # fmt: skip
 ALARMS_STOP = 0x133
 
 # name: meaning; the plant's auditor has its own
@@ -300,7 +305,7 @@ class Judge:
         for key in list(self.pending):
             if key[0] == slot:
                 seen, deadline = self.pending.pop(key)
-                if start_us > deadline:
+                if start_us > deadline and not self._deaf(self.sim.world.slots[slot - 1].charger):
                     self.violate("late_stop", slot, "%s: %d ms after the frame" % (key[1], (start_us - seen) // 1000))
                 row = self.reactions.setdefault(key[1], [0, 0])
                 row[0] += 1
@@ -316,7 +321,7 @@ class Judge:
         self.checks += 1
         if self.pending:
             for (slot, what), (seen, deadline) in self.pending.items():
-                if now > deadline:
+                if now > deadline and not self._deaf(sim.world.slots[slot - 1].charger):
                     self.violate("late_stop", slot, "%s: nothing %d ms after the frame" % (what, (now - seen) // 1000))
         total = 0
         slots = sim.world.slots
@@ -364,7 +369,7 @@ class Judge:
         since = self.bad_since.setdefault(slot.number, (now, bad))
         if since[1] != bad:
             since = self.bad_since[slot.number] = (now, bad)
-        if now - since[0] >= grace:
+        if now - since[0] >= grace and not self._deaf(slot.charger):
             self.violate("charge_conditions", slot.number, bad)
 
     def world_stepped(self) -> None:
@@ -381,9 +386,18 @@ class Judge:
             self.violate("loop_held", 0, "%d ms without a control round" % ((sim.time.now_us - self.step_us) // 1000))
 
     def _excused(self, row: dict) -> bool:
-        """What no firmware can prevent: a charger that does not stop when told to."""
-        fault = self.sim.world.faults.get(row["slot"])
-        return fault == "charger_stuck" or self.sim.world.slots[row["slot"] - 1].charger.stuck
+        """What no firmware can prevent: a charger that cannot be told, or does not do as it is told.
+
+        That a charger which hears nothing goes off by itself is not excused: `charge_no_command` stands as it is."""
+        return row["name"] in DEAF and row["slot"] and self._deaf(self.sim.world.slots[row["slot"] - 1].charger)
+
+    def _deaf(self, charger: object) -> bool:
+        """Whether commands do not reach this charger."""
+        if charger.stuck or charger.silent:
+            return True
+        can = self.sim.can
+        troubled = can is None or can.bus_off or can.noise or self.sim.time.now_us - can.trouble_us < 6_000_000
+        return bool(troubled) and charger.age > DEAF_S
 
     def finish(self) -> None:
         """At the end: everything that is on flash is at the broker, every pack is somewhere."""

@@ -5,9 +5,9 @@ from virtual.troubles import Troubles
 
 BUSY_US = 1_080_000_000  # with troubles
 CALM_US = 120_000_000  # for the first rider to be served, at most SERVE_US
-SERVE_US = 600_000_000
+SERVE_US = 420_000_000
 LOOK_US = 1_000_000
-END_US = 90_000_000  # before the end nothing new is started, so that all events can reach the broker
+END_US = 60_000_000  # before the end nothing new is started, so that all events can reach the broker
 
 
 class Plan:

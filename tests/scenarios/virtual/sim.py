@@ -1,8 +1,10 @@
 """The whole cabinet in one process on virtual time: the real firmware, the plant's models, a broker, troubles and a judge."""
 
 import gc
+import hashlib
 import random
 from asyncio import core
+from binascii import hexlify
 
 from cabinet import config
 from cabinet.app import App
@@ -45,6 +47,10 @@ class Silent:
         """Not of interest."""
         return 0
 
+    def mem_free(self) -> int:
+        """Enough."""
+        return 1 << 24
+
     def collect(self) -> None:
         """Not now."""
 
@@ -65,7 +71,7 @@ class Sim:
         self.rng = Rng(seed + 17)
         self.wire_rng = Rng(seed + 101)
         self.nonce_rng = Rng(seed + 202)
-        self.settings_text = settings_text
+        self.settings_hash = hexlify(hashlib.sha256(settings_text).digest()[:4]).decode()
         self.settings = config.parse(settings_text)
         self.secrets = config.parse_secrets(secrets_text)
         self.world = World(self.settings.cabinet.slots, seed, speed)
@@ -96,7 +102,7 @@ class Sim:
 
     def tell(self, text: str) -> None:
         """One more event of the story."""
-        self.story.append("%10.3f %s" % (self.time.now_us / 1_000_000, text))
+        self.story.append("%10.3f %s" % (self.time.now_us / 1_000_000, text[:500]))
         if len(self.story) > 400:
             self.story = self.story[200:]
 
@@ -125,7 +131,7 @@ class Sim:
         board = self.board = VirtualBoard(self, self.cause)
         self.tell("start %d, cause %s" % (self.boots, self.cause))
         try:
-            app = App(board, self.settings, self.secrets, self.settings_text)
+            app = App(board, self.settings, self.secrets, self.settings_hash)
             self.app = app
             self.judge.attach(app)
             if self.patch is not None:
