@@ -390,10 +390,10 @@ class ModbusBus:
         else:
             stats.answered(now_ms, _diff_us(now, self._sent_us) // 1000)
             client.fails = 0
-            client.fault = ""
             if client.again or self._urgent:
-                client.again = False  # has more to ask, or its poll is still to come: stays due
+                client.again = False  # has more to ask, or its poll is still to come: stays due, and a fault stands until then
             else:
+                client.fault = ""
                 schedule.served(client, now_ms)
 
     def stats(self) -> dict:
