@@ -9,6 +9,15 @@ from binascii import hexlify
 EXIT_SETTINGS = 64
 EXIT_FAILED = 70
 
+# read once; their tables would only take up memory while the cabinet runs
+ONLY_AT_START = ("cabinet.config", "cabinet.core.rule_table")
+
+
+def _let_go(name: str) -> None:
+    package, _, module = name.rpartition(".")
+    if sys.modules.pop(name, None) is not None and hasattr(sys.modules.get(package), module):
+        delattr(sys.modules[package], module)
+
 
 def _read(path: str, most: int) -> bytes:
     with open(path, "rb") as file:

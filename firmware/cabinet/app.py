@@ -24,7 +24,7 @@ from cabinet.uplink.uplink import Uplink, UplinkOptions
 
 VERSION = "0.1.0"
 WATCHDOG_MS = 5000
-SLOTS_PER_BOARD = 8
+BATCH_BYTES = 1536  # a message of a draining backlog; building it takes about four times as much memory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _uplink_options(settings: "Settings", secrets: "Secrets") -> UplinkOptions:
     return UplinkOptions(
         settings.cabinet.id, given.host, given.port, user=given.user or None, password=secrets.uplink_password or None,
         prefix=given.prefix, window=given.window, batch=given.batch, keepalive_s=given.keepalive_s,
-        tls={} if given.tls == "on" else None,
+        batch_bytes=BATCH_BYTES, tls={} if given.tls == "on" else None,
     )
 
 
