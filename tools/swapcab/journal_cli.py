@@ -160,7 +160,7 @@ def export(
     try:
         if form == "jsonl":
             for envelope in envelopes:
-                stream.write(json.dumps(envelope, separators=(",", ":")) + "\n")
+                stream.write(json.dumps(envelope, separators=(",", ":"), default=plain) + "\n")
         elif form == "csv":
             write_csv(envelopes, stream)
         else:
@@ -173,11 +173,16 @@ def export(
             typer.echo(f"{len(envelopes)} events written to {output}", err=True)
 
 
+def plain(value: object) -> str:
+    """What JSON has no word for."""
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
 def write_csv(envelopes: list[dict[str, Any]], stream: TextIO) -> None:
     """One event a row; the data as JSON in the last column. Cells that a spreadsheet would run are made plain text."""
     columns = ("cabinet", "ring", "seq", "boot", "time", "tq", "ticks", "type", "slot", "pack")
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow((*columns, "data"))
     for e in envelopes:
-        cells = [*(e.get(c) for c in columns), json.dumps(e.get("data", {}), separators=(",", ":"))]
+        cells = [*(e.get(c) for c in columns), json.dumps(e.get("data", {}), separators=(",", ":"), default=plain)]
         writer.writerow("'" + c if isinstance(c, str) and c[:1] in "=+-@\t" else c for c in cells)
