@@ -4,6 +4,7 @@ Unlike `asyncio.open_connection` it looks names up without blocking, switches Na
 fails, and closes what it opened when it is cancelled half-way.
 """
 
+import binascii
 import socket
 from asyncio.stream import Stream
 from errno import EINPROGRESS
@@ -23,19 +24,26 @@ def tls_context(tls: dict):
         raise ValueError("tls: no certificate authority is configured")
     context = library.SSLContext(library.PROTOCOL_TLS_CLIENT)
     context.verify_mode = library.CERT_REQUIRED
-    context.load_verify_locations(_content(tls["ca"]))
+    for certificate in _der(tls["ca"]):
+        context.load_verify_locations(certificate)
     if tls.get("cert"):
-        context.load_cert_chain(_content(tls["cert"]), _content(tls["key"]))
+        context.load_cert_chain(_der(tls["cert"])[0], _der(tls["key"])[0])
     return context
 
 
-def _content(given: "str | bytes") -> bytes:
-    if isinstance(given, bytes):
-        return given
-    if "-----BEGIN" in given:
-        return given.encode()
-    with open(given, "rb") as file:
-        return file.read()
+def _der(given: "str | bytes") -> list:
+    """The DER content of what was given as bytes, PEM text or the name of a file: the library reads nothing else."""
+    if isinstance(given, str) and "-----BEGIN" not in given:
+        with open(given, "rb") as file:
+            given = file.read()
+    data = given.encode() if isinstance(given, str) else given
+    if b"-----BEGIN" not in data:
+        return [data]
+    found = []
+    for part in data.split(b"-----BEGIN ")[1:]:
+        _, _, rest = part.partition(b"-----")
+        found.append(binascii.a2b_base64(rest.partition(b"-----END")[0].replace(b"\n", b"").replace(b"\r", b"")))
+    return found
 
 
 async def dial(host: str, port: int, tls: "dict | None" = None, resolver=None, context=None) -> tuple:

@@ -103,6 +103,8 @@ class Session:
             self.end("line: %s" % error)
         except MemoryError:
             self.end("out of memory")
+        except ValueError as error:  # so the TLS library tells why it does not trust the broker
+            self.end("tls: %s" % str(error).strip() if self.options.tls is not None else "failed: %r" % error)
         except Exception as error:
             self.end("failed: %r" % error)
 

@@ -1,0 +1,102 @@
+"""TLS: the broker is verified against the operator's authority and by its name, and there is no way round it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "tests" / "benchmark" / "uplink"
+
+
+def load_peers() -> ModuleType:
+    """The benchmark's other ends."""
+    spec = importlib.util.spec_from_file_location("uplink_peers", FOLDER / "peers.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+peers = load_peers()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Readable for Mosquitto after it has given up root."""
+    made = tmp_path_factory.mktemp("tls")
+    for path in (made, made.parent, made.parent.parent):
+        path.chmod(0o755)
+    return made
+
+
+@pytest.fixture(scope="module", params=["rsa", "ec"])
+def certificates(request: pytest.FixtureRequest, folder: Path) -> object:
+    """An authority and a server certificate for broker.test."""
+    return peers.Certificates(folder, request.param)
+
+
+@pytest.fixture(scope="module")
+def broker(certificates, folder: Path) -> Iterator[int]:
+    """Mosquitto with TLS."""
+    with peers.mosquitto(folder, certificates.mosquitto_lines()) as port:
+        yield port
+
+
+def meets(port: int, **more: object) -> dict:
+    """What the cabinet says after it has tried for a few seconds, or is done."""
+    program = Path(sys.executable).with_name("micropython")
+    env = {"MICROPYPATH": f".frozen:{ROOT / 'firmware'}:{ROOT / 'build' / 'lib'}"}
+    want = {"host": "127.0.0.1", "port": port, "seconds": 4, "events": 50, "answer_ms": 3000, "connect_ms": 3000, **more}
+    command = [str(program), "-X", "heapsize=1m", str(FOLDER / "uplink_alone.py"), json.dumps(want)]
+    done = subprocess.run(command, capture_output=True, timeout=60, env=env)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_events_go_over_a_verified_connection(broker: int, certificates):
+    said = meets(broker, tls={"ca": str(certificates.ca), "hostname": "broker.test"})
+    assert (said["backlog"], said["failures"], said["sessions"]) == (0, 0, 1)
+
+
+def refusal(said: dict) -> str:
+    """Why nothing was sent."""
+    assert said["acked_a"] == 0 and said["sessions"] == 0 and said["reasons"], said
+    return " ".join(said["reasons"])
+
+
+def test_another_authority_is_refused(broker: int, folder: Path):
+    other = peers.Certificates(folder, "ec", name="other.test")
+    assert "not correctly signed by the trusted CA" in refusal(meets(broker, tls={"ca": str(other.ca), "hostname": "broker.test"}))
+
+
+def test_another_host_name_is_refused(broker: int, certificates):
+    reason = refusal(meets(broker, tls={"ca": str(certificates.ca), "hostname": "elsewhere.test"}))
+    assert "does not match with the expected CN" in reason or "name" in reason.lower()
+
+
+def test_an_address_is_no_name_for_a_certificate_without_it(broker: int, certificates):
+    refusal(meets(broker, tls={"ca": str(certificates.ca)}))
+
+
+def test_a_plain_broker_is_refused(folder: Path, certificates):
+    with peers.mosquitto(folder) as port:
+        refusal(meets(port, tls={"ca": str(certificates.ca), "hostname": "broker.test"}))
+
+
+def test_tls_without_an_authority_is_refused():
+    assert "no certificate authority" in refusal(meets(1, tls={}))
+
+
+def test_an_expired_certificate_is_refused(folder: Path):
+    old = peers.Certificates(folder, "ec", name="old.test", days=-1)
+    with peers.mosquitto(folder, old.mosquitto_lines()) as port:
+        reason = refusal(meets(port, tls={"ca": str(old.ca), "hostname": "old.test"}))
+    assert "tls: The certificate validity has expired" in reason
