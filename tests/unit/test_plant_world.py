@@ -346,6 +346,12 @@ def test_a_bad_pack_handed_to_another_rider_is_seen():
         assert names(world) == {name}
 
 
+def test_a_full_pack_given_for_a_bad_one_is_seen():
+    world = World(12, 1)
+    a_visit(world, ToyController(world, careless=("proof",)), "clone")
+    assert "bad_pack_accepted" in names(world) and world.counts["completed"] == 1
+
+
 def test_a_pack_that_vanishes_or_doubles_is_unaccounted():
     world = World(4, 1)
     slot = plugged(world)

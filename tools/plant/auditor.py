@@ -93,6 +93,7 @@ EVENTS = (
     ("unlocked_under_load", "the bolt was drawn while charge current flowed"),
     ("hot_pack_released", "a lock pulse on a slot with a hot pack"),
     ("bad_pack_handed_out", "a rider took a bad pack that is not the rider's own"),
+    ("bad_pack_accepted", "a rider got a full pack for a bad one"),
     ("unproven_pack_handed_out", "a rider took a pack that never proved itself"),
 )
 
@@ -192,6 +193,11 @@ class Auditor:
             self.record("bad_pack_handed_out", slot.number, pack.kind)
         elif not pack.answered:
             self.record("unproven_pack_handed_out", slot.number, pack.serial)
+
+    def visit_ended(self, completed: bool, own: "Pack") -> None:
+        """A rider left."""
+        if completed and own.kind != "genuine":
+            self.record("bad_pack_accepted", 0, own.kind)
 
     def unaccounted(self) -> int:
         """Packs that are in no place, or in two."""

@@ -97,6 +97,7 @@ class World:
             self.rider = None
             self.visits += 1
             self.counts[rider.ending] += 1
+            self.auditor.visit_ended(rider.ending == COMPLETED, rider.own)
             for p in rider.hands:
                 (self.field if p.kind == "genuine" else self.taken_away).append(p)
 

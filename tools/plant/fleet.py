@@ -37,7 +37,7 @@ class Fleet:
         if kind == "hot":
             p.temp_c = 62.0
         elif kind == "deep_discharged":
-            p.soc = -0.06
+            p.soc = -0.09
         elif kind == "unknown_chemistry":
             p.chemistry = packs.UNKNOWN
         elif kind == "dead_bms":
