@@ -12,7 +12,7 @@ from cabinet.core import ticks
 
 STANDARD = const(0x20000000)  # added to an 11-bit identifier
 TICK_MS = const(100)
-_QUEUE = const(64)
+_QUEUE = const(48)
 _BURST = const(24)  # frames handled before others may run
 _BUSY_MS = const(2)
 _QUIET_MS = const(5)
@@ -56,7 +56,8 @@ class CanBus:
         self._frame = Frame()
         self._ids = [0] * _QUEUE
         self._lengths = bytearray(_QUEUE)
-        self._data = [bytearray(8) for _ in range(_QUEUE)]
+        self._data = bytearray(8 * _QUEUE)
+        self._out = bytearray(8)
         self._first = 0
         self._count = 0
         now = clock.ticks_ms()
@@ -99,9 +100,10 @@ class CanBus:
     def _fill(self, slot: int, can_id: int, data: "bytes | bytearray", length: int) -> None:
         self._ids[slot] = can_id
         self._lengths[slot] = length
-        kept = self._data[slot]
+        kept = self._data
+        at = slot << 3
         for i in range(length):
-            kept[i] = data[i]
+            kept[at + i] = data[i]
 
     async def run(self) -> None:
         """For ever."""
@@ -153,8 +155,12 @@ class CanBus:
         while self._count:
             slot = self._first
             can_id = self._ids[slot]
-            data = self._data[slot]
+            kept = self._data
+            data = self._out
+            at = slot << 3
             length = self._lengths[slot]
+            for i in range(length):
+                data[i] = kept[at + i]
             try:
                 extended = not can_id & STANDARD
                 if not port.send(can_id if extended else can_id & 0x7FF, extended, data if length == 8 else data[:length]):

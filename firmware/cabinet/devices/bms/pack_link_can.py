@@ -57,8 +57,7 @@ class PackLinkCan(CanClient):
         self._since_ms = 0  # listening, or last good status
         self._heard_ms = 0  # listening, or last frame
         self._wrong = 0
-        self._tp = IsoTp(bus, _ISOTP_TX | node << 8)
-        self._proving = False
+        self._tp = None  # there while a challenge is under way
         base = _BASE | node
         ids = [base + (k << 8) for k in range(7)]
         ids.append(_ISOTP_RX | node)
@@ -78,7 +77,7 @@ class PackLinkCan(CanClient):
         self._wrong = 0
         self.fault = ""
         self._since_ms = self._heard_ms = self.clock.ticks_ms()
-        self._tp.stop()
+        self._tp = None
         self.stats.restart()
 
     def _forget_frames(self) -> None:
@@ -87,29 +86,27 @@ class PackLinkCan(CanClient):
 
     async def prove(self, nonce: bytes) -> "bytes | None":
         """Have the pack answer a challenge: the 32-byte MAC, or None if it does not in time."""
-        if len(nonce) != 32 or not self.period_ms or self._proving:
+        if len(nonce) != 32 or not self.period_ms or self._tp is not None:
             return None
         start = self.clock.ticks_ms()
-        tp = self._tp
-        if not tp.start(b"\x01" + nonce, start):
-            tp.stop()
-            return None
-        self._proving = True
+        tp = self._tp = IsoTp(self.bus, _ISOTP_TX | self.node << 8)
+        tp.start(b"\x01" + nonce, start)
         self.stats.requests += 1
         try:
-            while tp.state not in (isotp.DONE, isotp.FAILED, isotp.IDLE):
+            # a pack that leaves takes the exchange with it
+            while self._tp is tp and tp.state != isotp.DONE and tp.state != isotp.FAILED:
                 if ticks.diff(self.clock.ticks_ms(), start) > _PROVE_MS:
                     break
                 await asyncio.sleep_ms(10)
             answer = tp.answer
-            if tp.state == isotp.DONE and answer is not None and tp.length == 33 and answer[0] == 0x41:
+            if self._tp is tp and tp.state == isotp.DONE and answer is not None and tp.length == 33 and answer[0] == 0x41:
                 self.stats.answered(self.clock.ticks_ms(), ticks.diff(self.clock.ticks_ms(), start))
                 return bytes(answer[1:33])
             self.stats.failed("timeout")
             return None
         finally:
-            self._proving = False
-            tp.stop()
+            if self._tp is tp:
+                self._tp = None
 
     # ---- called by the bus ----
 
@@ -119,7 +116,8 @@ class PackLinkCan(CanClient):
             return
         self._heard_ms = now_ms
         if can_id & 0xFF0000 == 0xDA0000:
-            self._tp.on_frame(data, length, now_ms)
+            if self._tp is not None:
+                self._tp.on_frame(data, length, now_ms)
             return
         if length != 8:
             self._wrong_frame("implausible")
@@ -144,7 +142,8 @@ class PackLinkCan(CanClient):
 
     def tick(self, now_ms: int) -> None:
         """Time limits."""
-        self._tp.tick(now_ms)
+        if self._tp is not None:
+            self._tp.tick(now_ms)
         if not self.period_ms:
             return
         silent = ticks.diff(now_ms, self._heard_ms) > _LOST_MS
