@@ -37,7 +37,7 @@ QUANTITIES = {
     "alarm_stop": ("flag", "BMS alarm that forbids charging"),
     "alarm_fault": ("flag", "BMS alarm: short circuit or internal fault"),
     "alarm_note": ("flag", "any other BMS alarm"),
-    "silent_ms": ("ms", "time without an answer of a pack that is there"),
+    "silent_ms": ("ms", "time without fresh data of a pack that is there (fresh: see `stale_pack_ms`, `stale_rest_ms`)"),
     "unidentified_ms": ("ms", "time without the identity of a pack that answers"),
     "unproven_ms": ("ms", "time without a proof of an identified pack"),
     "frozen_ms": ("ms", "time with the measurement counter standing still"),

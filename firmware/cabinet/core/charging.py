@@ -85,7 +85,7 @@ class ChargePlan:
             waiting[s.number - 1] = wishes
             if not wishes:
                 s.plan_ma = 0
-                s.plan_why = "not_accepted"
+                s.plan_why = "planning"
         while True:
             s = self._next()
             if s is None:

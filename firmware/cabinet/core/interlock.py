@@ -221,6 +221,6 @@ def _claim_behind(why: str) -> str:
         return "operator"
     if why == "reserved":
         return "swap"
-    if why in ("full", "budget", "temperature", "pack_refuses"):
+    if why in ("full", "budget", "planning", "temperature", "pack_refuses"):
         return "plan"
     return "safety"

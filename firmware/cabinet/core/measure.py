@@ -181,7 +181,7 @@ class SlotMeasures:
         else:
             values[_IO_SILENT] = age(at, _AT_IO_HEARD, now_ms)
             values[_LOCK_DISAGREES] = values[_COMPARTMENT] = UNKNOWN
-        if slot.shut:
+        if slot.shut or slot.is_unseen:
             at[_AT_OPEN] = now_ms
             values[_OPEN] = 0
         else:
@@ -193,8 +193,8 @@ class SlotMeasures:
         right = slot.right
         values[_NEIGHBOUR_HOT] = 1 if (left is not None and left.thermal) or (right is not None and right.thermal) else 0
         charger = slot.charger
-        if slot.charger_fresh:
-            at[_AT_CHARGER_HEARD] = now_ms
+        if slot.charger_fresh and charger.taken_ms is not None:
+            at[_AT_CHARGER_HEARD] = charger.taken_ms
             bits = charger.fault_bits
             on = slot.charge_ma > 0
             values[_CHARGER_SILENT] = 0

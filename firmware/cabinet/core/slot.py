@@ -148,7 +148,7 @@ class SlotControl:
         self.door_winner = ""
         # claims
         self.plan_ma = 0  # charging.py: what the slot may get
-        self.plan_why = "not_accepted"
+        self.plan_why = "planning"
         self.reserved = False  # swap.py: the pack is being handed out
         self.door_claim = 0  # interlock.py: who wants the door open
         self.pulses_left = 3  # interlock.py: what the lock's duty still allows in this minute
@@ -216,6 +216,11 @@ class SlotControl:
     def stays(self) -> bool:
         """Whether a pack stands behind a shut door."""
         return _WITH_PACK[self.state]
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether the I/O board has not told anything yet."""
+        return self.state == UNSEEN
 
     @property
     def is_identifying(self) -> bool:

@@ -49,6 +49,7 @@ charger_stale - Waiting for fresh data of the charger.
 reserved - The pack is being handed out.
 full - Full.
 budget - Waiting for power.
+planning - Its turn comes in a moment.
 temperature - Too cold or too hot to charge.
 pack_refuses - The pack allows no charge now.
 charging - Charging.
