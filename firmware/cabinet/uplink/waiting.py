@@ -1,6 +1,6 @@
 """Wait for a socket without a stream object around it. One bare yield of MicroPython's scheduler each."""
 
-from asyncio import core
+import asyncio
 
 
 class _Wait:
@@ -21,7 +21,7 @@ class Readable(_Wait):
         if self._asked:
             raise StopIteration
         self._asked = True
-        return core._io_queue.queue_read(self._sock)
+        return asyncio.core._io_queue.queue_read(self._sock)
 
 
 class Writable(_Wait):
@@ -31,4 +31,4 @@ class Writable(_Wait):
         if self._asked:
             raise StopIteration
         self._asked = True
-        return core._io_queue.queue_write(self._sock)
+        return asyncio.core._io_queue.queue_write(self._sock)

@@ -1,0 +1,233 @@
+"""Hostile bytes into every parser of the uplink: MQTT packets, commands, DNS answers, SNTP answers. Only the named refusals may come out.
+
+`python tests/fuzz/fuzz_mqtt.py --count 10000000 --seed 1` runs as long as it takes; test_fuzz_mqtt.py runs a sample.
+"""
+
+from __future__ import annotations
+
+import argparse
+import binascii
+import json
+import random
+import socket
+import struct
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+if __name__ == "__main__":
+    sys.path[:0] = [str(ROOT / part) for part in ("firmware", "tests/shims", "build/lib", "tools")]
+# MicroPython's names of three modules, which umqtt.simple 1.3.4 imports
+sys.modules.update({"usocket": socket, "ustruct": struct, "ubinascii": binascii})  # type: ignore[dict-item]
+
+from cabinet.uplink import dns  # noqa: E402
+from cabinet.uplink.codec import CONNACK, ProtocolError  # noqa: E402
+from cabinet.uplink.session import Session  # noqa: E402
+from cabinet.uplink.sntp import answer as sntp_answer  # noqa: E402
+from cabinet.uplink.uplink import Uplink, UplinkOptions  # noqa: E402
+
+TOPIC = b"swapcab/v1/cab-1/commands"
+ASKED = dns.question("broker.example.org", 0x1234)
+
+
+class Clock:
+    """Stands still."""
+
+    def ticks_ms(self) -> int:
+        """Always the same."""
+        return 0
+
+    def ticks_us(self) -> int:
+        """Always the same."""
+        return 0
+
+    def wall_s(self) -> int:
+        """A day in 2023."""
+        return 1_700_000_000
+
+    def quality(self) -> int:
+        """Synchronised."""
+        return 2
+
+
+class Journal:
+    """Empty."""
+
+    boot = 1
+
+    def acked(self, ring: int) -> int:
+        """Nothing."""
+        return 0
+
+    head = backlog = acked
+
+    def ack(self, ring: int, sequence: int) -> None:
+        """May only be called for what was sent, and nothing was."""
+        raise AssertionError("a cursor moved for an event that was never sent")
+
+
+class Fuzz:
+    """Makes inputs and counts what came of them."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.carried_out = 0
+        self.refused = 0
+        self.packets = 0
+        self.inputs = 0
+        self.uplink = Uplink(None, Clock(), Journal(), UplinkOptions("cab-1", "127.0.0.1"), dict, lambda count: bytes(count), self._do)
+
+    def _do(self, command: dict) -> tuple[bool, str]:
+        self.carried_out += 1
+        assert set(command) <= {"id", "kind", "slot", "token", "expires"}
+        slot = command.get("slot")
+        assert slot is None or (isinstance(slot, int) and 1 <= slot <= 255)
+        return True, ""
+
+    def _command(self) -> bytes:
+        pick = self.random.choice
+        command = {
+            "id": pick(["r" + str(self.random.randrange(1 << 30))] * 9 + ["a", "x" * 36, "x" * 37, "", 5, None, "ü"]),
+            "kind": pick(["swap", "unlock", "enable", "disable", "clear"] * 2 + ["format", None, 3, []]),
+            "slot": pick([1, 12, 2, 3, 255, 7] * 2 + [0, -1, 256, True, None, 1.5, "1", 1 << 70, [1], {}]),
+            "expires": pick([1_800_000_000] * 4 + [None, 1, 1_800_000_000, -1, 1 << 40, "x"]),
+        }
+        for name in list(command):
+            if self.random.random() < 0.15:
+                del command[name]
+        if self.random.random() < 0.1:
+            command["more"] = pick([1, "[" * 200, {"a": {"b": []}}])
+        return json.dumps(command).encode()
+
+    def _length(self, length: int) -> bytes:
+        made = bytearray()
+        while True:
+            made.append(length & 0x7F | (0x80 if length > 0x7F else 0))
+            length >>= 7
+            if not length:
+                return bytes(made)
+
+    def packet(self) -> bytes:
+        """Something that was valid once, or never."""
+        kind = self.random.choice((0, 1, 2, 3, 4, 5, 5, 5, 6, 6, 6, 7))
+        pid = struct.pack("!H", self.random.choice([0, 1, 2, 16, 17, 255, 256, 65535]))
+        if kind == 0:
+            return bytes((0x20, 2, self.random.choice([0, 0, 1, 2]), self.random.choice([0, 0, 1, 5, 6, 255])))
+        if kind == 1:
+            return b"\x40\x02" + pid
+        if kind == 2:
+            return b"\x90\x03" + pid + bytes((self.random.choice([0, 1, 2, 0x80]),))
+        if kind == 3:
+            return b"\xd0\x00"
+        if kind == 4:
+            return self.random.randbytes(self.random.randrange(1, 40))
+        topic = self.random.choice([TOPIC] * 15 + [b"", b"a", b"#", b"\xff", b"x" * 200])
+        payload = self._command() if kind < 7 else self.random.randbytes(self.random.randrange(300))
+        flags = self.random.choice([0, 0, 2, 2, 2, 2, 2, 2, 3, 0x0A, 1, 4, 6, 8])
+        body = struct.pack("!H", len(topic)) + topic + (pid if flags & 6 else b"") + payload
+        return bytes((0x30 | flags,)) + self._length(len(body)) + body
+
+    def mutated(self, data: bytes) -> bytes:
+        """With some bytes changed, cut out or put in."""
+        made = bytearray(data)
+        for _ in range(self.random.choice([0, 0, 0, 0, 0, 1, 1, 2, 5])):
+            at = self.random.randrange(len(made)) if made else 0
+            what = self.random.randrange(4)
+            if what == 0 and made:
+                made[at] = self.random.randrange(256)
+            elif what == 1 and made:
+                made[at] ^= 1 << self.random.randrange(8)
+            elif what == 2:
+                del made[at : at + self.random.randrange(1, 6)]
+            else:
+                made[at:at] = self.random.randbytes(self.random.randrange(1, 6))
+        return bytes(made)
+
+    def connection(self) -> None:
+        """One connection: a few packets in pieces of any size, until it is refused."""
+        session = Session(self.uplink)
+        framer = self.uplink.framer
+        framer.reset()
+        stream = b"\x20\x02\x00\x00" if self.random.random() < 0.9 else b""
+        count = self.random.randrange(1, 8)
+        for _ in range(count):
+            stream += self.mutated(self.packet())
+        self.inputs += count
+        at = 0
+        try:
+            while at < len(stream):
+                space = framer.space()
+                assert len(space)
+                piece = min(len(space), len(stream) - at, self.random.choice([1, 3, 50, 1000]))
+                space[:piece] = stream[at : at + piece]
+                framer.filled(piece)
+                at += piece
+                packet = framer.next()
+                while packet is not None:
+                    self.packets += 1
+                    session._packet(packet, framer.body)
+                    packet = framer.next()
+        except ProtocolError:
+            self.refused += 1
+        assert session._accepted or stream[:1] != bytes((CONNACK,)) or self.refused
+        for message in session._inbox:
+            if message.topic == self.uplink.topics.commands:
+                json.dumps(self.uplink.desk.handle(message.payload, message.retained))
+        assert len(session._inbox) <= 24
+
+    def name_answer(self) -> None:
+        """One DNS answer."""
+        self.inputs += 1
+        good = ASKED[:2] + b"\x81\x80\x00\x01\x00\x02\x00\x00\x00\x00" + ASKED[12:]
+        good += b"\xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x3c\x00\x04\x01x\xc0\x13"
+        good += b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x0a\x00\x00\x01"
+        try:
+            found = dns.answer(self.mutated(good), ASKED)
+        except OSError:
+            return
+        assert found is None or dns.is_numeric(found[0])
+
+    def time_answer(self) -> None:
+        """One SNTP answer."""
+        self.inputs += 1
+        good = b"\x24\x02\x06\xec" + bytes(20) + b"ABCDEFGH" + b"\xe9\x00\x00\x00\x00\x00\x00\x00" * 2
+        found = sntp_answer(self.mutated(good), b"ABCDEFGH")
+        assert found is None or 1_577_836_800 <= found < 1 << 33
+
+    def run(self, count: int) -> None:
+        """Until so many inputs have been given."""
+        while self.inputs < count:
+            self.connection()
+            self.name_answer()
+            self.time_answer()
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    from swapcab.rows import Row, publish
+
+    fuzz = Fuzz(options.seed)
+    begin = time.monotonic()
+    escape = ""
+    try:
+        fuzz.run(options.count)
+    except Exception as error:
+        escape = f"{error!r} after {fuzz.inputs} inputs, seed {options.seed}"
+    rows = [
+        Row("inputs", fuzz.inputs, "", f">= {options.count:,}", fuzz.inputs >= options.count),
+        Row("complete packets among them", fuzz.packets),
+        Row("connections refused", fuzz.refused),
+        Row("commands carried out", fuzz.carried_out),
+        Row("escapes", escape or 0, "", "0", not escape),
+        Row("time", round(time.monotonic() - begin, 1), "s"),
+    ]
+    return 0 if publish(rows, "Hostile bytes into the uplink's parsers", "fuzz-mqtt") else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
