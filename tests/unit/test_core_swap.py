@@ -318,3 +318,39 @@ def test_a_lock_that_has_used_up_its_pulses_is_left_to_cool_and_another_slot_ser
     opened = [row[1] for row in cabinet.log if row[0] == "lock.pulsed"]
     assert opened == [3, 3, 4, 4], opened
     assert cabinet.control.slots[2].pulses_left == 1
+
+
+def test_a_dead_io_board_does_not_hold_up_the_other_slots():
+    cabinet = Cabinet(4, {n: Pack("P%d" % n, 95) for n in (2, 3, 4)})
+    real = cabinet.sense
+
+    def half_blind():
+        real()
+        cabinet.control.slots[3].io.taken_ms = None
+
+    cabinet.sense = half_blind
+    cabinet.run(limit_ms=5000)
+    assert cabinet.control.order("anna", "rider", cabinet.now_ms) == (False, "starting")
+    cabinet.run(limit_ms=12000)
+    assert bring(cabinet, Pack("EMPTY", 15)) == 1
+    assert take(cabinet)[0] in (2, 3)
+
+
+def test_orders_in_the_first_seconds_are_told_to_wait():
+    cabinet = Cabinet(3, {2: Pack("A", 95), 3: Pack("B", 97)})
+    cabinet.run(limit_ms=300)
+    assert cabinet.control.order("anna", "rider", cabinet.now_ms) == (False, "starting")
+    cabinet.settle()
+    assert cabinet.control.order("anna", "rider", cabinet.now_ms) == (True, "ok")
+
+
+def test_while_nothing_can_be_recorded_nothing_new_begins_but_charging_goes_on():
+    cabinet = Cabinet(4, {1: Pack("A", 50), 2: Pack("B", 50)})
+    assert cabinet.run(lambda: cabinet.state(1) == "charging" == cabinet.state(2), 8000)
+    cabinet.charger_dead.add(2)
+    cabinet.run(limit_ms=4000)
+    cabinet.control.storage_ok = False
+    cabinet.charger_dead.clear()
+    cabinet.run(limit_ms=4000)
+    assert cabinet.control.slots[0].charge_ma > 0
+    assert cabinet.control.slots[1].charge_ma == 0 and cabinet.control.slots[1].why_code == "storage_fault"

@@ -26,6 +26,7 @@ SNAPSHOT_VERSION = 1
 _CABINET_SILENT = rules.index_of("cabinet_silent")
 _MARKED_MAX = 64
 _SERVICE_MS = 10000
+_STARTING_MS = 15000
 _QUIET_MS = 5000  # the same refusal is journaled once in this time
 
 
@@ -57,7 +58,8 @@ class CabinetControl:
         self._changes = -1
         self._refusal = ""
         self._refusal_ms = 0
-        self._now_ms = 0
+        self._began_ms = None
+        self._started = False
 
     # --- orders, commands, proofs
 
@@ -84,17 +86,31 @@ class CabinetControl:
             return "storage_fault"
         if self.interlock.stop_rule >= 0:
             return "cabinet_stopped"
-        for s in self.slots:
-            if s.state == slot.UNSEEN:
-                return "starting"
+        if self._starting(now_ms):
+            return "starting"
         for s in self.slots:
             if self.interlock.released(s, now_ms):
                 return "other_door_open"
         if self.swap.empty_slot() is None:
             return "no_empty_slot"
         if self.swap.full_slot() is None:
+            for s in self.slots:
+                if s.quiet and (s.is_identifying or s.is_checking):
+                    return "starting"  # packs that were here before the restart are still being proven
             return "no_full_pack"
         return ""
+
+    def _starting(self, now_ms: int) -> bool:
+        """Whether there are slots that have not been seen yet. One dead I/O board must not hold up the other slots for ever."""
+        if self._began_ms is None:
+            return True
+        if not 0 <= ticks.diff(now_ms, self._began_ms) < _STARTING_MS:
+            self._started = True
+        if not self._started:
+            for s in self.slots:
+                if s.is_unseen:
+                    return True
+        return False
 
     def command(self, kind: str, number: int, now_ms: int) -> "tuple[bool, str]":
         """An authorised command: unlock, enable, disable or clear. `number` 0 means the cabinet, for clear only."""
@@ -152,7 +168,8 @@ class CabinetControl:
 
     def step(self, now_ms: int) -> None:
         """Decide anew from the present readings."""
-        self._now_ms = now_ms
+        if self._began_ms is None:
+            self._began_ms = now_ms
         options = self.options
         out = self.events
         gate = self.interlock

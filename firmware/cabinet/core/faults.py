@@ -5,7 +5,6 @@ sign turned where small values are the dangerous ones, so that one comparison do
 unless a fault comes or goes.
 """
 
-from array import array
 
 from micropython import const
 
@@ -43,7 +42,7 @@ class FaultSet:
         self.chemistry = 0
         self._rows = compiled.rows[0]
         self.state = bytearray(rules.COUNT)
-        self._since = array("i", [0] * rules.COUNT)
+        self._since = {}  # rule: when its debounce or clear time began
         self.worst = -1  # severest reaction that stands; -1: none
         self.worst_rule = -1  # the rule behind it
         self.stop_rule = -1  # severest rule that forbids charging; -1: none

@@ -74,8 +74,8 @@ class Interlock:
             return "not_accepted"
         if not s.charger_fresh:
             return "charger_stale"
-        if not self.storage_ok:
-            return "storage_fault"
+        if not self.storage_ok and not s.charge_ma:
+            return "storage_fault"  # what runs may go on; nothing new begins that could not be recorded
         if not s.enabled:
             return "disabled"
         if s.reserved or s.door_claim:

@@ -127,7 +127,7 @@ class SlotMeasures:
     """The quantities of one slot, with the small memory that slopes and durations need."""
 
     def __init__(self) -> None:
-        self.values = [UNKNOWN] * rules.QUANTITIES
+        self.values = array("i", [UNKNOWN] * rules.QUANTITIES)
         self._at = array("i", [0] * 12)
         self._counter = -1
         self._hour_mv = UNKNOWN
@@ -370,7 +370,7 @@ class CabinetMeasures:
     """The quantities of the cabinet as a whole."""
 
     def __init__(self) -> None:
-        self.values = [UNKNOWN] * rules.QUANTITIES
+        self.values = array("i", [UNKNOWN] * rules.QUANTITIES)
         self._at = array("i", [0])
         self._first = True
 
