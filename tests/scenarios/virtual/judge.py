@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PULSE_LIFE_US = 1_300_000  # a permit is carried out within this time, retries included
 STOP_US = 200_000  # from the frame that shows a fault to the stop frame, without the rule's own delay
+COUNT_EVERY_US = 10_000_000
 CONTROL_US = 400_000  # a control round at least so often
 BUDGET_GRACE_US = 500_000
 DANGERS = ((0, 1_500_000), (1, 1_500_000), (2, 0), (3, 1_000_000), (4, 1_500_000), (5, 100_000), (7, 100_000))  # input bit, debounce
@@ -82,6 +83,7 @@ class Judge:
         self.reactions = {}  # name: [count, largest us]
         self.on_stop = None
         self.swap_ended_us = 0
+        self.counted_us = 0
         sim.time.on_error = self.task_failed
 
     def task_failed(self, error: BaseException) -> None:
@@ -376,6 +378,9 @@ class Judge:
         """The plant has moved on."""
         sim = self.sim
         auditor = sim.world.auditor
+        if sim.time.now_us >= self.counted_us:
+            self.counted_us = sim.time.now_us + COUNT_EVERY_US
+            self._count_packs()
         if auditor.count != self.audited:
             fresh = auditor.violations[self.audited :]
             self.audited = auditor.count
@@ -399,11 +404,14 @@ class Judge:
         troubled = can is None or can.bus_off or can.noise or self.sim.time.now_us - can.trouble_us < 6_000_000
         return bool(troubled) and charger.age > DEAF_S
 
-    def finish(self) -> None:
-        """At the end: everything that is on flash is at the broker, every pack is somewhere."""
+    def _count_packs(self) -> None:
         lost = self.sim.world.auditor.unaccounted()
         if lost:
             self.violate("packs_lost", 0, "%d packs" % lost)
+
+    def finish(self) -> None:
+        """At the end: everything that is on flash is at the broker, every pack is somewhere."""
+        self._count_packs()
         for ring in (0, 1):
             if self.app is not None and self.reached[ring] != self.app.journal.head(ring):
                 self.violate("event_lost", 0, "ring %d: %d of %d arrived" % (ring, self.reached[ring], self.app.journal.head(ring)))

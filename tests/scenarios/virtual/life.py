@@ -34,7 +34,7 @@ class Life:
                 if dice < 0:
                     break
             if self.service:
-                kind = "normal"
+                kind = "normal"  # whoever comes now must be served
             world.bring(kind)
             sim.tell("a rider comes: %s" % kind)
         sim.time.after(1_000_000 + self.rng.below(2 * self.pause_s) * 1_000_000, self._riders)

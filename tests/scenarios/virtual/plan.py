@@ -13,7 +13,7 @@ END_US = 60_000_000  # before the end nothing new is started, so that all events
 class Plan:
     """Drives `Troubles` and `Life`."""
 
-    def __init__(self, sim: object, life: Life, kinds: "tuple | list", every_s: int) -> None:
+    def __init__(self, sim: object, life: Life, kinds: "tuple | list", every_s: int, calm_s: int = 0, serve_s: int = 0) -> None:
         self.sim = sim
         self.life = life
         self.troubles = Troubles(sim, kinds, every_s)
@@ -22,6 +22,8 @@ class Plan:
         self._calm_since = 0
         self._served = 0
         self._busy_until = BUSY_US
+        self._serve_us = serve_s * 1_000_000 or SERVE_US
+        self._early_us = (calm_s * 1_000_000 or self._serve_us) + END_US  # how long before the end the last calm stretch begins
         sim.time.at(LOOK_US, self._look)
 
     def _look(self, _: object) -> None:
@@ -30,7 +32,7 @@ class Plan:
         sim.time.after(LOOK_US, self._look)
         ending = now > sim.end_us - END_US
         if not self._calm_since:
-            if now >= self._busy_until or now > sim.end_us - SERVE_US - END_US:
+            if now >= self._busy_until or now > sim.end_us - self._early_us:
                 self._calm_since = now
                 self._served = sim.world.counts["completed"]
                 self.troubles.stop()
@@ -40,9 +42,9 @@ class Plan:
             self.life.kinds = (("normal", 1),)
             self.life.pause_s = 3600
         served = sim.world.counts["completed"] > self._served
-        if not served and now - self._calm_since > SERVE_US:
-            sim.judge.violate("not_serving", 0, "no rider was served for %d s" % (SERVE_US // 1_000_000))
-        if served and now - self._calm_since > CALM_US and not ending and now < sim.end_us - SERVE_US - END_US - BUSY_US // 4:
+        if not served and now - self._calm_since > self._serve_us:
+            sim.judge.violate("not_serving", 0, "no rider was served for %d s" % (self._serve_us // 1_000_000))
+        if served and now - self._calm_since > CALM_US and not ending and now < sim.end_us - self._early_us - BUSY_US // 4:
             self.settled += 1
             self._calm_since = 0
             self._busy_until = now + BUSY_US

@@ -16,12 +16,15 @@ def main(words: dict) -> dict:
     sims.prepare()
     began = time.clock()  # of the processor: others may be busy on this machine
     sim = sims.Sim(words["seed"], read(words["settings"]), read(words["secrets"]), words.get("speed", 60.0))
-    life = Life(sim)
-    plan = Plan(sim, life, words.get("faults", ()), words.get("every_s", 40))
     if words.get("broken"):
         from virtual import broken
 
+        words = dict(words, **broken.BUILDS[words["broken"]][2])
         broken.apply(sim, words["broken"])
+    life = Life(sim)
+    if words.get("riders"):
+        life.kinds = [(kind, weight) for kind, weight in words["riders"].items()]
+    plan = Plan(sim, life, words.get("faults", ()), words.get("every_s", 0), words.get("calm_s", 0), words.get("serve_s", 0))
     watched = None
     if words.get("profile"):
         from virtual import profile

@@ -18,7 +18,7 @@ KINDS = {
     "slot": (40, 4, 90), "board": (4, 1, 15), "noise": (5, 5, 60), "can_noise": (3, 5, 60), "line_cut": (3, 1, 20), "bus_off": (2, 1, 10),
     "danger": (3, 1, 20), "mains": (3, 1, 20), "broker": (10, 3, 120), "clock": (3, 5, 60), "power": (8, 0, 0), "power_flash": (8, 0, 0),
     "flash_error": (4, 1, 10), "crash": (5, 0, 0), "control_crash": (1, 0, 0), "wedge": (1, 0, 0), "hold": (2, 0, 0), "no_random": (2, 2, 20),
-    "unbalanced": (3, 20, 90), "command": (6, 0, 0),
+    "unbalanced": (3, 20, 90), "command": (6, 0, 0), "forced": (2, 0, 0),
 }  # fmt: skip
 
 
@@ -28,7 +28,8 @@ class Troubles:
     def __init__(self, sim: object, kinds: "tuple | list", every_s: int) -> None:
         self.sim = sim
         self.rng = sim.rng
-        self.kinds = [kind for kind in KINDS if not kinds or kind in kinds]
+        self.slot_kinds = [kind for kind in SLOT_KINDS if kind in kinds] or SLOT_KINDS
+        self.kinds = [kind for kind in KINDS if not kinds or kind in kinds or (kind == "slot" and len(self.slot_kinds) < len(SLOT_KINDS))]
         self.total = sum(KINDS[kind][0] for kind in self.kinds)
         self.every_us = every_s * 1_000_000
         self.counts = {}
@@ -92,7 +93,7 @@ class Troubles:
     def _slot(self, lasts_us: int) -> None:
         world = self.sim.world
         number = 1 + self.rng.below(len(world.slots))
-        kind = self.rng.choice(SLOT_KINDS)
+        kind = self.rng.choice(self.slot_kinds)
         if kind == "hot":
             lasts_us = min(lasts_us, 25_000_000)
         pack = world.slots[number - 1].pack
@@ -120,6 +121,16 @@ class Troubles:
             pack.offsets_mv[0] = was
 
         self._for(lasts_us, "unbalanced", end)
+
+    def _forced(self, lasts_us: int) -> None:
+        """Somebody breaks a door open; a passer-by shuts it later."""
+        world = self.sim.world
+        if world.open_doors() or (world.rider is not None and world.rider.at_cabinet):
+            return
+        slot = self.rng.choice(world.slots)
+        slot.since_pulse = 0.0  # the auditor shall not take it for the firmware's doing
+        slot.locked = slot.door_closed = False
+        self._note("forced_door")
 
     def _danger(self, lasts_us: int) -> None:
         world = self.sim.world
