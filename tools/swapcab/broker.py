@@ -30,7 +30,7 @@ async def serve(host: str, port: int, with_stdin: bool) -> None:
     broker = Broker(_config(host, port))
     await broker.start()
     listening = broker._servers["default"].instance  # amqtt does not tell otherwise which port it was given
-    print(json.dumps({"port": listening.sockets[0].getsockname()[1]}), flush=True)
+    print(json.dumps({"port": next(iter(listening.sockets)).getsockname()[1]}), flush=True)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

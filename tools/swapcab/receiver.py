@@ -155,7 +155,7 @@ class Receiver:
                 self._bad(f"{topic}: {error!r}")
             self._news.notify_all()
 
-    def _take(self, topic: str, payload: bytes) -> None:
+    def _take(self, topic: str, payload: bytes | bytearray) -> None:
         if topic == "online":
             self.online = payload == b"1"
             if payload not in (b"0", b"1"):

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -51,7 +52,7 @@ class Benchmark:
             raise RuntimeError("the uplink did not end")
         return said
 
-    def _drained(self, port: int, **more: object) -> tuple[float, dict]:
+    def _drained(self, port: int, **more: Any) -> tuple[float, dict]:
         said = self._alone(port, **more)
         if said["backlog"] or said["failures"] or said["acked_a"] != said["head_a"]:
             self.broken.append(f"drain of {more}: {said}")
