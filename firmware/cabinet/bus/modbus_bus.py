@@ -29,10 +29,10 @@ _RX_SIZE = const(512)
 _IDLE_US = const(10_000)
 _SILENCE_US = const(4_000)  # beyond t3.5: transports hand bytes over in pieces
 _STRAY_LIMIT_US = const(30_000)  # how long unasked bytes may hold up a request
-_STEP_DOWN_US = const(120)
-_STEP_UP_US = const(240)
+_STEP_US = const(120)
 _LOOK_US = const(150)  # between looks at a line on which the answer is due
 _LOOK_LATER_US = const(500)
+_LOOKS = const(12)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,10 +56,10 @@ class ModbusBus:
         probe_timeout_ms: int = 50,
         rest_ms: int = 0,
         echo: bool = False,
-        share_pct: int = 2,
+        share_permille: int = 15,
     ) -> None:
         """`timeout_ms` for units that answer usually, `probe_timeout_ms` for silent ones, which together get
-        `share_pct` of the time; `rest_ms`: pause that the slowest unit needs between frames; `echo`: the transceiver hears itself."""
+        `share_permille` of the time; `rest_ms`: pause that the slowest unit needs between frames; `echo`: the transceiver hears itself."""
         self.name = name
         self.line = line
         self.clock = clock
@@ -75,7 +75,7 @@ class ModbusBus:
         self.rx = bytearray(_RX_SIZE)
         self._chunk = bytearray(_RX_SIZE)
         self._views = {}  # request length -> view of tx
-        self._schedule = Schedule(share_pct, probe_timeout_ms * 1000)
+        self._schedule = Schedule(share_permille, probe_timeout_ms * 1000)
         self._timeout_us = timeout_ms * 1000
         self._probe_us = probe_timeout_ms * 1000
         self._echo = echo
@@ -202,7 +202,7 @@ class ModbusBus:
         count = self._receive(self._chunk)
         if count:
             self.stray_bytes = (self.stray_bytes + count) & _MASK
-            self._quiet_us = now
+            self._quiet_us = self.clock.ticks_us()
         elif _diff_us(now, self._quiet_us) > 1_000_000:
             self._quiet_us = (now - 1_000_000) & _MASK  # keep it within the counter's period
 
@@ -215,7 +215,7 @@ class ModbusBus:
 
     def _send(self, now: int) -> int:
         now_ms = self.clock.ticks_ms()
-        client = self._schedule.choose(now_ms, self._probe_us)
+        client = self._schedule.choose(now_ms)
         self._busy = self._schedule.due_count > 1
         if client is None:
             wait = self._schedule.next_ms * 1000
@@ -271,7 +271,7 @@ class ModbusBus:
                 for i in range(count):
                     rx[have + i] = chunk[i]
             self._have = have + count
-            self._quiet_us = now
+            self._quiet_us = now = self.clock.ticks_us()  # after reading: no byte came later than this
         at = self._find()
         if at >= 0:
             self._learn(client, _diff_us(now, self._base_us))
@@ -299,24 +299,22 @@ class ModbusBus:
             self._done(client, self._late_reason if self._have == 0 else "crc", now)
             return 0
         missing = self._want - self._have
-        if self._have and missing > 0:
+        if self._looks < _LOOKS:
+            wait = _LOOK_US  # about now
+        elif self._have and missing > 0:
             wait = missing * self.char_us
         else:
-            wait = _LOOK_US if self._looks < 8 else _LOOK_LATER_US
-        if wait < _LOOK_US:
-            wait = _LOOK_US
+            wait = _LOOK_LATER_US
         self._wake_us = (now + wait) & _MASK
         return wait
 
     def _learn(self, client: "ModbusClient", lag: int) -> None:
         """How long the unit thinks. One slow answer must not make the next ones wait: small steps, and rather too early."""
         known = client.lag_us
-        if client.stats.answers == 0:
-            known = lag
-        elif self._looks == 1:
-            known -= _STEP_DOWN_US  # it may have been there for a while
+        if self._looks == 1:
+            known -= _STEP_US + (known >> 3)  # it may have been there for a while
         elif lag > known:
-            known += min(lag - known, _STEP_UP_US)
+            known += min(lag - known, _STEP_US + (lag - known >> (1 if client.stats.answers == 0 else 4)))
         if known < 0:
             known = 0
         client.lag_us = min(known, self._probe_us)

@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 class Schedule:
     """The clients of one bus and the account for probing silent ones."""
 
-    def __init__(self, share_pct: int, credit_max_us: int) -> None:
+    def __init__(self, share_permille: int, probe_us: int) -> None:
         self.clients = []
         self.due_count = 0  # how many were due when choose() last looked
         self.next_ms = 0  # when the next one will be due, if none was
-        self._share_pct = share_pct
-        self._credit_max_us = credit_max_us
-        self._credit_us = credit_max_us
+        self._share_permille = share_permille
+        self._price = probe_us * 1000  # of a probe, in thousandths of a microsecond
+        self._credit = self._price  # never more: no burst after a quiet time
         self._turn = 0  # where the search for urgent clients begins
 
     def earn(self, elapsed_us: int) -> None:
         """Time went by."""
-        credit = self._credit_us + elapsed_us * self._share_pct // 100
-        self._credit_us = credit if credit < self._credit_max_us else self._credit_max_us
+        credit = self._credit + (elapsed_us if elapsed_us < 1_000_000 else 1_000_000) * self._share_permille
+        self._credit = credit if credit < self._price else self._price
 
     def pay(self, spent_us: int) -> None:
         """A probe found nobody."""
-        self._credit_us -= spent_us
+        self._credit -= (spent_us if spent_us < 500_000 else 500_000) * 1000
 
-    def choose(self, now_ms: int, probe_us: int) -> "ModbusClient | None":
-        """The client to serve now, or None. `probe_us` is what the probe of a silent one may cost."""
+    def choose(self, now_ms: int) -> "ModbusClient | None":
+        """The client to serve now, or None."""
         best = None
         best_key = -1
         due = 0
@@ -66,7 +66,7 @@ class Schedule:
                     soonest = -late
                 continue
             if client.fails >= SILENT_AFTER:
-                if self._credit_us < probe_us:
+                if self._credit < self._price:
                     continue
                 key = _PAID + (late if late < _PAID else _PAID)  # ahead of the others; of several the one that waits longest
             else:

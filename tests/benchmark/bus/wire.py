@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import statistics
 import struct
 import sys
 import time
@@ -49,9 +50,10 @@ class Wire:
         self.gap_s = max(3.5 * self.char_s, 0.00175) if baud > 19200 else 3.5 * self.char_s
         self.dead = dead
         self.free_at = 0.0  # when the last frame ended
+        self.asked_at = 0.0
+        self.periods: list[float] = []  # from one request to the next
         self.frames = 0
         self.short = 0
-        self.shortest_s = 1.0
         self.late_s = 0.0  # what this process itself came too late
 
     def request(self, master: int, data: bytes) -> None:
@@ -59,8 +61,9 @@ class Wire:
         now = time.perf_counter()
         if self.frames:
             gap = now - self.free_at
-            self.shortest_s = min(self.shortest_s, gap)
             self.short += gap < self.gap_s
+            self.periods.append(now - self.asked_at)
+        self.asked_at = now
         self.frames += 1
         end = now + len(data) * self.char_s
         self.free_at = end
@@ -90,7 +93,8 @@ def main() -> None:
             wire.request(master, os.read(master, 256))
         elif sys.stdin in ready:
             break
-    print(json.dumps({"frames": wire.frames, "short": wire.short, "shortest_s": wire.shortest_s, "late_s": wire.late_s}), flush=True)
+    median = statistics.median(wire.periods) if wire.periods else 0.0
+    print(json.dumps({"frames": wire.frames, "short": wire.short, "median_s": median, "late_s": wire.late_s}), flush=True)
 
 
 if __name__ == "__main__":
