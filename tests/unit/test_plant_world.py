@@ -159,6 +159,22 @@ def test_a_door_left_open_is_shut_by_a_passer_by():
     run(world, None, lambda: not world.open_doors(), 60.0)
 
 
+def test_a_collector_takes_what_the_operator_opens_and_leaves_hot_packs():
+    world = World(12, 1)
+    world.slots[1].pack.temp_c = 70.0
+    cold, hot = world.slots[0].pack, world.slots[1].pack
+    collector = world.bring("service")
+    run(world, None, lambda: collector.at_cabinet)
+    for slot in world.slots[:2]:
+        slot.pulse(300)
+        run(world, None, lambda: bool(world.open_doors()))
+        run(world, None, lambda: not world.open_doors())
+    run(world, None, lambda: world.visits == 1)
+    assert world.slots[0].pack is None and cold in world.field
+    assert world.slots[1].pack is hot and names(world) == {"hot_pack_released"}
+    assert world.auditor.unaccounted() == 0 and sum(world.counts.values()) == 0
+
+
 def test_a_rider_at_a_dead_cabinet_shows_the_card_again_and_then_leaves():
     world = World(12, 1)
     rider = world.bring("normal")

@@ -6,6 +6,7 @@ Portable and free of clocks: `step(dt)` lets time pass. Wire ends (or a simulato
 from plant import proof
 from plant.auditor import Auditor
 from plant.charger import Charger
+from plant.collector import Collector
 from plant.fleet import BAD_KINDS, Fleet
 from plant.pack import Pack
 from plant.rider import COMPLETED, GONE, REFUSED, Rider
@@ -14,7 +15,7 @@ from plant.slot import Slot
 
 DANGERS = ("smoke", "water", "emergency_stop", "tilt", "gas", "ground_fault", "fan", "mains_lost")
 _SEVERE = ("smoke", "water", "emergency_stop", "gas", "ground_fault")
-RIDER_KINDS = ("normal", "bad_pack", "dawdle", "walk_away") + BAD_KINDS
+RIDER_KINDS = ("normal", "bad_pack", "dawdle", "walk_away", "service") + BAD_KINDS
 FAULTS = (
     "dead", "crc", "babble", "lie", "foreign", "late", "frozen", "hot", "unbalanced", "sensor_stuck", "charger_silent", "charger_stuck",
     "charger_fault", "door_stuck", "lock_jammed", "presence_on", "presence_off", "none",
@@ -43,7 +44,7 @@ class World:
         self.mute_slots = {}  # slot number -> True: the BMS cannot be heard
         self.field = []  # packs on the road: the riders' own
         self.taken_away = []  # bad packs that left with their owners
-        self.rider: "Rider | None" = None
+        self.rider: "Rider | Collector | None" = None
         self.queue = []  # riders yet to come
         self.kiosk_out = []  # tokens shown and not yet sent
         self.counts = {"completed": 0, "refused": 0, "abandoned": 0}
@@ -96,8 +97,9 @@ class World:
         if rider.state == GONE:
             self.rider = None
             self.visits += 1
-            self.counts[rider.ending] += 1
-            self.auditor.visit_ended(rider.ending == COMPLETED, rider.own)
+            if isinstance(rider, Rider):
+                self.counts[rider.ending] += 1
+                self.auditor.visit_ended(rider.ending == COMPLETED, rider.own)
             for p in rider.hands:
                 (self.field if p.kind == "genuine" else self.taken_away).append(p)
 
@@ -120,11 +122,15 @@ class World:
 
     # ---- riders
 
-    def bring(self, kind: str) -> Rider:
+    def bring(self, kind: str) -> "Rider | Collector":
         """Another rider sets out. Raises ValueError for a kind that does not exist."""
         if kind not in RIDER_KINDS:
             raise ValueError("no such rider: " + kind)
         rng = self.rng
+        if kind == "service":
+            collector = Collector(self, rng.between(0.5, 2.0))
+            self.queue.append(collector)
+            return collector
         if kind == "bad_pack":
             vices = BAD_KINDS
             if sum(s.pack is None for s in self.slots) < 2:  # a hot pack stays inside for good: the last empty slot is spared

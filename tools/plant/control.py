@@ -43,7 +43,7 @@ def _do(plant: Plant, request: dict) -> dict:
     if command == "snapshot":
         return {**world.snapshot(), "lines": plant.stats()}
     if command == "rider":
-        return {"token": world.bring(_word(request, "kind")).token, "waiting": len(world.queue)}
+        return {"token": world.bring(_word(request, "kind")).view()["token"], "waiting": len(world.queue)}
     if command == "auto":
         world.auto_target = world.counts["completed"] + _number(request, "swaps", 0, 10**9)
         world.auto_bad_every = _number(request, "bad_every", 0, 10**6) if "bad_every" in request else 0
