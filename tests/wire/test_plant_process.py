@@ -114,3 +114,19 @@ def test_riders_show_their_cards_on_the_kiosk_line(tmp_path: Path) -> None:
                 pass
         finally:
             os.close(kiosk)
+
+
+def test_a_card_that_no_controller_reads_is_lost(tmp_path: Path) -> None:
+    with a_process(tmp_path), a_session(tmp_path) as ask:
+        ask(cmd="rider", kind="normal")
+        while not (rider := ask(cmd="snapshot")["riders"]["present"]) or not rider["shown"]:
+            pass
+        shown_at = ask(cmd="snapshot")["t"]
+        while ask(cmd="snapshot")["t"] < shown_at + 3:
+            pass
+        kiosk = os.open(tmp_path / "kiosk", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            with contextlib.suppress(BlockingIOError):
+                raise AssertionError(f"there was still {os.read(kiosk, 64)!r}")
+        finally:
+            os.close(kiosk)

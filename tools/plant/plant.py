@@ -24,6 +24,7 @@ class Plant:
     TICK = 0.05
     BAUD = 115200
     CAN_BITRATE = 250000
+    CARD_LIFE = 2.0  # s
 
     def __init__(self, run_dir: Path, slots: int, seed: int, speed: float) -> None:
         self.dir = run_dir
@@ -38,6 +39,7 @@ class Plant:
         self.can = CanBus(world, run_dir / "can-1", seed + 13, self.CAN_BITRATE)
         self.kiosk = PtyPort(run_dir / "kiosk", self._kiosk_bytes)
         self._kiosk_buffer = b""
+        self._card_at = 0.0
         self.sentences: list[str] = []  # the latest on the kiosk
         self._write_papers(seed, speed)
         self._task = asyncio.get_running_loop().create_task(self._physics())
@@ -96,6 +98,15 @@ class Plant:
             if len(parts) == 4 and parts[0] == "S" and parts[1].isdigit():
                 self.world.hear(int(parts[1]), parts[2], parts[3])
 
+    def _show_cards(self, now: float) -> None:
+        """Tokens onto the line. A controller that is there reads them at once; what nobody reads is lost, as on a real line."""
+        if now - self._card_at > self.CARD_LIFE and self.kiosk.unread():
+            self.kiosk.forget_unread()
+        for token in self.world.kiosk_out:
+            self.kiosk.write(b"T:%s\n" % token.encode())
+            self._card_at = now
+        self.world.kiosk_out.clear()
+
     async def _physics(self) -> None:
         loop = asyncio.get_running_loop()
         last = loop.time()
@@ -110,8 +121,7 @@ class Plant:
             steps = max(1, int(passed / (2 * self.TICK)))
             for _ in range(steps):
                 world.step(passed / steps)
-            while world.kiosk_out:
-                self.kiosk.write(b"T:%s\n" % world.kiosk_out.pop(0).encode())
+            self._show_cards(now)
             self.packs_line.tick()
             self.io_line.tick()
 

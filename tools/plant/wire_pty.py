@@ -42,8 +42,7 @@ class PtyPort:
 
     def write(self, data: bytes) -> bool:
         """Hand bytes to the other side; False (and nothing sent) if it does not read."""
-        fcntl.ioctl(self.slave, termios.FIONREAD, self._pending)
-        if self._pending[0] > self.BACKLOG:
+        if self.unread() > self.BACKLOG:
             self.dropped += len(data)
             return False
         try:
@@ -53,6 +52,11 @@ class PtyPort:
         self.bytes_out += sent
         self.dropped += len(data) - sent
         return sent == len(data)
+
+    def unread(self) -> int:
+        """Bytes that the other side has not taken yet."""
+        fcntl.ioctl(self.slave, termios.FIONREAD, self._pending)
+        return self._pending[0]
 
     def forget_unread(self) -> None:
         """Throw away what the other side has not read yet."""
