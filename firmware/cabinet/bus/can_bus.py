@@ -132,22 +132,25 @@ class CanBus:
         port = self.port
         owners = self._owners
         handled = 0
-        while handled < _BURST:
-            try:
-                if not port.recv(frame):
-                    break
-            except OSError:
-                self.fault = "timeout"
-                break
-            handled += 1
-            self._bits += _FRAME_BITS - 64 + 8 * frame.length
-            can_id = frame.can_id
-            client = owners.get(can_id if frame.extended else can_id | STANDARD)
-            if client is None:
-                self.unknown += 1
-            else:
-                client.on_frame(can_id, frame.data, frame.length, now)
-        self.received += handled
+        size = 0
+        try:
+            while handled < _BURST and port.recv(frame):
+                handled += 1
+                length = frame.length
+                size += length
+                can_id = frame.can_id
+                client = owners.get(can_id if frame.extended else can_id | STANDARD)
+                if client is None:
+                    self.unknown += 1
+                else:
+                    spare = client.on_frame(can_id, frame.data, length, now)
+                    if spare is not None:
+                        frame.data = spare
+        except OSError:
+            self.fault = "timeout"
+        if handled:
+            self._bits += (_FRAME_BITS - 64) * handled + 8 * size
+            self.received += handled
         return handled
 
     def _flush(self) -> None:

@@ -18,8 +18,8 @@ class CanClient:
         self.stats = DeviceStats()
         bus.attach(self)
 
-    def on_frame(self, can_id: int, data: "bytearray", length: int, now_ms: int) -> None:
-        """One of `can_ids` came in."""
+    def on_frame(self, can_id: int, data: "bytearray", length: int, now_ms: int) -> "bytearray | None":
+        """One of `can_ids` came in. Who keeps `data` gives another bytearray of 8 for it."""
 
     def tick(self, now_ms: int) -> None:
         """Called every TICK_MS: time limits, repeated sending."""

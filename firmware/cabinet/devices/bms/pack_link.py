@@ -13,7 +13,7 @@ _FROZEN_MS = const(1_000)
 _CELLS_MAX = const(32)
 _MV_MAX = const(1_000_000)
 _MA_MAX = const(1_000_000)
-_CELL_MV_MAX = const(6_000)
+CELL_MV_MAX = const(6_000)
 _DDEGC_MIN = const(-600)
 _DDEGC_MAX = const(2_000)
 _CHEMISTRIES = (CHEMISTRY_LFP, CHEMISTRY_NMC)
@@ -66,7 +66,7 @@ def temperatures_plausible(low: int, high: int) -> bool:
 
 def cells_plausible(low_mv: int, high_mv: int) -> bool:
     """Lowest and highest cell voltage."""
-    return low_mv <= high_mv <= _CELL_MV_MAX
+    return low_mv <= high_mv <= CELL_MV_MAX
 
 
 def power_plausible(pack_mv: int, current_ma: int) -> bool:

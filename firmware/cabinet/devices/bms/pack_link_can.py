@@ -15,14 +15,12 @@ _BASE = const(0x18FF1000)
 _ISOTP_TX = const(0x18DA00F4)
 _ISOTP_RX = const(0x18DAF400)
 
-# functions: the byte above the node id
+# kinds: the byte above the node id, from 0x10 on; 0x16 is the identity
 _STATUS = const(0x10)
-_LIMITS = const(0x11)
-_CELLS = const(0x12)
-_TEMPERATURES = const(0x13)
-_ALARMS = const(0x14)
-_CELL_LIST = const(0x15)
-_IDENTITY = const(0x16)
+_CELLS = const(2)
+_TEMPERATURES = const(3)
+_ALARMS = const(4)
+_CELL_LIST = const(5)
 
 _ALL_KINDS = const(0x1F)
 _PARTS = const(0x7F)  # identity parts 0..6
@@ -49,15 +47,17 @@ class PackLinkCan(CanClient):
         self.link = PackLink()
         self.reading = self.link.reading
         self.period_ms = 0
-        self._frames = bytearray(40)  # the last frame of each of the five kinds
-        self._have = 0  # bit per kind: there since the last forgetting
-        self._seen = [0, 0, 0, 0, 0]  # when
+        self._frames = [bytearray(8) for _ in range(5)]  # the last frame of each kind
+        self._fresh = 0  # bit per kind: came in the present half of _SIDE_MS
+        self._before = 0  # or in the one before it
+        self._half_ms = 0
         self._identity = bytearray(49)
         self._parts = 0
         self._since_ms = 0  # listening, or last good status
         self._heard_ms = 0  # listening, or last frame
         self._wrong = 0
         self._tp = None  # there while a challenge is under way
+        self._half_ms = clock.ticks_ms()
         base = _BASE | node
         ids = [base + (k << 8) for k in range(7)]
         ids.append(_ISOTP_RX | node)
@@ -82,7 +82,8 @@ class PackLinkCan(CanClient):
 
     def _forget_frames(self) -> None:
         self._parts = 0
-        self._have = 0
+        self._fresh = 0
+        self._before = 0
 
     async def prove(self, nonce: bytes) -> "bytes | None":
         """Have the pack answer a challenge: the 32-byte MAC, or None if it does not in time."""
@@ -110,35 +111,45 @@ class PackLinkCan(CanClient):
 
     # ---- called by the bus ----
 
-    def on_frame(self, can_id: int, data: "bytearray", length: int, now_ms: int) -> None:
+    def on_frame(self, can_id: int, data: "bytearray", length: int, now_ms: int) -> "bytearray | None":
         """One frame of this pack."""
         if not self.period_ms:
-            return
+            return None
         self._heard_ms = now_ms
+        kind = (can_id >> 8 & 0xFF) - _STATUS
+        if length != 8 or kind < 0 or kind > _CELL_LIST:
+            self._other_frame(can_id, data, length, now_ms)
+            return None
+        if kind == 0:
+            good = data[6] <= 100 and data[7] <= 150
+        elif kind == _CELLS:
+            good = data[0] | data[1] << 8 <= data[2] | data[3] << 8 <= pack_link.CELL_MV_MAX
+        elif kind == _TEMPERATURES:
+            good = pack_link.temperatures_plausible(i16_le(data, 0), i16_le(data, 2))
+        elif kind == _ALARMS:
+            good = data[3] < 0x10
+        elif kind == _CELL_LIST:
+            return None
+        else:
+            good = True
+        if not good:
+            self._wrong_frame("implausible")
+            return None
+        spare = self._frames[kind]
+        self._frames[kind] = data
+        self._fresh |= 1 << kind
+        if kind == 0 and self._fresh | self._before == _ALL_KINDS:
+            self._complete(now_ms)
+        return spare
+
+    def _other_frame(self, can_id: int, data: "bytearray", length: int, now_ms: int) -> None:
         if can_id & 0xFF0000 == 0xDA0000:
             if self._tp is not None:
                 self._tp.on_frame(data, length, now_ms)
-            return
-        if length != 8:
+        elif length != 8:
             self._wrong_frame("implausible")
-            return
-        function = can_id >> 8 & 0xFF
-        if function == _IDENTITY:
+        else:
             self._take_identity_part(data, now_ms)
-            return
-        kind = function - _STATUS
-        if 0 <= kind <= 4:
-            frames = self._frames
-            at = kind << 3
-            if not self._plausible(function, data):
-                self._wrong_frame("implausible")
-                return
-            for i in range(8):
-                frames[at + i] = data[i]
-            self._seen[kind] = now_ms
-            self._have |= 1 << kind
-            if kind == 0:
-                self._complete(now_ms)
 
     def tick(self, now_ms: int) -> None:
         """Time limits."""
@@ -146,6 +157,10 @@ class PackLinkCan(CanClient):
             self._tp.tick(now_ms)
         if not self.period_ms:
             return
+        if ticks.diff(now_ms, self._half_ms) >= _SIDE_MS >> 1:
+            self._half_ms = now_ms
+            self._before = self._fresh
+            self._fresh = 0
         silent = ticks.diff(now_ms, self._heard_ms) > _LOST_MS
         limit_ms = _UNKNOWN_MS if self.reading.identity_taken_ms is None else _LOST_MS
         if silent or ticks.diff(now_ms, self._since_ms) > limit_ms:
@@ -165,30 +180,13 @@ class PackLinkCan(CanClient):
         if self._wrong >= 3:
             self.fault = reason
 
-    def _plausible(self, function: int, data: bytearray) -> bool:
-        if function == _STATUS:
-            return data[6] <= 100 and data[7] <= 150
-        if function == _CELLS:
-            return pack_link.cells_plausible(u16_le(data, 0), u16_le(data, 2))
-        if function == _TEMPERATURES:
-            return pack_link.temperatures_plausible(i16_le(data, 0), i16_le(data, 2))
-        if function == _ALARMS:
-            return data[3] < 0x10
-        return True
-
     def _complete(self, now_ms: int) -> None:
         """A status frame makes a whole reading, if the others are there and young."""
-        if self._have != _ALL_KINDS:
-            return
-        for i in range(1, 5):
-            if ticks.diff(now_ms, self._seen[i]) > _SIDE_MS:
-                self._have &= ~(1 << i)
-                return
         reading = self.reading
         if self.link.refused or reading.identity_taken_ms is None:
             return
-        frames = self._frames
-        counter = frames[0]
+        status, limits, cells, temperatures, alarms = self._frames
+        counter = status[0]
         had = reading.taken_ms is not None
         old = reading.counter
         self._since_ms = now_ms
@@ -198,19 +196,19 @@ class PackLinkCan(CanClient):
             return
         if had and (counter - old) & 0xFF > _COUNTER_JUMP:
             self._parts = 0  # restarted, or another pack: the next round of identity frames tells
-        reading.state_bits = frames[1]
-        reading.pack_mv = u16_le(frames, 2) * 10
-        reading.current_ma = i16_le(frames, 4) * 10
-        reading.soc_pct = frames[6]
-        reading.soh_pct = frames[7]
-        reading.charge_limit_ma = u16_le(frames, 8) * 10
-        reading.charge_limit_mv = u16_le(frames, 10) * 10
-        reading.cycles = u16_le(frames, 14)
-        reading.cell_min_mv = u16_le(frames, 16)
-        reading.cell_max_mv = u16_le(frames, 18)
-        reading.temp_min_ddegc = i16_le(frames, 24)
-        reading.temp_max_ddegc = i16_le(frames, 26)
-        reading.alarm_bits = u16_le(frames, 32) | u16_le(frames, 34) << 16
+        reading.state_bits = status[1]
+        reading.pack_mv = (status[2] | status[3] << 8) * 10
+        reading.current_ma = i16_le(status, 4) * 10
+        reading.soc_pct = status[6]
+        reading.soh_pct = status[7]
+        reading.charge_limit_ma = (limits[0] | limits[1] << 8) * 10
+        reading.charge_limit_mv = (limits[2] | limits[3] << 8) * 10
+        reading.cycles = limits[6] | limits[7] << 8
+        reading.cell_min_mv = cells[0] | cells[1] << 8
+        reading.cell_max_mv = cells[2] | cells[3] << 8
+        reading.temp_min_ddegc = i16_le(temperatures, 0)
+        reading.temp_max_ddegc = i16_le(temperatures, 2)
+        reading.alarm_bits = alarms[0] | alarms[1] << 8 | alarms[2] << 16 | alarms[3] << 24
         reading.taken_ms = now_ms
         self.fault = ""
         self._wrong = 0

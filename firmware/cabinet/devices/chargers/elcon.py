@@ -72,11 +72,11 @@ class ElconCharger(CanClient):
         self._pending = not self.bus.send(self._command_id, self._frame, 8, bool(self._frame[4]), True)
         self._sent_ms = now_ms
 
-    def on_frame(self, can_id: int, data: "bytearray", length: int, now_ms: int) -> None:
+    def on_frame(self, can_id: int, data: "bytearray", length: int, now_ms: int) -> "bytearray | None":
         """Its status."""
         if length < 5:
             self.stats.failed("implausible")
-            return
+            return None
         self._heard_ms = now_ms
         reading = self.reading
         reading.output_mv = (data[0] << 8 | data[1]) * 100
@@ -86,6 +86,7 @@ class ElconCharger(CanClient):
         self.fault = ""
         self.stats.answers += 1
         self.stats.renewed(now_ms)
+        return None
 
     def tick(self, now_ms: int) -> None:
         """Repeat the set-point; withdraw one that nobody stands by any more."""
