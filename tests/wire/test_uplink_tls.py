@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -30,12 +31,11 @@ peers = load_peers()
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Readable for Mosquitto after it has given up root."""
-    made = tmp_path_factory.mktemp("tls")
-    for path in (made, made.parent, made.parent.parent):
-        path.chmod(0o755)
-    return made
+def folder() -> Iterator[Path]:
+    """Readable for Mosquitto after it has given up root, which pytest's own folders are not."""
+    with tempfile.TemporaryDirectory(prefix="swapcab-tls-") as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
 
 
 @pytest.fixture(scope="module", params=["rsa", "ec"])

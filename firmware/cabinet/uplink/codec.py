@@ -7,7 +7,7 @@ called only with a complete and checked packet, so that it never waits either. T
 `Framer` cuts the byte stream into packets and bounds their size; every check that the library leaves out is made here.
 """
 
-import umqtt.simple as _umqtt
+import umqtt.simple as _umqtt  # pyright: ignore[reportMissingImports]
 from micropython import const
 
 CONNACK = const(0x20)
@@ -33,7 +33,7 @@ class _Memory:
 
     def __init__(self) -> None:
         self.out = bytearray()
-        self.inp = b""
+        self.inp: "bytes | memoryview" = b""
         self.pos = 0
 
     def connect(self, address: object) -> None:

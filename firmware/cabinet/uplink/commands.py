@@ -76,7 +76,7 @@ class CommandDesk:
         accepted = repeated = False
         if retained:
             reason = "retained"  # would be carried out again after every reconnect
-        if not reason:
+        if command and not reason:
             for answer in self._answers:
                 if answer[0] == command["id"]:
                     repeated, accepted, reason = True, answer[1], answer[2]

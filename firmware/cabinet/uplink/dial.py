@@ -6,7 +6,7 @@ fails, and closes what it opened when it is cancelled half-way.
 
 import binascii
 import socket
-from asyncio.stream import Stream
+from asyncio.stream import Stream  # pyright: ignore[reportMissingImports]
 from errno import EINPROGRESS
 
 from cabinet.uplink.dns import is_numeric
@@ -18,7 +18,7 @@ _TCP_NODELAY = 1
 
 def tls_context(tls: dict):
     """A client context that verifies the server, always. Raises ValueError or OSError if it cannot be set up as asked."""
-    import tls as library
+    import tls as library  # pyright: ignore[reportMissingImports]
 
     if not tls.get("ca"):
         raise ValueError("tls: no certificate authority is configured")
@@ -57,7 +57,9 @@ async def dial(host: str, port: int, tls: "dict | None" = None, resolver=None, c
         if resolver is None:
             raise OSError("no resolver for " + host)
         address = await resolver.lookup(host)
-    if tls is not None and context is None:
+    if tls is None:
+        context = None
+    elif context is None:
         context = tls_context(tls)
     info = socket.getaddrinfo(address, port, 0, socket.SOCK_STREAM)[0]  # numeric: nobody is asked
     sock = socket.socket(info[0], info[1], info[2])
@@ -75,7 +77,7 @@ async def dial(host: str, port: int, tls: "dict | None" = None, resolver=None, c
                 raise
         await Writable(sock)
         stream = Stream(sock)
-        if tls is not None:
+        if tls is not None and context is not None:
             name = tls.get("hostname") or host
             wrapped = context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
             wrapped.setblocking(False)

@@ -25,7 +25,7 @@ class Drain:
         self._flush_ms = flush_ms
         self._read = [0, 0]  # last sequence taken out of the journal
         self._most = [0, 0]  # highest sequence ever sent since start, in any connection
-        self._held = [None, None]  # (sequence, text) that did not fit the message before
+        self._held: "list" = [None, None]  # (sequence, text) that did not fit the message before
         self._arrived = [0, 0]  # acknowledged by the broker
         self._unflushed = [0, 0]  # events acknowledged, cursor not yet on flash
         self._first_ms = [0, 0]

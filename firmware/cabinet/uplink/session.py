@@ -14,6 +14,8 @@ from cabinet.uplink.flight import RESULT, Flights
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cabinet.uplink.codec import Message as InboundMessage
 
 _REFUSALS = ("", "protocol version refused", "client id refused", "server unavailable", "wrong user or password", "not authorised")
@@ -39,8 +41,8 @@ class Session:
         self._inbox = []  # messages not yet handled
         self._dropped = bytearray()  # acknowledgements of messages that will not be handled
         self._answers = []  # encoded payloads of results and bare PUBACKs, in order: (payload or None, puback)
-        self._reader = None
-        self._writer = None
+        self._reader: "Any" = None
+        self._writer: "Any" = None
         self.reason = ""
         self.established = False
         self._accepted = False

@@ -6,6 +6,10 @@ and at most once every `pause_ms` a slot. Sentences for people stay in the cabin
 
 from cabinet.core import ticks
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 DEAD_BANDS = {
     "soc_pct": 1,
     "soh_pct": 1,
@@ -18,7 +22,7 @@ DEAD_BANDS = {
 LEFT_OUT = ("slot", "why_text", "winner", "t")
 
 
-def _differ(name: str, new: object, old: object) -> int:
+def _differ(name: str, new: "Any", old: "Any") -> int:
     """0: not worth a message; 1: worth one when its time has come; 2: worth one now."""
     if new == old:
         return 0
@@ -50,7 +54,7 @@ class SlotStates:
                     urgency = max(urgency, _differ(name, view[name], before.get(name)))
                     if urgency == 2:
                         break
-        if urgency == 1 and ticks.diff(self._clock.ticks_ms(), sent[1]) >= self._pause_ms:
+        if urgency == 1 and sent is not None and ticks.diff(self._clock.ticks_ms(), sent[1]) >= self._pause_ms:
             urgency = 2
         if urgency == 2 or slot in self._now:
             self._now[slot] = {name: view[name] for name in view if name not in LEFT_OUT}

@@ -2,6 +2,10 @@
 
 import asyncio
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 class _Wait:
     def __init__(self, sock) -> None:
@@ -11,7 +15,8 @@ class _Wait:
     def __iter__(self):
         return self
 
-    __await__ = __iter__
+    def __await__(self) -> "Any":
+        return self
 
 
 class Readable(_Wait):
@@ -21,7 +26,7 @@ class Readable(_Wait):
         if self._asked:
             raise StopIteration
         self._asked = True
-        return asyncio.core._io_queue.queue_read(self._sock)
+        return asyncio.core._io_queue.queue_read(self._sock)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class Writable(_Wait):
@@ -31,4 +36,4 @@ class Writable(_Wait):
         if self._asked:
             raise StopIteration
         self._asked = True
-        return asyncio.core._io_queue.queue_write(self._sock)
+        return asyncio.core._io_queue.queue_write(self._sock)  # pyright: ignore[reportAttributeAccessIssue]
