@@ -119,7 +119,8 @@ def ours():
         pack.reading.identity_taken_ms = 0
         pack.reading.serial = "X"
     bus.step()  # the acceptance filters are set
-    took = count = allocated = 0
+    count = allocated = 0
+    best = 1e9  # other processes disturb some rounds
     for number in range(ROUNDS):
         clock.ms += 1000
         port.frames = second(number)
@@ -130,20 +131,21 @@ def ours():
         began = time.ticks_us()
         while port.at < len(port.frames):
             bus.step()
-        took += time.ticks_diff(time.ticks_us(), began)
+        took = time.ticks_diff(time.ticks_us(), began)
         allocated += gc.mem_alloc() - before
         gc.enable()
+        best = min(best, took / len(port.frames))
         count += len(port.frames)
     lost = count - bus.received
     good = all(pack.reading.pack_mv == 51_200 and pack.reading.temp_max_ddegc == 255 for pack in packs)
-    return took / count, count // ROUNDS, lost, good, allocated
+    return best, count // ROUNDS, lost, good, allocated
 
 
 def plain():
     handlers = {}
     for node in range(1, PACKS + 1):
         handlers.update(Plain(node).handlers)
-    took = count = 0
+    best = 1e9
 
     class Frame:
         data = bytearray(8)
@@ -160,9 +162,8 @@ def plain():
             handler = handlers.get(frame.can_id)
             if handler:
                 handler(frame.data)
-        took += time.ticks_diff(time.ticks_us(), began)
-        count += len(port.frames)
-    return took / count
+        best = min(best, time.ticks_diff(time.ticks_us(), began) / len(port.frames))
+    return best
 
 
 us, rate, lost, good, allocated = ours()
