@@ -66,6 +66,23 @@ def test_readings_that_forbid_charging_stop_it_and_name_their_rule():
         assert slot.why.endswith("."), name
 
 
+def test_values_that_cannot_be_true_stop_charging_at_once():
+    for values in (
+        {"pack_mv": 1000001}, {"pack_mv": 2000000000}, {"pack_mv": -1},
+        {"cell_min_mv": 3400, "cell_max_mv": 3300},
+        {"cell_max_mv": 5501}, {"cell_min_mv": -1}, {"soc_pct": -1}, {"soc_pct": 101}, {"soh_pct": 101}, {"temp_min_ddegc": -401},
+        {"temp_max_ddegc": 1501},
+        {"temp_min_ddegc": 300, "temp_max_ddegc": 299}, {"cell_count": 0}, {"cell_count": 33}, {"charge_limit_ma": -1}, {"nominal_mv": 1 << 31},
+    ):  # fmt: skip
+        cabinet, slot, pack = charging_cabinet()
+        pack.update(values)
+        cabinet.tick()
+        assert slot.charge_ma == 0 and slot.why_code == "pack_stale", values
+        assert raised(cabinet, "implausible", 2000) and cabinet.state(2) == "refused", values
+        pack.update(Pack("B", 50).values)
+        assert cabinet.run(lambda s=slot: s.charge_ma > 0, 20000), (values, faults(cabinet))
+
+
 def test_faults_that_are_only_noted_leave_charging_alone():
     for name, values in (("soh_low", {"soh_pct": 80}), ("cycles_high", {"cycles": 3000}), ("alarm_note", {"alarm_bits": 1 << 12})):
         cabinet, slot, pack = charging_cabinet()

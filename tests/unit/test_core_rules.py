@@ -198,7 +198,7 @@ def test_the_positions_of_the_quantities_agree_with_the_table():
     for (name, _), place in zip(pairs, places):
         assert names.index(name) == place, name
     assert len(names) == rules.QUANTITIES == 64
-    assert measure.SlotMeasures().values == [UNKNOWN] * 64
+    assert list(measure.SlotMeasures().values) == [UNKNOWN] * 64
 
 
 def test_hysteresis_lies_on_the_safe_side_and_every_reason_has_words():

@@ -15,7 +15,7 @@ from cabinet.core.interlock import Interlock
 from cabinet.core.measure import CabinetMeasures
 from cabinet.core.reading import CabinetReading, is_fresh
 from cabinet.core.slot import FAILED, PENDING, PROVEN, UNPROVEN, SlotControl
-from cabinet.core.swap import STATES, Swap
+from cabinet.core.swap import IN_OUT, STATES, Swap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class CabinetControl:
         for s in self.slots:
             if self.interlock.released(s, now_ms):
                 return "other_door_open"
-        if self.swap.empty_slot() is None:
+        if self.options.swap_order == IN_OUT and self.swap.empty_slot() is None:
             return "no_empty_slot"
         if self.swap.full_slot() is None:
             for s in self.slots:

@@ -14,6 +14,8 @@ from cabinet.core.rules import UNKNOWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from array import array
+
     from cabinet.core.limits import LimitSet
 
 _QUIET = const(0)
@@ -67,7 +69,7 @@ class FaultSet:
         """Whether this fault stands."""
         return self.state[rule] >= _ACTIVE
 
-    def evaluate(self, quantities: list, now_ms: int, out: list, pack: str) -> None:
+    def evaluate(self, quantities: "array[int] | list[int]", now_ms: int, out: list, pack: str) -> None:
         """One step: raise and clear, and append the events to `out`."""
         state = self.state
         for quantity, limit, rule in self._rows:
@@ -139,7 +141,7 @@ class FaultSet:
             elif rules.latch(rule) != rules.SERVICE:
                 self._clear(rule, out, pack)
 
-    def service_clear(self, quantities: list, out: list, pack: str) -> int:
+    def service_clear(self, quantities: "array[int] | list[int]", out: list, pack: str) -> int:
         """Lift the latches. What is still dangerous stays until its clear condition holds. Returns how many were lifted."""
         lifted = 0
         for rule in range(rules.COUNT):

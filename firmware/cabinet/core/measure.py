@@ -92,6 +92,7 @@ _DANGER_BITS = (
 )
 
 _LONG_MS = const(1 << 28)  # an age is never told to be longer: the counter wraps
+_HUGE = const(1000000)  # 1 kV, 1 kA: nothing in a cabinet comes near
 _REST_MA = const(500)
 _SETTLE_MS = const(1800000)  # cells are left alone for half an hour before their spread counts as resting
 _HOUR_MS = const(3600000)
@@ -240,6 +241,11 @@ class SlotMeasures:
         at = self._at
         values = self.values
         pack = slot.pack
+        if self._implausible(slot):
+            values[_IMPLAUSIBLE] = 1
+            slot.pack_fresh = False  # nothing is permitted on such values; what was known before stands
+            return
+        values[_IMPLAUSIBLE] = 0
         cell_min = pack.cell_min_mv
         cell_max = pack.cell_max_mv
         pack_mv = pack.pack_mv
@@ -270,7 +276,6 @@ class SlotMeasures:
             values[_SERIAL_CHANGED] = 1 if pack.serial != slot.serial else 0
         values[_CLASS_HIGH] = high
         values[_CLASS_LOW] = low
-        values[_IMPLAUSIBLE] = 1 if self._implausible(slot) else 0
         if pack.counter != self._counter:
             self._counter = pack.counter
             at[_AT_COUNTER] = now_ms
@@ -283,8 +288,11 @@ class SlotMeasures:
     def _implausible(slot: "SlotControl") -> bool:
         pack = slot.pack
         return (
-            pack.cell_min_mv > pack.cell_max_mv
-            or pack.cell_max_mv > 5500
+            not 0 <= pack.cell_min_mv <= pack.cell_max_mv <= 5500
+            or not 0 <= pack.pack_mv <= _HUGE
+            or not -_HUGE <= pack.current_ma <= _HUGE
+            or not 0 <= pack.charge_limit_ma <= _HUGE
+            or not 0 <= pack.nominal_mv <= _HUGE
             or not 0 <= pack.soc_pct <= 100
             or pack.soh_pct > 100
             or pack.temp_min_ddegc > pack.temp_max_ddegc

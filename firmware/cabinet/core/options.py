@@ -27,6 +27,7 @@ FIELDS = {
     "out_ms": (60000, 5000, 600000, "time for the rider to take the pack out (OCPP: Timeout[Out])"),
     "close_ms": (30000, 2000, 600000, "time for the rider to shut the door once everything else is done"),
     "left_open_ms": (120000, 10000, 3600000, "a door that stands open for longer no longer holds up the other slots"),
+    "swap_order": (0, 0, 1, "0: the rider's pack in first (In-Out), 1: the full pack out first (Out-In)"),
     "proof_tries": (3, 1, 5, "challenges that a pack may leave unanswered"),
 }
 
@@ -57,6 +58,7 @@ class Options:
         self.out_ms = 60000
         self.close_ms = 30000
         self.left_open_ms = 120000
+        self.swap_order = 0
         self.proof_tries = 3
         self.known_tokens: set = known_tokens if known_tokens is not None else set()
         for name, value in values.items():

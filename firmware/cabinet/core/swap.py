@@ -25,6 +25,10 @@ TAKING_BACK = const(7)
 RESUMING = const(8)
 STATES = ("none", "opening_in", "putting_in", "checking_in", "opening_out", "taking_out", "opening_back", "taking_back", "resuming")
 
+# orders of a swap (OCPP: SwapOrder)
+IN_OUT = const(0)
+OUT_IN = const(1)
+
 _RESUME_MS = const(60000)  # after a reset all packs are proven afresh, which takes longer
 _OPENING_SLACK_MS = const(15000)  # current has to fade, and a lock may have to cool down
 
@@ -80,6 +84,7 @@ class Swap:
         self.out_soc_pct = 0
         self.reason = ""
         self.taken = False
+        self.out_first = False
         self.reopened = 0
         self.extended = False
         self.tried = 0  # bits of the slots whose doors did not open
@@ -128,8 +133,12 @@ class Swap:
         self.number += 1
         self.token = token
         self.origin = origin
+        self.out_first = self._options.swap_order == OUT_IN
         self._out.append(events.make("swap.ordered", 0, "", self.number, token, origin))
-        self._next_in(now_ms)
+        if self.out_first:
+            self._next_out(now_ms)
+        else:
+            self._next_in(now_ms)
 
     def step(self, now_ms: int) -> None:
         """One step of the swap."""
@@ -199,7 +208,7 @@ class Swap:
 
     def _cancel(self, reason: str) -> None:
         step = STATES[self.state]
-        at = self.in_slot
+        at = self.in_slot if self.in_slot else self.out_slot
         if self.state in (OPENING_OUT, TAKING_OUT):
             at = self.out_slot
         for number in (self.in_slot, self.out_slot):
@@ -273,7 +282,10 @@ class Swap:
         if s.accepted:
             self.in_serial = s.serial
             self.in_soc_pct = s.pack.soc_pct
-            self._next_out(now_ms)
+            if self.out_first:
+                self._complete()
+            else:
+                self._next_out(now_ms)
         elif s.state == slot.REFUSED:
             self.in_serial = s.serial
             rule = s.faults.keep_rule
@@ -296,7 +308,10 @@ class Swap:
         self._release()
         s = self.full_slot()
         if s is None:
-            self._give_back("no_full_pack", now_ms)
+            if self.out_first:
+                self._cancel("door_stuck" if self.out_slot else "no_full_pack")
+            else:
+                self._give_back("no_full_pack", now_ms)
             return
         self.out_slot = s.number
         self.out_serial = s.serial
@@ -310,7 +325,7 @@ class Swap:
         s = self._slots[self.out_slot - 1]
         s.reserved = True
         if s.identified and s.serial != self.out_serial:
-            self._complete()  # exchanged while the door was open: the full pack is gone
+            self._handed_out(s, now_ms)  # exchanged while the door was open: the full pack is gone
         elif self._opened(s, interlock.RIDER_OUT, now_ms):
             self.say(s.number, "take_pack")
             self._go(TAKING_OUT, now_ms)
@@ -325,7 +340,7 @@ class Swap:
         if s.state == slot.OPEN:
             return
         if self.taken or not s.stays:
-            self._complete()
+            self._handed_out(s, now_ms)
         elif self.reopened:
             self._cancel("out_timeout")
         else:
@@ -333,12 +348,28 @@ class Swap:
             self.reopened = 1
             self._extra_ms = self._options.check_ms  # it has to prove itself once more
 
+    def _handed_out(self, s: "SlotControl", now_ms: int) -> None:
+        """The full pack is with the rider. That was the end, unless he was served first and now owes a pack."""
+        if not self.out_first:
+            self._complete()
+            return
+        self._release()
+        self.reopened = 0
+        if s.state == slot.OPEN:
+            s.left_open = True
+        if s.stays:  # he has put his own pack in at once
+            self.in_slot = self.last_in = s.number
+            self._go(CHECKING_IN, now_ms)
+            return
+        self.last_in = s.number - 1  # the slot that has just become empty is the first choice
+        self._next_in(now_ms)
+
     def _late_taking_out(self, now_ms: int) -> None:
         s = self._slots[self.out_slot - 1]
         if self._extend(s):
             return
         if self.taken:
-            self._complete()
+            self._handed_out(s, now_ms)
         else:
             self._cancel("out_timeout")
 
@@ -396,6 +427,7 @@ class Swap:
             self.reopened,
             self.tried,
             self.last_in,
+            1 if self.out_first else 0,
         ]
 
     def restore(self, saved: list, now_ms: int) -> None:
@@ -403,8 +435,9 @@ class Swap:
         self._forget()
         (self.number, state, self.token, self.origin, self.in_slot, self.out_slot) = saved[:6]
         (self.in_serial, self.in_soc_pct, self.out_serial, self.out_soc_pct) = saved[6:10]
-        (self.reason, taken, self.reopened, self.tried, self.last_in) = saved[10:15]
+        (self.reason, taken, self.reopened, self.tried, self.last_in, out_first) = saved[10:16]
         self.taken = taken == 1
+        self.out_first = out_first == 1
         count = len(self._slots)
         if not 0 <= state < RESUMING or not 0 <= self.in_slot <= count or not 0 <= self.out_slot <= count or not 0 <= self.last_in <= count:
             self._forget()
@@ -412,7 +445,7 @@ class Swap:
         if state == NONE:
             self._forget()
             return
-        if not self.in_slot or (state in (OPENING_OUT, TAKING_OUT) and not self.out_slot):
+        if (not self.in_slot and not self.out_first) or (state in (OPENING_OUT, TAKING_OUT) and not self.out_slot):
             self._forget()
             raise ValueError("a saved swap without its slots")
         self._saved_state = state
@@ -467,8 +500,8 @@ class Swap:
             self._go(OPENING_OUT, now_ms)
             self._extra_ms = _RESUME_MS
         else:
-            self._resumed(state, "finish")
-            self._complete()
+            self._resumed(state, "continue" if self.out_first else "finish")
+            self._handed_out(s, now_ms)
 
     def _resume_back(self, s: "SlotControl", state: int, now_ms: int) -> None:
         if s.state == slot.OPEN:
