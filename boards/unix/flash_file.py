@@ -14,6 +14,7 @@ AREAS = {
     "state": (640 * 1024, 32 * 1024),
 }
 IMAGE_SIZE = 672 * 1024
+_BLANK = b"\xff" * SECTOR
 
 
 def open_image(path: str) -> "Any":
@@ -23,9 +24,8 @@ def open_image(path: str) -> "Any":
     except OSError:
         image = open(path, "w+b")
     size = image.seek(0, 2)
-    blank = b"\xff" * SECTOR
     while size < IMAGE_SIZE:
-        size += image.write(blank[: min(SECTOR, IMAGE_SIZE - size)])
+        size += image.write(_BLANK[: min(SECTOR, IMAGE_SIZE - size)])
     image.flush()
     return image
 
@@ -46,7 +46,6 @@ class FlashFile:
         self._image = image
         self._base = base
         self._page = bytearray(PAGE)
-        self._blank = b"\xff" * SECTOR
 
     def _check(self, address: int, size: int) -> None:
         if address < 0 or size < 0 or address + size > self.size:
@@ -82,6 +81,6 @@ class FlashFile:
         if address % SECTOR:
             raise ValueError("flash erase at {}: not the beginning of a sector".format(address))
         self._image.seek(self._base + address)
-        if self._image.write(self._blank) != SECTOR:
+        if self._image.write(_BLANK) != SECTOR:
             raise OSError(5)
         self.erases += 1

@@ -20,6 +20,7 @@ from cabinet.runtime.upkeep import DeviceWatch, Telemetry, keep_journal, serve_k
 from cabinet.store.journal import Journal
 from cabinet.store.state import StateStore
 from cabinet.trust.proof import PackProof
+from cabinet.trust.tokens import KnownTokens
 from cabinet.uplink.uplink import Uplink, UplinkOptions
 
 VERSION = "0.1.0"
@@ -58,7 +59,7 @@ class App:
         self.boards = {}
         self.devices = []  # (name, bus name, device)
         self._open_buses(settings.buses)
-        options = Options(known_tokens=set(settings.tokens), **{name: getattr(settings.control, name) for name in FIELDS})
+        options = Options(known_tokens=KnownTokens(settings.tokens), **{name: getattr(settings.control, name) for name in FIELDS})
         self.control = CabinetControl(settings.cabinet.slots, settings.limits, options)
         parts = [self._slot(wiring) for wiring in settings.slots]
         proof = PackProof(secrets.fleet_master, board.random_bytes)

@@ -252,7 +252,11 @@ def _tokens(access: object) -> list:
     if not isinstance(tokens, list) or len(tokens) > MAX_TOKENS:
         raise SettingsError("access.tokens", "list", "a list of at most %d tokens" % MAX_TOKENS)
     for index, token in enumerate(tokens):
-        _value(token, "text", 1, MAX_TOKEN_CHARS, "access.tokens[%d]" % index)
+        path = "access.tokens[%d]" % index
+        _value(token, "text", 1, MAX_TOKEN_CHARS, path)
+        for character in token:
+            if not "!" <= character <= "~":
+                raise SettingsError(path, token, "printable ASCII characters without blanks")
     return tokens
 
 

@@ -87,6 +87,8 @@ def test_every_wrong_value_is_named_with_its_path():
         (("access", "tokens"), [""], "access.tokens[0]", "1 to 32"),
         (("control",), {"budget_w": -1}, "control.budget_w", "0 to 200000"),
         (("limits",), {"no_such_rule": {}}, "limits", "no such rule"),
+        (("access", "tokens"), ["a b"], "access.tokens[0]", "without blanks"),
+        (("access", "tokens"), ["a\nb"], "access.tokens[0]", "without blanks"),
         (("wifi",), {}, "wifi", "no such setting"),
     )
     for path, value, where, said in cases:

@@ -5,6 +5,7 @@ Lines: {"t":"slot",...} one slot after the other, {"t":"cabinet",...}, {"t":"sta
 
 import asyncio
 import json
+import sys
 
 from cabinet.runtime import gauge as gauges
 
@@ -19,6 +20,11 @@ STATS_EVERY_ROUNDS = 2
 def log(text: str) -> None:
     """A line for a person."""
     print(json.dumps({"t": "log", "text": text}))
+
+
+def _print(view: dict) -> None:
+    json.dump(view, sys.stdout)  # piece by piece: a heap in pieces may have no room for a whole line
+    print()
 
 
 class Console:
@@ -53,10 +59,10 @@ class Console:
         view = self._slot_view(number)
         self._on_slot(number, view)
         view["t"] = "slot"
-        print(json.dumps(view))
+        _print(view)
         self._gauge.stop(gauges.STATUS, began)
 
     def _tell(self, view: object) -> None:
         began = self._gauge.start()
-        print(json.dumps(view()))
+        _print(view())
         self._gauge.stop(gauges.STATUS, began)

@@ -6,7 +6,7 @@
 import struct
 from binascii import crc32
 
-from cabinet.store import layout, recovery
+from cabinet.store import layout
 from cabinet.store.layout import (
     DATA,
     KIND_ACK,
@@ -43,6 +43,8 @@ class Ring(Sectors):
         self.cursor_sequence = 0
         self._tail = -1
         self._tail_acked = 0
+        from cabinet.store import recovery  # here, so that it need not stay in memory once the firmware has started
+
         try:
             recovery.recover(self)
         except OSError:
@@ -168,7 +170,11 @@ class Ring(Sectors):
         """The sequence before the first record of a sector; `known` is where the one before it ended, 0 if unknown."""
         if self.state[sector] == DATA and self.read_header(sector) == DATA:
             return layout.u32(self.header, 16)
-        return known or max(0, recovery.solve_before(self, sector))
+        if known:
+            return known
+        from cabinet.store import recovery
+
+        return max(0, recovery.solve_before(self, sector))
 
     def find_sector(self, after: int) -> int:
         """The sector that holds the first event after the sequence `after` (the head if there is none yet)."""
