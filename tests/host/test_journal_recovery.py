@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "models")]
 
-from nor_flash import NorFlash  # noqa: E402
+from nor_flash import NorFlash  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 from cabinet.core import events  # noqa: E402
 from cabinet.store.journal import Journal  # noqa: E402

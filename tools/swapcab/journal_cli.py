@@ -108,7 +108,7 @@ def verify(
         typer.echo(json.dumps({"ok": not faults, "keyed": journal.has_key, "rings": rings, "faults": [vars(f) for f in faults]}))
         raise typer.Exit(1 if faults else 0)
     for name, image in journal.images.items():
-        torn = f", {image.torn} stretches spoiled by power cuts" if image.torn else ""
+        torn = f", {image.torn} stretches left unused after restarts" if image.torn else ""
         reach = f"events {image.first + 1} to {image.head}, acknowledged to {image.acked}"
         typer.echo(f"ring {name}: {reach}, {len(image.sectors)} sectors{torn}")
     typer.echo(verdict(journal))

@@ -93,7 +93,7 @@ class RingImage:
     sectors: list[Sector]
     faults: list[Fault] = field(default_factory=list)
     keyed: bool = False
-    torn: int = 0  # stretches that a power cut spoiled, the chain running on across them
+    torn: int = 0  # stretches that a restart or a power cut left unused, the chain running on across them
     acked: int = 0
     boots: int = 0
 
@@ -276,15 +276,16 @@ def _explain(image: RingImage, sector: Sector, index: int, expected: int, chain:
     what = {EVENT: "event", ACK: "acknowledgement", BOOT: "boot record"}[record.kind]
     if chain is not None and len(image.faults) < 3:  # what follows the first is mostly its consequence
         here = [s for s in image.sectors if abs(s.number - sector.number) <= 1]
-        tags = [s.tag for s in here] + [r.tag for s in here for r in s.records]
-        sequences = {r.sequence for s in here for r in s.records} | {expected, expected + 1}
-        for sequence in sequences:
-            moved = RawRecord(0, record.kind, sequence, record.payload, record.tag, record.word & 0xC3FF | (sequence & 15) << 10)
-            for tag in tags:
-                if tag != record.tag and chain.record(tag, moved) == record.tag:
-                    if sequence == record.sequence:
-                        continue
-                    words = f"{what} {sequence} stands in the place of {expected}"
+        for other in here:
+            tags = [other.tag, *(r.tag for r in other.records)]
+            for place, rival in enumerate(other.records):
+                if rival.sequence == record.sequence:
+                    continue
+                word = record.word & 0xC3FF | (rival.sequence & 15) << 10
+                moved = RawRecord(0, record.kind, rival.sequence, record.payload, record.tag, word)
+                # the one before its true place, or (neighbours exchanged) the one that stands there now
+                if any(chain.record(tag, moved) == record.tag for tag in tags[place : place + 2]):
+                    words = f"{what} {rival.sequence} stands in the place of {expected}"
                     return Fault("reordered", image.ring, expected, record.offset, words)
     first = expected if record.kind == EVENT else expected + 1  # the first event that may be missing
     if record.sequence > expected:
@@ -321,9 +322,15 @@ def compare_anchors(images: dict[str, RingImage], anchors: list[Anchor], content
         missing = f"events {image.head + 1} to {newest[ring].sequence} were seen outside"
         image.faults.append(Fault("rolled back" if whole else "truncated", ring, image.head + 1, 0, missing))
     by_place = {(ring, record.sequence): record for ring, image in images.items() for record in image.events}
+    tags: dict[tuple[str, int], set[str]] = {}  # a checkpoint takes the tag of the newest record, which may be no event
+    for ring, image in images.items():
+        for sector in image.sectors:
+            tags.setdefault((ring, sector.before), set()).add(sector.tag.hex())
+            for raw in sector.records:
+                tags.setdefault((ring, raw.sequence), set()).add(raw.tag.hex())
     for anchor in anchors:
         record = by_place.get((anchor.ring, anchor.sequence))
-        if record is not None and anchor.tag and record.tag.hex() != anchor.tag:
+        if record is not None and anchor.tag and anchor.tag not in tags[anchor.ring, anchor.sequence]:
             words = f"event {anchor.sequence} has another chain tag than the one that left the device"
             images[anchor.ring].faults.append(Fault("rolled back", anchor.ring, anchor.sequence, record.offset, words))
     for (ring, sequence), seen in (contents or {}).items():

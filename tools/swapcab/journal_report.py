@@ -167,15 +167,6 @@ def report(journal: Journal, envelopes: list[Envelope], verdict: str) -> str:
             ["completed", "refused", "cancelled"],
             [GREEN, AMBER, RED],
         ),
-        table(
-            ["time (UTC)", "event", "swap", "in: slot", "pack", "SoC %", "out: slot", "pack", "SoC %"],
-            [
-                [*place(e), *picked(e, "swap", "in_slot", "in_pack", "in_soc_pct", "out_slot", "out_pack", "out_soc_pct")]
-                for e in f.swaps[-MOST_ROWS:]
-            ],
-            len(f.swaps),
-            "swaps",
-        ),
         "<h2>Swaps refused or cancelled</h2>",
         table(
             ["time (UTC)", "event", "swap", "what", "reason", "step"],
@@ -229,6 +220,16 @@ def report(journal: Journal, envelopes: list[Envelope], verdict: str) -> str:
             min(20, len(f.checkpoints)),
             "checkpoints",
         ),
+        "<h2>Latest swaps</h2>",
+        table(
+            ["time (UTC)", "event", "swap", "in: slot", "pack", "SoC %", "out: slot", "pack", "SoC %"],
+            [
+                [*place(e), *picked(e, "swap", "in_slot", "in_pack", "in_soc_pct", "out_slot", "out_pack", "out_soc_pct")]
+                for e in f.swaps[-MOST_ROWS:]
+            ],
+            len(f.swaps),
+            "swaps",
+        ),
         "</body></html>\n",
     ]
     return "".join(parts)
@@ -262,7 +263,16 @@ def _chain(journal: Journal) -> str:
         erases = [s.erases for s in image.sectors] or [0]
         wear = f"{min(erases):,} to {max(erases):,}"
         rows.append([name, image.first + 1, image.head, image.acked, len(image.sectors), image.torn, wear, len(image.faults)])
-    heads = ["ring", "first event", "last event", "acknowledged", "sectors", "spoiled by power cuts", "erases a sector", "faults found"]
+    heads = [
+        "ring",
+        "first event",
+        "last event",
+        "acknowledged",
+        "sectors",
+        "stretches left unused after restarts",
+        "erases a sector",
+        "faults found",
+    ]
     faults = [[f.ring, f.sequence, f.kind, f.words] for f in journal.faults]
     found = table(["ring", "event", "what was done", "where"], faults, len(faults), "faults") if faults else ""
     return table(heads, rows, len(rows), "rings") + found
