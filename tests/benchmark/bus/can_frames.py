@@ -1,5 +1,8 @@
 """CPU of one CAN frame from the port to the reading, beside a plain struct.unpack decoder of the same frames; under MicroPython."""
 
+# pyright: basic, reportAttributeAccessIssue=false, reportArgumentType=false
+# (runs under MicroPython: time, gc and asyncio have more to them there)
+
 import gc
 import json
 import struct

@@ -1,5 +1,8 @@
 """Swapcab's master on the paced wire, under MicroPython: `micropython master_swapcab.py PTY BAUD UNITS SCANS WARMUP_S`."""
 
+# pyright: basic, reportAttributeAccessIssue=false, reportArgumentType=false
+# (runs under MicroPython: time, gc and asyncio have more to them there)
+
 import asyncio
 import json
 import sys

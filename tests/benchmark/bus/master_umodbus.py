@@ -3,6 +3,9 @@
 The library as it is; only `machine.UART` is a stand-in on the pty.
 """
 
+# pyright: basic, reportAttributeAccessIssue=false, reportArgumentType=false
+# (runs under MicroPython: time, gc and asyncio have more to them there)
+
 import asyncio
 import json
 import sys
