@@ -27,7 +27,7 @@ def table(rows: list[Row], title: str) -> Table:
     """For a person."""
     drawn = Table(title=title, title_justify="left", header_style="bold")
     for column in ("name", "figure", "unit", "goal", "met"):
-        drawn.add_column(column, justify="right" if column == "figure" else "left")
+        drawn.add_column(column, justify="right" if column == "figure" else "left", no_wrap=column == "name")
     for row in rows:
         met = "" if row.met is None else "[green]yes[/]" if row.met else "[red bold]NO[/]"
         drawn.add_row(row.name, _figure(row.figure), row.unit, row.goal, met)
