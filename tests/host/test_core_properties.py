@@ -3,6 +3,10 @@
 The conditions are written down a second time here, independent of the code that decides.
 """
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +19,7 @@ from cabinet.core.limits import LimitSet
 from cabinet.core.options import FIELDS, Options
 from swapcab import gen_safety
 
+ROOT = Path(__file__).resolve().parents[2]
 NOW = 1_000_000
 LIMITS = LimitSet()
 ages = st.one_of(st.none(), st.integers(-2000, 20_000))
@@ -276,3 +281,38 @@ def test_the_page_on_safety_is_current():
     assert gen_safety.TARGET.read_text() == gen_safety.render(), "run python -m swapcab.gen_safety"
     assert set(gen_safety.QUANTITIES) == set(rules.quantity_names())
     assert {rules.source(rule) for rule in range(rules.COUNT)} <= set(gen_safety.SOURCES)
+
+STORY = """
+import sys
+sys.path[:0] = ["tests/unit", "tests/models"]
+from binascii import crc32
+import test_core_walk
+for seed in (21, 22, 23):
+    walk = test_core_walk.Walk(seed)
+    crc = 0
+    decisions = 0
+    tick = walk.cabinet.tick
+
+    def counted():
+        global crc, decisions
+        tick()
+        for s in walk.cabinet.control.slots:
+            crc = crc32(("%s %d %d %s %s" % (s.state_name, s.charge_mv, s.charge_ma, s.pulse, s.why_code)).encode(), crc)
+            decisions += 1
+
+    walk.cabinet.tick = counted
+    walk.run()
+    print(seed, decisions, crc)
+"""
+
+
+def test_both_interpreters_decide_the_same_on_100000_states_of_random_walks():
+    binary = str(Path(sys.executable).with_name("micropython"))
+    path = ":".join((".frozen", str(ROOT / "firmware")))
+    env = {**os.environ, "MICROPYPATH": path, "PYTHONPATH": f"{ROOT}/firmware:{ROOT}/tests/shims"}
+    told = [
+        subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=150, check=True).stdout
+        for command in ([binary, "-X", "heapsize=4m", "-c", STORY], [sys.executable, "-c", STORY])
+    ]
+    assert told[0] == told[1]
+    assert sum(int(line.split()[1]) for line in told[0].splitlines()) > 100_000

@@ -189,7 +189,7 @@ class Cabinet:
 
     def open_doors(self):
         """Numbers of the slots whose doors stand open."""
-        return [n for n in self.doors if not self.doors[n]]
+        return sorted(n for n in self.doors if not self.doors[n])
 
     def settle(self):
         """Let the packs that are in the slots be judged."""

@@ -146,7 +146,8 @@ class Walk:
                 self.mend(5000)  # service comes by
             self.rider()
             cabinet.tick()
-            for number, pack in cabinet.packs.items():
+            for number in sorted(cabinet.packs):
+                pack = cabinet.packs[number]
                 if cabinet.current[number] and self.dice.one_in(10) and pack.values["soc_pct"] < 100:
                     pack.values["soc_pct"] += 1
             everywhere = len(cabinet.packs) + len(self.street) + (1 if self.hands is not None else 0)
