@@ -38,27 +38,30 @@ class SlotStates:
     def __init__(self, clock, pause_ms: int) -> None:
         self._clock = clock
         self._pause_ms = pause_ms
-        self._sent = {}  # slot: (view, ticks)
-        self._now = {}  # slot: view that is due
+        self._names = ()  # of the values below; every view has the same
+        self._sent = {}  # slot: (values, ticks)
+        self._now = {}  # slot: values that are due
 
     def update(self, slot: int, view: dict) -> bool:
         """Take the newest view; True if it is to be sent now."""
+        if not self._names:
+            self._names = tuple([name for name in view if name not in LEFT_OUT])
+        values = tuple([view.get(name) for name in self._names])
         sent = self._sent.get(slot)
-        if sent is None:
-            urgency = 2
-        else:
-            urgency = 0
-            before = sent[0]
-            for name in view:
-                if name not in LEFT_OUT:
-                    urgency = max(urgency, _differ(name, view[name], before.get(name)))
-                    if urgency == 2:
-                        break
-        if urgency == 1 and sent is not None and ticks.diff(self._clock.ticks_ms(), sent[1]) >= self._pause_ms:
-            urgency = 2
+        urgency = 2
+        if sent is not None:
+            urgency = self._urgency(values, sent[0])
+            if urgency == 1 and ticks.diff(self._clock.ticks_ms(), sent[1]) >= self._pause_ms:
+                urgency = 2
         if urgency == 2 or slot in self._now:
-            self._now[slot] = {name: view[name] for name in view if name not in LEFT_OUT}
+            self._now[slot] = values
         return urgency == 2
+
+    def _urgency(self, values: tuple, before: tuple) -> int:
+        urgency = 0
+        for name, new, old in zip(self._names, values, before):
+            urgency = max(urgency, _differ(name, new, old))
+        return urgency
 
     def all_due(self) -> None:
         """A new connection: the broker may have lost what it retained."""
@@ -74,6 +77,6 @@ class SlotStates:
         if not self._now:
             return None
         slot = min(self._now)
-        view = self._now.pop(slot)
-        self._sent[slot] = (view, self._clock.ticks_ms())
-        return slot, view
+        values = self._now.pop(slot)
+        self._sent[slot] = (values, self._clock.ticks_ms())
+        return slot, dict(zip(self._names, values))
