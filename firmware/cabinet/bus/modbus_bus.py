@@ -14,14 +14,20 @@ import asyncio
 from micropython import const
 
 from cabinet.bus import schedule
-from cabinet.bus.crc16 import crc16
+from cabinet.bus.modbus_frame import (
+    READ_INPUT,
+    WRITE_MANY,
+    WRITE_MANY_MAX,
+    WRITE_ONE,
+    answer_size,
+    close,
+    find_answer,
+    is_echo_of,
+    is_frame,
+    put_registers,
+    put_request,
+)
 from cabinet.bus.schedule import Schedule
-
-READ_DISCRETE = const(2)
-READ_HOLDING = const(3)
-READ_INPUT = const(4)
-WRITE_ONE = const(6)
-WRITE_MANY = const(16)
 
 _MASK = const(0x3FFFFFFF)
 _HALF = const(0x20000000)
@@ -83,6 +89,7 @@ class ModbusBus:
         self._tx_len = 0
         self._want = 0  # length of a good answer
         self._have = 0
+        self._offset = 0
         self._late_reason = "timeout"
         self._busy = False
         now = clock.ticks_us()
@@ -113,42 +120,26 @@ class ModbusBus:
 
     def read(self, function: int, start: int, count: int) -> bool:
         """Ask for `count` registers, or bits with READ_DISCRETE."""
-        tx = self.tx
-        self._head(tx, function, start)
-        tx[4] = count >> 8
-        tx[5] = count & 0xFF
-        self._want = 5 + ((count + 7) >> 3 if function == READ_DISCRETE else count << 1)
+        put_request(self.tx, function, start, count)
+        self._want = answer_size(function, count)
         self._tx_len = 6
         return True
 
     def write_register(self, register: int, value: int) -> bool:
         """Set one holding register."""
-        tx = self.tx
-        self._head(tx, WRITE_ONE, register)
-        tx[4] = value >> 8
-        tx[5] = value & 0xFF
+        put_request(self.tx, WRITE_ONE, register, value)
         self._want = 8
         self._tx_len = 6
         return True
 
     def write_registers(self, start: int, data: "bytes | bytearray") -> bool:
         """Set len(data) / 2 holding registers, at most 27."""
-        tx = self.tx
-        size = len(data)
-        self._head(tx, WRITE_MANY, start)
-        tx[4] = 0
-        tx[5] = size >> 1
-        tx[6] = size
-        for i in range(size):
-            tx[7 + i] = data[i]
+        if len(data) > WRITE_MANY_MAX:
+            return False
+        put_request(self.tx, WRITE_MANY, start, len(data) >> 1)
+        self._tx_len = put_registers(self.tx, data)
         self._want = 8
-        self._tx_len = 7 + size
         return True
-
-    def _head(self, tx: bytearray, function: int, start: int) -> None:
-        tx[1] = function
-        tx[2] = start >> 8
-        tx[3] = start & 0xFF
 
     # ---- the work ----
 
@@ -224,16 +215,10 @@ class ModbusBus:
         if not client.compose(now_ms):
             schedule.served(client, now_ms)
             return 1000
-        tx = self.tx
-        size = self._tx_len
-        tx[0] = client.address
-        crc = crc16(tx, 0, size)
-        tx[size] = crc & 0xFF
-        tx[size + 1] = crc >> 8
-        size += 2
+        size = close(self.tx, client.address, self._tx_len)
         view = self._views.get(size)
         if view is None:
-            view = self._views[size] = memoryview(tx)[:size]
+            view = self._views[size] = memoryview(self.tx)[:size]
         try:
             self.line.write(view)
         except OSError:
@@ -244,12 +229,11 @@ class ModbusBus:
         self._have = 0
         self._looks = 0
         self._late_reason = "timeout"
-        if self._echo:
-            self._want += size
+        self._offset = size if self._echo else 0  # where the answer begins
+        self._want += self._offset
         sent = (now + size * self.char_us) & _MASK
         self._sent_us = sent
-        heard = self._want - (size if self._echo else 0)
-        self._base_us = (sent + heard * self.char_us) & _MASK
+        self._base_us = (sent + (self._want - self._offset) * self.char_us) & _MASK
         self._wake_us = (self._base_us + client.lag_us) & _MASK
         return _diff_us(self._wake_us, now)
 
@@ -272,7 +256,7 @@ class ModbusBus:
                     rx[have + i] = chunk[i]
             self._have = have + count
             self._quiet_us = now = self.clock.ticks_us()  # after reading: no byte came later than this
-        at = self._find()
+        at = find_answer(self.rx, self._offset, self._have, self.tx, self._want - self._offset)
         if at >= 0:
             self._learn(client, _diff_us(now, self._base_us))
             self._done(client, self._judge(client, at), now)
@@ -282,11 +266,10 @@ class ModbusBus:
             return 0
         silence = _diff_us(now, self._quiet_us)
         if self._have and silence > self.gap_us + _SILENCE_US:
-            reason = self._reason()
-            if reason == "crc":
-                self._done(client, reason, now)
+            if not is_frame(self.rx, self._have):
+                self._done(client, "crc", now)
                 return 0
-            self._late_reason = reason
+            self._late_reason = "foreign"
             self.stray_bytes += self._have
             self._have = 0  # somebody else's: keep waiting for the right one
         probing = client.fails >= schedule.SILENT_AFTER or client.stats.answers == 0
@@ -319,49 +302,14 @@ class ModbusBus:
             known = 0
         client.lag_us = min(known, self._probe_us)
 
-    def _find(self) -> int:
-        """Where the expected answer (or exception) begins in rx; -1 if it is not there."""
-        have = self._have
-        start = self._tx_len if self._echo else 0
-        if have < start + 5:
-            return -1
-        rx = self.rx
-        address = self.tx[0]
-        function = self.tx[1]
-        want = self._want - start
-        for at in range(start, have - 4):
-            if rx[at] != address or rx[at + 1] & 0x7F != function:
-                continue
-            if rx[at + 1] & 0x80:
-                size = 5
-            elif function <= READ_INPUT and rx[at + 2] != want - 5:
-                continue
-            else:
-                size = want
-            end = at + size
-            if end <= have and crc16(rx, at, end - 2) == rx[end - 2] | rx[end - 1] << 8:
-                return at
-        return -1
-
     def _judge(self, client: "ModbusClient", at: int) -> str:
         rx = self.rx
-        tx = self.tx
         if rx[at + 1] & 0x80:
             return "exception"
-        if tx[1] <= READ_INPUT:
-            return client.accept(rx, at + 3, self.clock.ticks_ms())
-        for i in range(2, 6):
-            if rx[at + i] != tx[i]:
-                return "foreign"
-        return client.accept(rx, at + 2, self.clock.ticks_ms())
-
-    def _reason(self) -> str:
-        """Why what was heard is not the answer: a whole frame of somebody else, or damage."""
-        have = self._have
-        rx = self.rx
-        if have >= 5 and crc16(rx, 0, have - 2) == rx[have - 2] | rx[have - 1] << 8:
-            return "foreign"
-        return "crc"
+        now_ms = self.clock.ticks_ms()
+        if self.tx[1] <= READ_INPUT:
+            return client.accept(rx, at + 3, now_ms)
+        return client.accept(rx, at + 2, now_ms) if is_echo_of(rx, at, self.tx) else "foreign"
 
     def _done(self, client: "ModbusClient", reason: str, now: int) -> None:
         now_ms = self.clock.ticks_ms()

@@ -13,8 +13,9 @@ sys.path[:0] = ["firmware", "boards/unix"]
 from serial_pty import SerialPty  # noqa: E402
 from unix_clock import UnixClock  # noqa: E402
 
-from cabinet.bus.modbus_bus import READ_HOLDING, ModbusBus  # noqa: E402
+from cabinet.bus.modbus_bus import ModbusBus  # noqa: E402
 from cabinet.bus.modbus_client import ModbusClient  # noqa: E402
+from cabinet.bus.modbus_frame import READ_HOLDING  # noqa: E402
 
 
 class Unit(ModbusClient):

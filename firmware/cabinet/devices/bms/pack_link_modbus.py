@@ -4,8 +4,8 @@ import asyncio
 
 from micropython import const
 
-from cabinet.bus.modbus_bus import READ_HOLDING
 from cabinet.bus.modbus_client import ModbusClient
+from cabinet.bus.modbus_frame import READ_HOLDING
 from cabinet.bus.schedule import SILENT_AFTER
 from cabinet.core import ticks
 from cabinet.devices.bms import pack_link

@@ -2,8 +2,8 @@
 
 from micropython import const
 
-from cabinet.bus.modbus_bus import READ_DISCRETE, READ_INPUT
 from cabinet.bus.modbus_client import ModbusClient
+from cabinet.bus.modbus_frame import READ_DISCRETE, READ_INPUT
 from cabinet.core import ticks
 from cabinet.core.reading import CabinetReading, SlotReading
 from cabinet.devices.bms.pack_link import i16_be
