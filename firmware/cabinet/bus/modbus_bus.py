@@ -62,7 +62,7 @@ class ModbusBus:
         probe_timeout_ms: int = 50,
         rest_ms: int = 0,
         echo: bool = False,
-        share_permille: int = 15,
+        share_permille: int = 10,
     ) -> None:
         """`timeout_ms` for units that answer usually, `probe_timeout_ms` for silent ones, which together get
         `share_permille` of the time; `rest_ms`: pause that the slowest unit needs between frames; `echo`: the transceiver hears itself."""
