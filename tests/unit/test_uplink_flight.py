@@ -220,3 +220,21 @@ def test_delays_double_up_to_a_limit_and_are_spread():
         assert [delay * 100 // full for delay, full in zip(delays, whole)] == [share] * 6
         backoff.reset()
         assert backoff.next_ms() == delays[0]
+
+
+def test_events_wait_for_each_other_only_as_long_as_they_may():
+    journal, clock = Journal((0, 1)), Clock()
+    drain = Drain(journal, clock, '"c"', 4, 4096, (0, 1000))
+    drain.start()
+    assert drain.ready(0) is False and drain.ready(1) is False
+    clock.now_ms += 999
+    assert drain.ready(1) is False
+    clock.now_ms += 1
+    assert drain.ready(1) is True
+    drain.sent(1, filled(drain, 1))
+    journal.counts[1] = 2
+    assert drain.ready(1) is False
+    journal.counts[1] = 5
+    assert drain.ready(1) is True  # a whole message has come together
+    journal.counts[0] = 1
+    assert drain.ready(0) is True

@@ -14,13 +14,23 @@ class Drain:
     """Reads both rings of the journal in order, ring A first."""
 
     def __init__(
-        self, journal, clock, cabinet_json: str, batch: int, batch_bytes: int, flush_events: int = 64, flush_ms: int = 1000
+        self,
+        journal,
+        clock,
+        cabinet_json: str,
+        batch: int,
+        batch_bytes: int,
+        gather_ms: tuple = (0, 0),
+        flush_events: int = 64,
+        flush_ms: int = 1000,
     ) -> None:
         self._journal = journal
         self._clock = clock
         self._cabinet = cabinet_json
         self._batch = batch
         self._batch_bytes = batch_bytes
+        self._gather_ms = gather_ms
+        self._waiting_ms: "list" = [None, None]  # since when something has been waiting
         self._flush_events = flush_events
         self._flush_ms = flush_ms
         self._read = [0, 0]  # last sequence taken out of the journal
@@ -57,6 +67,21 @@ class Drain:
         """Whether a record is there that has not been sent on this connection."""
         return self._held[ring] is not None or self._journal.head(ring) > self._read[ring]
 
+    def ready(self, ring: int) -> bool:
+        """Whether a message is to be made now: a record waits, and has waited for others long enough."""
+        if not self.waiting(ring):
+            self._waiting_ms[ring] = None
+            return False
+        gather_ms = self._gather_ms[ring]
+        if not gather_ms or self._journal.head(ring) - self._read[ring] >= self.batch_now:
+            return True
+        now_ms = self._clock.ticks_ms()
+        since_ms = self._waiting_ms[ring]
+        if since_ms is None:
+            self._waiting_ms[ring] = now_ms
+            return False
+        return ticks.diff(now_ms, since_ms) >= gather_ms
+
     def take(self, ring: int, message: "Message") -> bool:
         """Move one record into the message. False: nothing more to read, or the message is full."""
         begin_us = self._clock.ticks_us()
@@ -86,6 +111,7 @@ class Drain:
 
     def sent(self, ring: int, message: "Message") -> bool:
         """Count a message that is about to be sent; True if any of its events was sent before (DUP)."""
+        self._waiting_ms[ring] = None
         again = message.first <= self._most[ring]
         if again:
             self.events_resent += message.count

@@ -8,6 +8,7 @@ import asyncio
 import json
 
 from cabinet.core import ticks
+from cabinet.uplink import meter
 from cabinet.uplink.codec import CONNACK, PINGRESP, PUBACK, PUBLISH, SUBACK, Framer, ProtocolError, answer_id
 from cabinet.uplink.drain import Message
 from cabinet.uplink.flight import RESULT, Flights
@@ -85,7 +86,7 @@ class Session:
                 await asyncio.sleep_ms(_TICK_MS)
                 self._check_deadlines()
                 self._drain.flush_due()
-                if self.established and (self._drain.waiting(0) or self._drain.waiting(1)):
+                if self.established and (self._drain.ready(0) or self._drain.ready(1)):
                     self._wake.set()
         except Exception as error:  # a defect here must not end the uplink
             self.end("failed: %r" % error)
@@ -142,14 +143,20 @@ class Session:
 
     # outbound: the one writer
 
-    async def _send(self, data: bytearray) -> None:
+    async def _send(self, data: bytearray, kind: int = meter.SESSION) -> None:
         self._writing_ms = self._sent_ms = self._clock.ticks_ms()
         self.uplink.bytes_out += len(data)
+        self.uplink.meter.count(kind, len(data))
         self._writer.write(data)
         await self._writer.drain()
         self._writing_ms = None
 
-    async def _send_tracked(self, topic: bytes, payload: bytes, ring: int, retain: bool, dup: bool, message: "Message | None") -> None:
+    async def _send_retained(self, topic: bytes, payload: bytes, kind: int = meter.SESSION) -> None:
+        await self._send_tracked(topic, payload, RESULT, True, False, None, kind)
+
+    async def _send_tracked(
+        self, topic: bytes, payload: bytes, ring: int, retain: bool, dup: bool, message: "Message | None", kind: int
+    ) -> None:
         if not len(self._flights):
             self._progress_ms = self._clock.ticks_ms()
         pid = self._flights.take_pid()
@@ -160,7 +167,7 @@ class Session:
         begin_us = self._clock.ticks_us()
         data = self._codec.publish(topic, payload, pid, retain, dup)
         self.uplink.slice(begin_us)
-        await self._send(data)
+        await self._send(data, kind)
 
     async def _write_all(self) -> None:
         topics = self._topics
@@ -169,8 +176,8 @@ class Session:
             await self._pause()
         self._subscribe_pid = self._flights.take_pid()
         await self._send(self._codec.subscribe(topics.commands, self._subscribe_pid))
-        await self._send_tracked(topics.birth, json.dumps(self.uplink.birth_message()).encode(), RESULT, True, False, None)
-        await self._send_tracked(topics.online.encode(), b"1", RESULT, True, False, None)
+        await self._send_retained(topics.birth, json.dumps(self.uplink.birth_message()).encode())
+        await self._send_retained(topics.online.encode(), b"1")
         self._drain.start()
         self.uplink.states.all_due()
         self.established = True
@@ -198,19 +205,19 @@ class Session:
             if payload is None or len(self._flights) < self.options.window + _INBOX:
                 self._answers.pop(0)
                 if payload is not None:
-                    await self._send_tracked(self._topics.results, payload, RESULT, False, False, None)
+                    await self._send_tracked(self._topics.results, payload, RESULT, False, False, None, meter.COMMANDS)
                 if puback:
                     await self._send(bytearray(puback))
                 return True
         if not self._flights.free:
             return False
-        if self._drain.waiting(0):
+        if self._drain.ready(0):
             return await self._write_events(0)
         due = self.uplink.states.take()
         if due is not None:
-            await self._send_tracked(self._topics.slot(due[0]), json.dumps(due[1]).encode(), RESULT, True, False, None)
+            await self._send_retained(self._topics.slot(due[0]), json.dumps(due[1]).encode(), meter.STATES)
             return True
-        if self._drain.waiting(1):
+        if self._drain.ready(1) and not self.uplink.meter.thrifty():
             return await self._write_events(1)
         return False
 
@@ -221,7 +228,8 @@ class Session:
         if not message.count:
             return False
         dup = self._drain.sent(ring, message)
-        await self._send_tracked(self._topics.events[ring], message.payload(), ring, False, dup, message)
+        kind = meter.TELEMETRY if ring else meter.EVENTS
+        await self._send_tracked(self._topics.events[ring], message.payload(), ring, False, dup, message, kind)
         return True
 
     # inbound
@@ -296,6 +304,7 @@ class Session:
         """Queue it; in a flood acknowledge and drop it, so that the acknowledgements of our events behind it are not held up."""
         if len(self._inbox) < _INBOX:
             self._inbox.append(message)
+            self.uplink.meter.count(meter.COMMANDS, len(message.payload))
             return
         self.uplink.commands_dropped += 1
         self._dropped.extend(message.puback)

@@ -12,6 +12,7 @@ from cabinet.uplink.backoff import Backoff
 from cabinet.uplink.codec import Codec, Framer
 from cabinet.uplink.commands import CommandDesk
 from cabinet.uplink.drain import Drain
+from cabinet.uplink.meter import Meter
 from cabinet.uplink.session import Session
 from cabinet.uplink.states import SlotStates
 
@@ -31,6 +32,9 @@ class UplinkOptions:
         self.window = 16  # messages in flight
         self.batch = 16  # events in one message of a backlog
         self.batch_bytes = 4096  # size of such a message
+        self.gather_ms = 0  # how long an event waits for others that go in the same message; for metered lines
+        self.telemetry_gather_ms = 1000
+        self.day_bytes = 0  # budget of a metered line; telemetry waits when it is used up, events never
         self.keepalive_s = 60
         self.state_pause_ms = 60000  # between two messages about a slot in which only measured values moved
         self.inbound_bytes = 1024  # largest packet taken from the broker
@@ -72,7 +76,9 @@ class Uplink:
         self.topics = Topics(options.prefix, options.cabinet)
         self.codec = Codec(options.client_id, options.user, options.password, options.keepalive_s)
         self.framer = Framer(options.inbound_bytes)
-        self.drain = Drain(journal, clock, json.dumps(options.cabinet), options.batch, options.batch_bytes)
+        gather_ms = (options.gather_ms, options.telemetry_gather_ms)
+        self.drain = Drain(journal, clock, json.dumps(options.cabinet), options.batch, options.batch_bytes, gather_ms)
+        self.meter = Meter(clock, options.day_bytes)
         self.desk = CommandDesk(clock, on_command)
         self._backoff = Backoff(options.backoff_first_ms, options.backoff_max_ms, random_bytes)
         self._birth = birth
@@ -119,6 +125,7 @@ class Uplink:
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
             "slice_us_max": max(self.slice_us_max, self.drain.slice_us_max),
+            "today": self.meter.report(),
             "strange": self.strange,
             "commands_dropped": self.commands_dropped,
             "commands_refused": self.desk.refused,
