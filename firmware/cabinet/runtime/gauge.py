@@ -16,7 +16,7 @@ COLLECT = 3
 STATUS = 4
 NAMES = ("control", "journal", "erase", "collect", "status")
 COLLECT_EVERY_MS = 500
-COLLECT_BELOW_BYTES = 24576  # sooner, if this little is left: never by surprise inside a control round
+COLLECT_BELOW_BYTES = 24576  # sooner, if this little (or half of what the last collection left) is free: never by surprise
 
 
 class Gauge:
@@ -27,6 +27,7 @@ class Gauge:
         self.slice_us = [0] * len(NAMES)
         self.reset()
         self.heap_peak = 0  # allocated at the most, what waits to be collected included
+        self._low_bytes = COLLECT_BELOW_BYTES
         self.heap_live = 0  # allocated at the most right after a collection
 
     def reset(self) -> None:
@@ -53,6 +54,7 @@ class Gauge:
         began = self.start()
         gc.collect()
         self.stop(COLLECT, began)
+        self._low_bytes = min(COLLECT_BELOW_BYTES, gc.mem_free() // 2)
         live = gc.mem_alloc()
         if live > self.heap_live:
             self.heap_live = live
@@ -67,6 +69,6 @@ class Gauge:
             if late > self.gap_us:
                 self.gap_us = late
             since_collect_ms += TICK_MS
-            if since_collect_ms >= COLLECT_EVERY_MS or gc.mem_free() < COLLECT_BELOW_BYTES:
+            if since_collect_ms >= COLLECT_EVERY_MS or gc.mem_free() < self._low_bytes:
                 since_collect_ms = 0
                 self.collect()
