@@ -129,7 +129,7 @@ def draw(view: PanelView) -> RenderableType:
     """The whole screen."""
     facts = Text()
     for index, (name, text, style) in enumerate(view.facts):
-        facts.append("   " if index else "")
+        facts.append("  " if index else "")
         facts.append(f"{name} ", style="dim")
         facts.append(text, style=style)
     keys = Text()

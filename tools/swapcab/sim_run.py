@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -103,7 +104,8 @@ def photograph(simulation: Simulation) -> str:
     with open("/dev/null", "w") as nowhere:
         console = Console(record=True, width=PICTURE_WIDTH, file=nowhere, force_terminal=True, color_system="truecolor")
         console.print(draw(panel_view(simulation)))
-        return console.export_svg(title="make sim")
+        drawn = console.export_svg(title="make sim")
+    return re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL)  # a picture fetches nothing
 
 
 def _live(simulation: Simulation, console: Console) -> None:

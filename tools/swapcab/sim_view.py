@@ -27,7 +27,7 @@ def slot_view(number: int, border: int, told: dict[str, Any], real: dict[str, An
         current_ma=told.get("current_ma") if told.get("pack") else None,
         door_closed=told.get("door_closed", real.get("door_closed")),
         locked=told.get("locked", real.get("locked")),
-        why=str(told.get("why_text") or told.get("why") or ""),
+        why="" if told.get("charge_ma") else str(told.get("why_text") or told.get("why") or ""),
     )
 
 
@@ -61,11 +61,12 @@ def _facts(simulation: Simulation) -> list[tuple[str, str, str]]:
     up = state.value("connected") or link.startswith(("up", "connected", "online"))
     rider = (simulation.view.get("riders") or {}).get("present")
     violations = audit.get("violation_count", 0)
-    heap = f"{state.stats.heap_peak_bytes // 1024} of {simulation.options.heap_bytes // 1024} KiB"
+    heap = f"{state.stats.heap_live_bytes // 1024}/{simulation.options.heap_bytes // 1024} KiB"
     return [
         ("link", link, "green" if up and not simulation.net.is_cut else "red"),
         ("backlog", str(max(0, simulation.backlog())), ""),
-        ("swaps", f"{swaps.get('completed', 0)}, {swaps.get('refused', 0)} refused", "bold"),
+        ("swaps", str(swaps.get("completed", 0)), "bold"),
+        ("refused", str(swaps.get("refused", 0)), ""),
         ("violations", str(violations), "bold red" if violations else "green"),
         ("heap", heap, ""),
         ("loop gap", f"{state.stats.loop_gap_ms_max:.0f} ms", ""),
