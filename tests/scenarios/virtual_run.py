@@ -20,19 +20,19 @@ def interpreter() -> Path:
     return Path(sys.executable).parent / "micropython"
 
 
-def command(words: dict[str, Any]) -> list[str]:
+def command(words: dict[str, Any], start: str = START) -> list[str]:
     """What is started, with build/virtual as its working directory."""
     everything = {"settings": "settings.json", "secrets": "secrets.json", **words}
-    return [str(interpreter()), "-X", f"heapsize={HEAP}", "-c", START, json.dumps(everything)]
+    return [str(interpreter()), "-X", f"heapsize={HEAP}", "-c", start, json.dumps(everything)]
 
 
-def run(words: dict[str, Any], limit_s: float = 3600.0, out: Path = virtual_build.OUT) -> dict[str, Any]:
+def run(words: dict[str, Any], limit_s: float = 3600.0, out: Path = virtual_build.OUT, start: str = START) -> dict[str, Any]:
     """What the run counted; "ok" is False if an invariant broke or the run did not come to its end."""
     seed = words.get("seed")
     environment = {"MICROPYPATH": f"{out}:.frozen", "PATH": "/usr/bin:/bin"}
     try:
         done = subprocess.run(
-            command(words), cwd=out, env=environment, capture_output=True, text=True, timeout=limit_s, stdin=subprocess.DEVNULL
+            command(words, start), cwd=out, env=environment, capture_output=True, text=True, timeout=limit_s, stdin=subprocess.DEVNULL
         )
     except subprocess.TimeoutExpired:
         return {"seed": seed, "ok": False, "violation": {"name": "hung", "slot": 0, "t": 0, "detail": f"no end after {limit_s:.0f} s"}}

@@ -1,0 +1,1 @@
+"""The simulation on virtual time; see docs/simulation.md. Runs under MicroPython."""

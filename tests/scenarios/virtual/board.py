@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportMissingImports=false
 """A board in memory: serial lines that keep the pace of their baud rate, a CAN port, NOR flash, watchdog and heartbeat.
 
 What is at the other end are the plant's own models and bus nodes (`plant.frames`).
@@ -8,6 +9,10 @@ from errno import EIO
 from nor_flash import NorFlash, PowerCut, tear_erase, tear_program
 
 from virtual.timebase import VirtualClock, VirtualTime
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _CAN_FRAME_US = 540  # extended, eight bytes, 250 kbit/s, stuffed
 _CAN_QUEUE = 24
@@ -24,7 +29,7 @@ class RtuLine:
 
     stream = None
 
-    def __init__(self, time: VirtualTime, units: object, rng: object, baud: int) -> None:
+    def __init__(self, time: VirtualTime, units: "Any", rng: "Any", baud: int) -> None:
         self.baud = baud
         self._time = time
         self._units = units
@@ -98,7 +103,7 @@ class RtuLine:
         return count
 
 
-def _spoilt(frame: bytes, rng: object) -> bytes:
+def _spoilt(frame: bytes, rng: "Any") -> bytes:
     kind = rng.below(4)
     out = bytearray(frame)
     if kind == 0:
@@ -117,7 +122,7 @@ class KioskEnd:
 
     stream = None
 
-    def __init__(self, baud: int, on_line: object) -> None:
+    def __init__(self, baud: int, on_line: "Any") -> None:
         self.baud = baud
         self._on_line = on_line
         self._in = bytearray()
@@ -153,7 +158,7 @@ class CanEnd:
 
     stream = None
 
-    def __init__(self, time: VirtualTime, nodes: object, rng: object, bitrate: int) -> None:
+    def __init__(self, time: VirtualTime, nodes: "Any", rng: "Any", bitrate: int) -> None:
         self.bitrate = bitrate
         self._time = time
         self._nodes = nodes
@@ -166,6 +171,7 @@ class CanEnd:
         self.overrun = 0
         self.trouble_us = -(1 << 60)  # when it last did not work
         self.on_send = None  # called with (id, data, instant of the first bit)
+        self.on_arrive = None  # called with (id, data, instant of the last bit)
 
     def send(self, can_id: int, extended: bool, data: "bytes | bytearray | memoryview") -> bool:
         """See ports.CanPort."""
@@ -198,8 +204,10 @@ class CanEnd:
                 self.overrun += 1
                 continue
             self._rx.append((self._free_us, can_id, extended, data))
+            if self.on_arrive is not None:
+                self.on_arrive(can_id, data, self._free_us)
 
-    def recv(self, frame: object) -> bool:
+    def recv(self, frame: "Any") -> bool:
         """See ports.CanPort."""
         rx = self._rx
         if not rx or rx[0][0] > self._time.now_us:
@@ -224,7 +232,7 @@ class CanEnd:
 class Flash(NorFlash):
     """NOR flash that outlives the controller. `on_operation(flash)` may raise PowerCut (the cut hits this operation) or OSError."""
 
-    def __init__(self, size: int, dice: object) -> None:
+    def __init__(self, size: int, dice: "Any") -> None:
         NorFlash.__init__(self, size)
         self.dice = dice
         self.on_operation = None
@@ -246,7 +254,7 @@ class Flash(NorFlash):
         self._ask(tear_erase, address)
         NorFlash.erase(self, address)
 
-    def _ask(self, tear: object, *arguments: object) -> None:
+    def _ask(self, tear: "Any", *arguments: "Any") -> None:
         if self.off:
             raise Dead()
         if self.on_operation is None:
@@ -301,14 +309,14 @@ class VirtualBoard:
 
     name = "virtual"
 
-    def __init__(self, sim: object, cause: str) -> None:
+    def __init__(self, sim: "Any", cause: str) -> None:
         self._sim = sim
         self._cause = cause
         self.clock = VirtualClock(sim.time, sim.rng.below(1 << 30))
         self.the_heartbeat = Heartbeat(sim.time)
         self.the_watchdog = None
 
-    def serial(self, port: str, baud: int) -> object:
+    def serial(self, port: str, baud: int) -> "Any":
         """See ports.Board."""
         sim = self._sim
         if port == "rs485-packs":
@@ -322,7 +330,7 @@ class VirtualBoard:
             return sim.kiosk
         raise ValueError("no serial port " + port)
 
-    def can(self, port: str, bitrate: int) -> object:
+    def can(self, port: str, bitrate: int) -> "Any":
         """See ports.Board."""
         sim = self._sim
         sim.can = CanEnd(sim.time, sim.can_nodes, sim.wire_rng, bitrate)
@@ -332,7 +340,7 @@ class VirtualBoard:
         """See ports.Board."""
         return self._sim.flash[area]
 
-    def network(self) -> object:
+    def network(self) -> "Any":
         """See ports.Board."""
         return self._sim.broker
 

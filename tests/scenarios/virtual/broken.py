@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 """Deliberately broken builds: each takes one protection out of the firmware (or breaks the plant), and the judge must notice.
 
 `BUILDS`: name -> (what is taken out, the invariants of which one must catch it, words of the run that bring it to light).
@@ -15,13 +16,17 @@ from cabinet.store.ring import Ring
 from cabinet.trust.proof import PackProof
 from cabinet.uplink import drain
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def _any_proof(sim: object) -> None:
+
+def _any_proof(sim: "Any") -> None:
     PackProof.check = lambda self, serial, nonce, mac: True
 
 
-def _skip_proof(sim: object) -> None:
-    def skip(self: object, index: int, part: object) -> None:
+def _skip_proof(sim: "Any") -> None:
+    def skip(self: "Any", index: int, part: "Any") -> "Any":
         self._control.proof_result(index + 1, part.pack.reading.serial, True, self._clock.ticks_ms())
         part.proving = False
         yield
@@ -29,10 +34,10 @@ def _skip_proof(sim: object) -> None:
     control_loop.ControlLoop._prove = skip
 
 
-def _never_off(sim: object) -> None:
+def _never_off(sim: "Any") -> None:
     told = ElconCharger.set
 
-    def on_only(self: object, mv: int, ma: int) -> None:
+    def on_only(self: "Any", mv: int, ma: int) -> None:
         if ma or sim.world.slots[self.address - 0xA1].door_closed:
             told(self, mv, ma)
         else:
@@ -41,11 +46,11 @@ def _never_off(sim: object) -> None:
     ElconCharger.set = on_only
 
 
-def _late_off(sim: object) -> None:
+def _late_off(sim: "Any") -> None:
     told = ElconCharger.set
     waiting = {}
 
-    def late(self: object, mv: int, ma: int) -> None:
+    def late(self: "Any", mv: int, ma: int) -> None:
         if ma:
             waiting.pop(self.address, None)
             told(self, mv, ma)
@@ -57,13 +62,13 @@ def _late_off(sim: object) -> None:
     ElconCharger.set = late
 
 
-def _forget(name: str) -> object:
+def _forget(name: str) -> "Any":
     """A control loop that does not journal events of this name."""
 
-    def apply(sim: object) -> None:
+    def apply(sim: "Any") -> None:
         store = control_loop.ControlLoop._store
 
-        def forgetful(self: object) -> bool:
+        def forgetful(self: "Any") -> bool:
             events = self._control.events
             for event in list(events):
                 if EVENTS[event.code][0] == name:
@@ -75,10 +80,10 @@ def _forget(name: str) -> object:
     return apply
 
 
-def _spurious_pulse(sim: object) -> None:
+def _spurious_pulse(sim: "Any") -> None:
     from cabinet.core import events
 
-    def pulse(_: object) -> None:
+    def pulse(_: "Any") -> None:
         app = sim.app
         if app is not None and not app.control.swap.active and not sim.world.open_doors():
             app.journal.append(events.make("lock.pulsed", 3, "", "rider_in", 300))
@@ -88,11 +93,11 @@ def _spurious_pulse(sim: object) -> None:
     sim.time.at(20_000_000, pulse)
 
 
-def _skip_events(sim: object) -> None:
+def _skip_events(sim: "Any") -> None:
     take = drain.Drain.take
     count = [0]
 
-    def skipping(self: object, ring: int, message: object) -> bool:
+    def skipping(self: "Any", ring: int, message: "Any") -> bool:
         count[0] += 1
         if count[0] % 40 == 0:
             self._journal.read(ring, self._read[ring])
@@ -102,49 +107,49 @@ def _skip_events(sim: object) -> None:
     drain.Drain.take = skipping
 
 
-def _reorder_events(sim: object) -> None:
-    def backwards(self: object) -> bytes:
+def _reorder_events(sim: "Any") -> None:
+    def backwards(self: "Any") -> bytes:
         self.parts.reverse()
         return ("[" + ",".join(self.parts) + "]").encode()
 
     drain.Message.payload = backwards
 
 
-def _ack_early(sim: object) -> None:
+def _ack_early(sim: "Any") -> None:
     sent = drain.Drain.sent
 
-    def early(self: object, ring: int, message: object) -> bool:
+    def early(self: "Any", ring: int, message: "Any") -> bool:
         self._journal.ack(ring, message.last)
         return sent(self, ring, message)
 
     drain.Drain.sent = early
 
 
-def _ram_journal(sim: object) -> None:
+def _ram_journal(sim: "Any") -> None:
     Ring.program = lambda self, *arguments: None
     Ring.same = lambda self, *arguments: True
 
 
-def _double_budget(sim: object) -> None:
+def _double_budget(sim: "Any") -> None:
     power_w = charging.power_w
     charging.power_w = lambda mv, ma: power_w(mv, ma) // 2
 
 
-def _many_doors(sim: object) -> None:
+def _many_doors(sim: "Any") -> None:
     interlock.Interlock.released = lambda self, s, now_ms: False
 
 
-def _open_anything(sim: object) -> None:
+def _open_anything(sim: "Any") -> None:
     door_why = interlock.Interlock.door_why
 
-    def weak(self: object, s: object, claim: int, now_ms: int) -> str:
+    def weak(self: "Any", s: "Any", claim: int, now_ms: int) -> str:
         why = door_why(self, s, claim, now_ms)
         return "" if why in ("hot", "quarantined") else why
 
     interlock.Interlock.door_why = weak
 
 
-def _always_fresh(sim: object) -> None:
+def _always_fresh(sim: "Any") -> None:
     for module in (reading, slot):
         if hasattr(module, "is_fresh"):
             module.is_fresh = lambda taken_ms, now_ms, limit_ms: taken_ms is not None
@@ -152,19 +157,19 @@ def _always_fresh(sim: object) -> None:
     PackLinkCan.tick = lambda self, now_ms: self._tp and self._tp.tick(now_ms)
 
 
-def _no_faults(sim: object) -> None:
+def _no_faults(sim: "Any") -> None:
     FaultSet.evaluate = lambda self, quantities, now_ms, out, pack: None
 
 
-def _high_set_point(sim: object) -> None:
+def _high_set_point(sim: "Any") -> None:
     target_mv = charging.target_mv
     charging.target_mv = lambda s: target_mv(s) + 1500
 
 
-def _full_current(sim: object) -> None:
+def _full_current(sim: "Any") -> None:
     permit = interlock.Interlock.permit_charge
 
-    def generous(self: object, s: object, target: int, out: list) -> None:
+    def generous(self: "Any", s: "Any", target: int, out: list) -> None:
         permit(self, s, target, out)
         if s.charge_ma:
             s.charge_ma = 20000
@@ -172,33 +177,33 @@ def _full_current(sim: object) -> None:
     interlock.Interlock.permit_charge = generous
 
 
-def _slow_loop(sim: object) -> None:
+def _slow_loop(sim: "Any") -> None:
     step = control_loop.ControlLoop.step
 
-    def slow(self: object) -> None:
+    def slow(self: "Any") -> None:
         step(self)
         sim.time.pass_until(sim.time.now_us + 600_000)
 
     control_loop.ControlLoop.step = slow
 
 
-def _dies(sim: object) -> None:
-    def dying(self: object) -> None:
+def _dies(sim: "Any") -> None:
+    def dying(self: "Any") -> None:
         raise ValueError("the swap cannot be completed")
 
     swap.Swap._complete = dying
 
 
-def _proof_crashes(sim: object) -> None:
+def _proof_crashes(sim: "Any") -> None:
     isotp.IsoTp.start = lambda self, request, now_ms: request[40]
 
 
-def _no_full_pack(sim: object) -> None:
+def _no_full_pack(sim: "Any") -> None:
     swap.Swap.full_slot = lambda self: None
 
 
-def _pack_vanishes(sim: object) -> None:
-    def vanish(_: object) -> None:
+def _pack_vanishes(sim: "Any") -> None:
+    def vanish(_: "Any") -> None:
         for place in sim.world.slots:
             if place.pack is not None and place.charger.out_a == 0.0:
                 place.pack = None
@@ -235,6 +240,6 @@ BUILDS = {
 }  # fmt: skip
 
 
-def apply(sim: object, name: str) -> None:
+def apply(sim: "Any", name: str) -> None:
     """Break this build."""
     BUILDS[name][0](sim)

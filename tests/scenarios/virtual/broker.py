@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 """A small MQTT 3.1.1 broker as a state machine, which is also the platform behind it: it records every event it is given.
 
 As `ports.Network` it is what the board hands to the uplink. `mode` is what is wrong with it: "up", "gone" (refuses
@@ -10,6 +11,10 @@ from errno import ECONNREFUSED, ECONNRESET
 
 from virtual.timebase import Stream, VirtualTime
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 MODES = ("gone", "dns", "mute", "stuck", "slow", "reset", "link")
 _CONNECT_US = 30_000
 
@@ -17,7 +22,7 @@ _CONNECT_US = 30_000
 class Broker:
     """One client at a time; a new connection replaces the old one."""
 
-    def __init__(self, time: VirtualTime, rng: object, on_event: object) -> None:
+    def __init__(self, time: VirtualTime, rng: "Any", on_event: "Any") -> None:
         self._time = time
         self._rng = rng
         self._on_event = on_event  # called with (ring letter, envelope)

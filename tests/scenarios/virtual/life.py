@@ -1,8 +1,12 @@
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 """What happens around the cabinet: riders come, a technician comes, and at the end everything is put right."""
 
 from plant.rider import GONE
-
 from virtual.sim import Finished
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 KINDS = (("normal", 30), ("bad_pack", 4), ("dawdle", 2), ("walk_away", 3))
 FIRST_RIDER_US = 15_000_000
@@ -12,7 +16,7 @@ SERVICE_EVERY_US = 5_000_000
 class Life:
     """Riders and service of one run."""
 
-    def __init__(self, sim: object, pause_s: int = 12) -> None:
+    def __init__(self, sim: "Any", pause_s: int = 12) -> None:
         self.sim = sim
         self.rng = sim.rng
         self.pause_s = pause_s
@@ -23,16 +27,17 @@ class Life:
         sim.time.at(FIRST_RIDER_US, self._riders)
         sim.time.at(SERVICE_EVERY_US, self._technician)
 
-    def _riders(self, _: object) -> None:
+    def _riders(self, _: "Any") -> None:
         sim = self.sim
         world = sim.world
         if world.rider is None and not world.queue and not self.open_for:
             total = sum(weight for _, weight in self.kinds)
             dice = self.rng.below(total)
-            for kind, weight in self.kinds:
+            kind = "normal"
+            for name, weight in self.kinds:
+                if 0 <= dice < weight:
+                    kind = name
                 dice -= weight
-                if dice < 0:
-                    break
             if self.service:
                 kind = "normal"  # whoever comes now must be served
             world.bring(kind)
@@ -44,14 +49,14 @@ class Life:
     def command(self, kind: str, slot: int = 0) -> bool:
         """By way of the broker."""
         self.number += 1
-        command = {"id": "s%d" % self.number, "kind": kind}
+        command: "dict[str, Any]" = {"id": "s%d" % self.number, "kind": kind}
         if slot:
             command["slot"] = slot
         if kind == "unlock":
             self.sim.judge.unlocks[slot] = self.sim.time.now_us
         return self.sim.broker.command(command)
 
-    def _technician(self, _: object) -> None:
+    def _technician(self, _: "Any") -> None:
         """Takes out what cannot stay, clears what is latched, shuts what is open."""
         sim = self.sim
         world = sim.world
@@ -86,7 +91,7 @@ class Life:
                 self.open_for = slot.number
                 return
 
-    def _must_go(self, slot: object) -> bool:
+    def _must_go(self, slot: "Any") -> bool:
         world = self.sim.world
         if slot.pack.kind != "genuine":
             return True
@@ -129,6 +134,6 @@ class Life:
             sim.board.clock.known = 2
 
 
-def finish(sim: object) -> None:
+def finish(sim: "Any") -> None:
     """For the agenda: the run ends."""
     raise Finished()

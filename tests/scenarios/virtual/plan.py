@@ -1,7 +1,12 @@
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 """The plan of a run: busy stretches with troubles, each followed by a calm one in which the cabinet must serve again."""
 
 from virtual.life import Life
 from virtual.troubles import Troubles
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 BUSY_US = 1_080_000_000  # with troubles
 CALM_US = 120_000_000  # for the first rider to be served, at most SERVE_US
@@ -13,7 +18,7 @@ END_US = 60_000_000  # before the end nothing new is started, so that all events
 class Plan:
     """Drives `Troubles` and `Life`."""
 
-    def __init__(self, sim: object, life: Life, kinds: "tuple | list", every_s: int, calm_s: int = 0, serve_s: int = 0) -> None:
+    def __init__(self, sim: "Any", life: Life, kinds: "tuple | list", every_s: int, calm_s: int = 0, serve_s: int = 0) -> None:
         self.sim = sim
         self.life = life
         self.troubles = Troubles(sim, kinds, every_s)
@@ -26,7 +31,7 @@ class Plan:
         self._early_us = (calm_s * 1_000_000 or self._serve_us) + END_US  # how long before the end the last calm stretch begins
         sim.time.at(LOOK_US, self._look)
 
-    def _look(self, _: object) -> None:
+    def _look(self, _: "Any") -> None:
         sim = self.sim
         now = sim.time.now_us
         sim.time.after(LOOK_US, self._look)

@@ -1,6 +1,11 @@
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 """What the time goes into: real time spent in each part, what it calls included, measured by wrapping the parts' entry points."""
 
 import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Profile:
@@ -9,13 +14,13 @@ class Profile:
     def __init__(self) -> None:
         self._rows = []
 
-    def watch(self, name: str, owner: object, method: str) -> None:
+    def watch(self, name: str, owner: "Any", method: str) -> None:
         """Measure `owner.method`."""
         inner = getattr(owner, method)
         row = [name, 0.0, 0]
         self._rows.append(row)
 
-        def timed(*arguments: object) -> object:
+        def timed(*arguments: "Any") -> "Any":
             began = time.clock()
             try:
                 return inner(*arguments)
@@ -43,7 +48,6 @@ def everything() -> Profile:
     from plant.auditor import Auditor
     from plant.cabinet_world import World
     from plant.frames import CanNodes, RtuUnits
-
     from virtual.board import Flash
     from virtual.judge import Judge
 

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 """The inside of one run: `micropython run.py '{"seed": 1, "hours": 0.5, ...}'`; the last line of output is what it counted."""
 
 import gc
@@ -34,18 +35,20 @@ def main(words: dict) -> dict:
     try:
         sim.run(words["hours"])
         sim.judge.finish()
-    except Violated:
-        error = sim.judge.violation["name"]
+    except Violated as violated:
+        error = str(violated)
     real_s = time.clock() - began
     judge = sim.judge
     virtual_s = sim.time.now_us / 1_000_000
     return {
-        "seed": words["seed"], "ok": not error, "violation": judge.violation, "virtual_s": round(virtual_s, 1), "real_s": round(real_s, 2),
+        "seed": words["seed"], "ok": not error, "violation": judge.violation,
+        "digest": sim.digest, "virtual_s": round(virtual_s, 1), "real_s": round(real_s, 2),
         "speed": round(virtual_s / real_s, 1), "swaps": sim.world.counts, "visits": sim.world.visits, "faults": plan.counts,
         "boots": sim.boots, "power_cuts": sim.power_cuts, "checks": judge.checks, "audits": sim.world.auditor.checks,
         "events": judge.events, "repeats": judge.repeats, "dropped": judge.dropped, "pulses": judge.pulses,
         "charge_starts": judge.charge_starts, "settled": plan.settled, "reactions": judge.reactions, "turns": sim.time.turns,
-        "types": judge.types, "profile": watched.rows() if watched else [], "story": sim.story[-60:] if error or words.get("story") else [], "heap": gc.mem_alloc(),
+        "types": judge.types, "profile": watched.rows() if watched else [],
+        "story": sim.story[-60:] if error or words.get("story") else [], "heap": gc.mem_alloc(),
     }
 
 

@@ -1,21 +1,26 @@
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 """The whole cabinet in one process on virtual time: the real firmware, the plant's models, a broker, troubles and a judge."""
 
 import gc
 import hashlib
+import json
 import random
 from asyncio import core
-from binascii import hexlify
+from binascii import crc32, hexlify
 
 from cabinet import config
 from cabinet.app import App
 from plant.cabinet_world import World
 from plant.frames import CanNodes, RtuUnits
 from plant.rng import Rng
-
 from virtual.board import Dead, Flash, VirtualBoard
 from virtual.broker import Broker
 from virtual.judge import Judge
 from virtual.timebase import VirtualTime
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 STEP_US = 50_000
 CALM_STEP_US = 100_000
@@ -55,7 +60,18 @@ class Silent:
         """Not now."""
 
 
-def quiet(*words: object) -> None:
+class Nowhere:
+    """In the place of the console's `json`: the line is made, and goes nowhere."""
+
+    @staticmethod
+    def dump(view: "Any", out: "Any") -> None:
+        """See json.dump."""
+        json.dumps(view)
+
+    dumps = staticmethod(json.dumps)
+
+
+def quiet(*words: "Any") -> None:
     """In the place of `print` in the firmware's console."""
 
 
@@ -82,6 +98,7 @@ class Sim:
         for flash in self.flash.values():
             flash.on_operation = self.flash_operation
         self.story = []
+        self.digest = 0  # of the whole story
         self.judge = Judge(self)
         self.broker = Broker(self.time, Rng(seed + 707), self.judge.received)
         self.packs_line = self.io_line = self.can = self.kiosk = None
@@ -102,7 +119,9 @@ class Sim:
 
     def tell(self, text: str) -> None:
         """One more event of the story."""
-        self.story.append("%10.3f %s" % (self.time.now_us / 1_000_000, text[:500]))
+        line = "%10.3f %s" % (self.time.now_us / 1_000_000, text[:500])
+        self.digest = crc32(line.encode(), self.digest)
+        self.story.append(line)
         if len(self.story) > 400:
             self.story = self.story[200:]
 
@@ -128,7 +147,8 @@ class Sim:
             flash.off = False
             flash.boot()
         self.boots += 1
-        board = self.board = VirtualBoard(self, self.cause)
+        board: "Any" = VirtualBoard(self, self.cause)
+        self.board = board
         self.tell("start %d, cause %s" % (self.boots, self.cause))
         try:
             app = App(board, self.settings, self.secrets, self.settings_hash)
@@ -196,7 +216,7 @@ class Sim:
             if self.world.faults.get(unit) == "babble" and self.packs_line is not None:
                 self.packs_line.send(self.rng.data(4 + self.rng.below(24)), self.time.now_us)
 
-    def _can_poll(self, _: object) -> None:
+    def _can_poll(self, _: "Any") -> None:
         time = self.time
         frames = self.can_nodes.poll(time.now_us / 1_000_000)
         if frames and self.can is not None:
@@ -217,6 +237,7 @@ def prepare() -> None:
     from cabinet.uplink import drain, session, uplink
 
     gauge.gc = Silent()
+    console.json = Nowhere
     for module in (console, uplink, session, drain):
         module.print = quiet
     gc.threshold(-1)

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 """Virtual time under asyncio: when every task waits, the clock jumps to the instant at which the next thing happens.
 
 `asyncio.core.ticks` and the loop's IO queue are replaced. Things outside the firmware (wires, physics, the broker) are entries
@@ -7,6 +8,10 @@ at one instant, and as a processor would.
 
 import asyncio
 from asyncio import core
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 TURN_US = 250  # what one turn of the loop costs
 _EPOCH_MS = 1 << 40  # ahead of the machine's own ticks, which asyncio's C part puts into tasks that are due at once
@@ -34,14 +39,14 @@ class VirtualTime:
         core.ticks = self._loop_ticks
         core.Loop.set_exception_handler(self._unretrieved)
 
-    def _unretrieved(self, loop: object, context: dict) -> None:
+    def _unretrieved(self, loop: "Any", context: dict) -> None:
         if self.on_error is not None:
             self.on_error(context["exception"])
 
     def _loop_ticks(self) -> int:
         return _EPOCH_MS + self.now_us // 1000
 
-    def at(self, instant_us: int, function: object, argument: object = None) -> list:
+    def at(self, instant_us: int, function: "Any", argument: "Any" = None) -> list:
         """Call `function(argument)` at an instant. Returns an entry for `cancel`."""
         self._order += 1
         entry = [instant_us, self._order, function, argument]
@@ -52,7 +57,7 @@ class VirtualTime:
         agenda.insert(index, entry)
         return entry
 
-    def after(self, delay_us: int, function: object, argument: object = None) -> list:
+    def after(self, delay_us: int, function: "Any", argument: "Any" = None) -> list:
         """The same, some time from now."""
         return self.at(self.now_us + delay_us, function, argument)
 
@@ -120,7 +125,7 @@ class VirtualClock:
 class Stream:
     """One end of a virtual TCP connection, as asyncio's reader and writer."""
 
-    def __init__(self, time: VirtualTime, on_bytes: object) -> None:
+    def __init__(self, time: VirtualTime, on_bytes: "Any") -> None:
         self._time = time
         self._on_bytes = on_bytes  # called with (stream, bytes) when the writer drains
         self._in = bytearray()

@@ -1,8 +1,13 @@
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportMissingImports=false
 """Seeded troubles of every kind: each is put in, stands for a while and is taken away again."""
 
 from nor_flash import PowerCut
 
 from virtual.broker import MODES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 FLASH_EIO = 5
 TEARS = ("none", "whole", "front", "back", "bits")
@@ -17,7 +22,8 @@ TASKS = ("bus packs", "bus io", "bus can", "kiosk", "journal", "devices", "uplin
 KINDS = {
     "slot": (40, 4, 90), "board": (4, 1, 15), "noise": (5, 5, 60), "can_noise": (3, 5, 60), "line_cut": (3, 1, 20), "bus_off": (2, 1, 10),
     "danger": (3, 1, 20), "mains": (3, 1, 20), "broker": (10, 3, 120), "clock": (3, 5, 60), "power": (8, 0, 0), "power_flash": (8, 0, 0),
-    "flash_error": (4, 1, 10), "crash": (5, 0, 0), "control_crash": (1, 0, 0), "wedge": (1, 0, 0), "hold": (2, 0, 0), "no_random": (2, 2, 20),
+    "flash_error": (4, 1, 10), "crash": (5, 0, 0), "control_crash": (1, 0, 0), "wedge": (1, 0, 0), "hold": (2, 0, 0),
+    "no_random": (2, 2, 20),
     "unbalanced": (3, 20, 90), "command": (6, 0, 0), "forced": (2, 0, 0),
 }  # fmt: skip
 
@@ -25,7 +31,7 @@ KINDS = {
 class Troubles:
     """Draws one trouble after the other; several stand at the same time."""
 
-    def __init__(self, sim: object, kinds: "tuple | list", every_s: int) -> None:
+    def __init__(self, sim: "Any", kinds: "tuple | list", every_s: int) -> None:
         self.sim = sim
         self.rng = sim.rng
         self.slot_kinds = [kind for kind in SLOT_KINDS if kind in kinds] or SLOT_KINDS
@@ -59,7 +65,7 @@ class Troubles:
     def _next(self) -> None:
         self.sim.time.after(self.every_us // 4 + self.rng.below(self.every_us * 3 // 2), self._strike)
 
-    def _strike(self, _: object) -> None:
+    def _strike(self, _: "Any") -> None:
         if not self.running:
             return
         self._next()  # before the trouble: it may end this life of the controller
@@ -76,11 +82,11 @@ class Troubles:
         self.counts[name] = self.counts.get(name, 0) + 1
         self.sim.tell("** trouble: %s%s" % (name, " for %d ms" % (lasts_us // 1000) if lasts_us else ""))
 
-    def _for(self, lasts_us: int, name: str, end: object) -> None:
+    def _for(self, lasts_us: int, name: str, end: "Any") -> None:
         self._note(name, lasts_us)
         self.standing.append(end)
 
-        def over(_: object) -> None:
+        def over(_: "Any") -> None:
             if end in self.standing:
                 self.standing.remove(end)
                 self.sim.tell("** over: " + name)
@@ -142,7 +148,7 @@ class Troubles:
         self.sim.world.set_danger(name, False)
         self.sim.time.after(15_000_000, self._clear)  # somebody comes and looks
 
-    def _clear(self, _: object) -> None:
+    def _clear(self, _: "Any") -> None:
         self.sim.broker.command({"id": "c%d" % self.sim.time.now_us, "kind": "clear"})
 
     def _mains(self, lasts_us: int) -> None:
@@ -269,7 +275,7 @@ class Troubles:
 
         self._for(lasts_us, "flash_error", end)
 
-    def _before_flash(self, flash: object) -> None:
+    def _before_flash(self, flash: "Any") -> None:
         if self._cut_in:
             self._cut_in -= 1
             if not self._cut_in:
@@ -307,11 +313,11 @@ class Troubles:
             self.sim.judge.expected_errors += 1
         self._note("crash_" + task.replace(" ", "_"))
 
-    def _once(self, owner: object, method: str, error: BaseException) -> None:
+    def _once(self, owner: "Any", method: str, error: BaseException) -> None:
         """The next call of a method of this object raises."""
         inner = getattr(owner, method)
 
-        def failing(*arguments: object) -> object:
+        def failing(*arguments: "Any") -> "Any":
             setattr(owner, method, inner)
             raise error
 
