@@ -102,8 +102,8 @@ class Proxy:
             finally:
                 for way in ways:
                     way.cancel()
-        except (OSError, asyncio.CancelledError):
-            pass
+        except (OSError, RuntimeError, asyncio.CancelledError):
+            pass  # RuntimeError: writing after half_close_all
         finally:
             self.counters.open -= 1
             self._tasks.discard(task)

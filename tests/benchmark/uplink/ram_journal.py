@@ -50,6 +50,9 @@ class RamJournal:
         if not self.cursors[ring] <= sequence <= self.heads[ring]:
             raise ValueError("cursor")
         self.cursors[ring] = sequence
+        kept = self.rings[ring]
+        while kept and kept[0].sequence <= sequence:
+            kept.pop(0)
         self.ack_calls += 1
 
     def backlog(self, ring):

@@ -172,7 +172,7 @@ async def main(argument):
     begin = time.ticks_ms()
     task = asyncio.create_task(nothing() if idle else uplink.run())
     connected_ms = None
-    peak = kept = 0
+    peak = kept = kept_early = 0
     made = 0
     next_fresh = begin
     while time.ticks_diff(time.ticks_ms(), begin) < seconds * 1000:
@@ -191,6 +191,8 @@ async def main(argument):
         if want_memory and time.ticks_diff(now, begin) > 1000:
             gc.collect()
             kept = max(kept, gc.mem_alloc())
+            if time.ticks_diff(now, begin) < seconds * 250:
+                kept_early = kept
         if not quiet and uplink.connected and made >= fresh and uplink.backlog() == 0 and len(commands) >= want.get("commands", 0):
             break
     spent = time.ticks_diff(time.ticks_ms(), begin)
@@ -218,6 +220,7 @@ async def main(argument):
             "ticks": ticker.count,
             "mem_peak": peak,
             "mem_kept": kept,
+            "mem_kept_early": kept_early,
             "state": uplink.state_text,
             "reasons": reasons,
             "commands": commands,
