@@ -13,10 +13,12 @@ EXIT_FAILED = 70
 ONLY_AT_START = ("cabinet.config", "cabinet.core.rule_table", "cabinet.store.recovery")
 
 
-def _let_go(name: str) -> None:
-    package, _, module = name.rpartition(".")
-    if sys.modules.pop(name, None) is not None and hasattr(sys.modules.get(package), module):
-        delattr(sys.modules[package], module)
+def _let_go() -> None:
+    for name in ONLY_AT_START:
+        package, _, module = name.rpartition(".")
+        if sys.modules.pop(name, None) is not None and hasattr(sys.modules.get(package), module):
+            delattr(sys.modules[package], module)
+    gc.collect()
 
 
 def _read(path: str, most: int) -> bytes:
@@ -44,13 +46,13 @@ def main(folder: str) -> int:
     loaded = load(folder)
     if loaded is None:
         return EXIT_SETTINGS
-    sys.modules.pop("cabinet.config", None)  # checked once; its tables would only take up memory
-    gc.collect()
+    _let_go()
     from board import Board
     from cabinet.app import App
 
     app = App(Board(folder), *loaded)
     loaded = None
+    _let_go()
     failed = asyncio.run(app.run())
     print("stopped, the watchdog resets the controller: %s" % failed)
     return EXIT_FAILED
