@@ -33,7 +33,7 @@ def bars(title: str, rows: list[tuple[str, list[int]]], names: list[str], colour
         out.append(f'<line x1="{LEFT}" x2="{WIDTH - 12}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>')
         out.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{ticks:,.0f}</text>')
         ticks += step
-    every = max(1, len(rows) // 12)
+    every = max(1, -(-len(rows) // 12))
     for i, (label, values) in enumerate(rows):
         x = LEFT + i * wide
         y = TOP + plot_h

@@ -10,7 +10,7 @@ from typing import Any
 from swapcab.journal_plots import bars, ranks
 from swapcab.journal_source import Journal, gaps_of
 
-MOST_ROWS = 250
+MOST_ROWS = 150
 GREEN, AMBER, RED, BLUE = "#2e7d4f", "#c98a1b", "#b3382c", "#2f6690"
 Envelope = dict[str, Any]
 
@@ -19,7 +19,7 @@ body{font:15px/1.5 system-ui,sans-serif;color:#1d2329;background:#fff;max-width:
 h1{font-size:27px;margin:0 0 2px}h2{font-size:19px;margin:36px 0 8px;border-bottom:1px solid #d5dadf;padding-bottom:4px}
 .muted{color:#5b6670}.verdict{border-left:6px solid;padding:10px 16px;margin:20px 0;font-weight:600;background:#f5f7f9}
 .good{border-color:#2e7d4f}.bad{border-color:#b3382c;background:#fbefed}.open{border-color:#c98a1b;background:#fdf6e8}
-.tiles{display:flex;flex-wrap:wrap;gap:10px}.tile{flex:1 1 120px;border:1px solid #d5dadf;border-radius:6px;padding:8px 12px}
+.tiles{display:grid;grid-template-columns:repeat(4,1fr);gap:10px}.tile{border:1px solid #d5dadf;border-radius:6px;padding:8px 12px}
 .tile b{display:block;font-size:23px}.tile span{color:#5b6670;font-size:13px}
 table{border-collapse:collapse;width:100%;font-size:13px;margin:8px 0}th,td{text-align:left;
 padding:3px 8px;border-bottom:1px solid #e5e8eb}
@@ -45,7 +45,7 @@ def table(heads: list[str], rows: list[list[Any]], total: int, name: str) -> str
         out.append("<tr>")
         for cell in row:
             number = isinstance(cell, int)
-            out.append(f"<td{' class=n' if number else ''}>{escape(f'{cell:,}' if number else str('' if cell is None else cell))}</td>")
+            out.append(f"<td{' class=n' if number else ''}>{escape('' if cell is None else str(cell))}</td>")
         out.append("</tr>")
     out.append("</table>")
     if total > MOST_ROWS:
@@ -127,7 +127,7 @@ class Facts:
         weeks: dict[str, list[int]] = {}
         for day, counts in days:
             year, week, _ = datetime.strptime(day, "%Y-%m-%d").isocalendar()
-            sums = weeks.setdefault(f"{year}-W{week:02}", [0] * 5)
+            sums = weeks.setdefault(f"{year % 100}-W{week:02}", [0] * 5)
             for i, count in enumerate(counts):
                 sums[i] += count
         return sorted(weeks.items())
@@ -167,22 +167,9 @@ def report(journal: Journal, envelopes: list[Envelope], verdict: str) -> str:
             ["completed", "refused", "cancelled"],
             [GREEN, AMBER, RED],
         ),
-        "<h2>Swaps refused or cancelled</h2>",
-        table(
-            ["time (UTC)", "event", "swap", "what", "reason", "step"],
-            [[*place(e), *picked(e, "swap"), e["type"][5:], *picked(e, "reason", "step")] for e in f.failed[-MOST_ROWS:]],
-            len(f.failed),
-            "swaps refused or cancelled",
-        ),
-        "<h2>Packs refused, with rule and evidence</h2>",
+        "<h2>Packs refused</h2>",
         ranks("Refusals and quarantines by rule", f.rules.most_common(12), AMBER),
-        table(
-            ["time (UTC)", "event", "slot", "pack", "rule", "reason", "reading", "limit"],
-            [[*place(e), e["slot"], e["pack"], *picked(e, "rule", "reason", "value", "limit")] for e in f.refusals[-MOST_ROWS:]],
-            len(f.refusals),
-            "refusals",
-        ),
-        "<h2>Safety events</h2>",
+        "<h2>Safety</h2>",
         bars(
             f"Packs refused and safety faults a {word}",
             [(label, values[3:]) for label, values in spans],
@@ -190,12 +177,6 @@ def report(journal: Journal, envelopes: list[Envelope], verdict: str) -> str:
             [AMBER, RED],
         ),
         ranks("Faults by rule", f.faults.most_common(12), RED),
-        table(
-            ["time (UTC)", "event", "what", "slot", "pack", "rule", "severity", "reading", "limit"],
-            [[*place(e), e["type"], e["slot"], e["pack"], *picked(e, "rule", "severity", "value", "limit")] for e in f.safety[-MOST_ROWS:]],
-            len(f.safety),
-            "safety events",
-        ),
         "<h2>Gaps and findings</h2>",
         '<p class="muted">What the cabinet itself says that it dropped (telemetry only), found damaged, or counted instead of storing.</p>',
         table(
@@ -220,7 +201,28 @@ def report(journal: Journal, envelopes: list[Envelope], verdict: str) -> str:
             min(20, len(f.checkpoints)),
             "checkpoints",
         ),
-        "<h2>Latest swaps</h2>",
+        "<h2>Packs refused, with rule and evidence</h2>",
+        table(
+            ["time (UTC)", "event", "slot", "pack", "rule", "reason", "reading", "limit"],
+            [[*place(e), e["slot"], e["pack"], *picked(e, "rule", "reason", "value", "limit")] for e in f.refusals[-MOST_ROWS:]],
+            len(f.refusals),
+            "refusals",
+        ),
+        "<h2>Safety events, with rule and evidence</h2>",
+        table(
+            ["time (UTC)", "event", "what", "slot", "pack", "rule", "severity", "reading", "limit"],
+            [[*place(e), e["type"], e["slot"], e["pack"], *picked(e, "rule", "severity", "value", "limit")] for e in f.safety[-MOST_ROWS:]],
+            len(f.safety),
+            "safety events",
+        ),
+        "<h2>Swaps refused or cancelled</h2>",
+        table(
+            ["time (UTC)", "event", "swap", "what", "reason", "step"],
+            [[*place(e), *picked(e, "swap"), e["type"][5:], *picked(e, "reason", "step")] for e in f.failed[-MOST_ROWS:]],
+            len(f.failed),
+            "swaps refused or cancelled",
+        ),
+        "<h2>Swaps completed</h2>",
         table(
             ["time (UTC)", "event", "swap", "in: slot", "pack", "SoC %", "out: slot", "pack", "SoC %"],
             [
