@@ -19,6 +19,7 @@ _VTIME = 17 if _MAC else 5
 _LINUX_SPEEDS = {1200: 9, 2400: 11, 4800: 12, 9600: 13, 19200: 14, 38400: 15}
 _UNREAD_MAX = 3000  # bytes written since the other end last gave a sign of life
 _RETRY_MS = 1000
+_CHECK_EVERY = 64  # reads
 
 
 class SerialPty:
@@ -30,7 +31,9 @@ class SerialPty:
         self.stream: "Any" = None
         self.reopened = 0
         self.dropped = 0  # bytes
+        self.close_errors = 0
         self._unread = 0
+        self._empty = 0
         self._tried_ms = 0
         self._poller = select.poll()
         self._open()
@@ -61,7 +64,7 @@ class SerialPty:
             try:
                 stream.close()
             except OSError:
-                self.dropped += 0  # it is gone already
+                self.close_errors += 1
 
     def _ready(self) -> bool:
         if self.stream is not None:
@@ -108,4 +111,12 @@ class SerialPty:
             return 0
         if count:
             self._unread = 0
+            self._empty = 0
+        else:
+            self._empty += 1
+            if self._empty >= _CHECK_EVERY:  # nothing to read, or nobody there any more?
+                self._empty = 0
+                for _, event in self._poller.ipoll(0):
+                    if event & (select.POLLHUP | select.POLLERR):
+                        self._lose()
         return count
