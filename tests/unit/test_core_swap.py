@@ -354,3 +354,86 @@ def test_while_nothing_can_be_recorded_nothing_new_begins_but_charging_goes_on()
     cabinet.run(limit_ms=4000)
     assert cabinet.control.slots[0].charge_ma > 0
     assert cabinet.control.slots[1].charge_ma == 0 and cabinet.control.slots[1].why_code == "storage_fault"
+
+
+def test_a_swap_that_has_ended_is_not_resumed_after_a_power_cut():
+    cabinet = cabinet_with_full_packs()
+    bring(cabinet, Pack("EMPTY", 15))
+    take(cabinet)
+    assert ended(cabinet) and cabinet.last("swap.completed") is not None
+    cabinet.cut_power()
+    cabinet.run(limit_ms=3000)
+    assert "swap.resumed" not in cabinet.names() and ended(cabinet)
+    assert cabinet.control.swap.number == 1
+    cabinet.settle()
+    cabinet.control.order("anna", "rider", cabinet.now_ms)
+    assert cabinet.run(cabinet.open_doors, 5000)
+    cabinet.run(limit_ms=500)
+    cabinet.doors[cabinet.open_doors()[0]] = True
+    assert cabinet.run(lambda: ended(cabinet), 3000)
+    cabinet.cut_power()
+    cabinet.run(limit_ms=3000)
+    assert "swap.resumed" not in cabinet.names() and ended(cabinet)
+
+
+def test_a_taken_pack_behind_a_door_left_open_completes_the_swap_and_the_next_rider_is_served():
+    cabinet = cabinet_with_full_packs(5)
+    cabinet.packs.pop(2)
+    cabinet.settle()
+    bring(cabinet, Pack("EMPTY", 15))
+    assert cabinet.run(lambda: 5 in cabinet.open_doors(), 30000)
+    cabinet.packs.pop(5)
+    assert cabinet.run(lambda: ended(cabinet), 95000)
+    assert cabinet.last("swap.completed")[2]["out_pack"] == "FULL-5" and cabinet.open_doors() == [5]
+    assert cabinet.control.order("ben", "rider", cabinet.now_ms) == (True, "ok")
+    assert cabinet.run(lambda: 2 in cabinet.open_doors(), 5000)
+
+
+def test_a_pack_that_leaves_every_challenge_unanswered_is_given_back_without_waiting_for_the_limit():
+    cabinet = cabinet_with_full_packs()
+    pack = Pack("MUTE", 15)
+    bring(cabinet, pack)
+    assert cabinet.run(lambda: cabinet.state(1) == "checking", 5000)
+    cabinet.pending = {1: ("", 10**9)}  # the model's shell never answers
+    began = cabinet.now_ms
+    for _ in range(3):
+        assert cabinet.control.slots[0].wants_proof
+        cabinet.control.proof_result(1, "MUTE", None, cabinet.now_ms)
+        cabinet.run(limit_ms=500)
+    assert cabinet.now_ms - began < 3000
+    assert cabinet.last("pack.refused")[2]["rule"] == "unproven"
+    number, back = take(cabinet)
+    assert number == 1 and back is pack
+
+
+def test_a_proof_of_another_pack_or_at_another_time_counts_for_nothing():
+    cabinet = cabinet_with_full_packs()
+    control = cabinet.control
+    control.proof_result(1, "", True, cabinet.now_ms)
+    assert control.slots[0].proof == 0
+    bring(cabinet, Pack("CLONE", 15, genuine=False))
+    assert cabinet.run(lambda: cabinet.state(1) == "checking", 5000)
+    control.proof_result(1, "FULL-4", True, cabinet.now_ms)
+    assert control.slots[0].proof == 0
+    assert cabinet.run(lambda: cabinet.state(1) == "refused", 8000)
+    control.proof_result(1, "CLONE", True, cabinet.now_ms)
+    assert control.slots[0].proof == 3
+
+
+def test_a_reading_from_before_the_door_was_shut_counts_for_nothing():
+    cabinet = cabinet_with_full_packs()
+    cabinet.control.order("anna", "rider", cabinet.now_ms)
+    assert cabinet.run(cabinet.open_doors, 5000)
+    cabinet.packs[1] = Pack("DEAD", 15, answers=False)
+    old = cabinet.packs[2].values
+    reading = cabinet.control.slots[0].pack
+    cabinet.run(limit_ms=500)
+    cabinet.doors[1] = True
+    stale = cabinet.now_ms
+    for _ in range(60):
+        reading.taken_ms = reading.identity_taken_ms = stale  # what a device had read before, and keeps
+        reading.serial = "GHOST"
+        for name, value in old.items():
+            setattr(reading, name, value)
+        cabinet.tick()
+    assert not cabinet.control.slots[0].identified and not cabinet.control.slots[0].accepted
