@@ -38,3 +38,19 @@ def test_a_damaged_record_is_handed_on_as_it_is():
 
 def test_a_strange_quality_of_time_is_unknown():
     same(event_codec.Record(1, 1, 1, 1, 9, events.make("door.opened", 1)), 0)
+
+
+def test_in_an_array_what_is_the_same_as_before_may_be_left_out():
+    records = [
+        event_codec.Record(7, 2, 100, 1_700_000_000, 2, events.make("door.closed", 3, "SC1")),
+        event_codec.Record(8, 2, 100, 1_700_000_000, 2, events.make("pack.inserted", 3, "SC1")),
+        event_codec.Record(9, 2, 150, 1_700_000_001, 2, events.make("door.opened", 4)),
+        event_codec.Record(10, 3, 5, 0, 0, events.make("link.down", 0, "", "cut")),
+        event_codec.Record(11, 3, 9, 0, 7, Event(999, 255, "x", (1, b"a"))),
+    ]
+    whole = json.loads(envelope.encode('"c"', 0, records[0]))
+    assert len(envelope.encode_after(records[0], records[1])) < 60
+    for before, record in zip(records, records[1:]):
+        whole = dict(whole)
+        whole.update(json.loads(envelope.encode_after(before, record)))
+        assert whole == event_codec.to_envelope("c", 0, record)

@@ -1,5 +1,7 @@
 """Messages in flight, the drain that fills them, and the delay before the next attempt."""
 
+import json
+
 from cabinet.core import events
 from cabinet.uplink.backoff import Backoff
 from cabinet.uplink.drain import Drain, Message
@@ -238,3 +240,30 @@ def test_events_wait_for_each_other_only_as_long_as_they_may():
     assert drain.ready(1) is True  # a whole message has come together
     journal.counts[0] = 1
     assert drain.ready(0) is True
+
+
+def test_compact_messages_can_be_read_one_by_one_from_their_own_first_envelope():
+    drain = Drain(Journal((30, 0)), Clock(), '"c"', 100, 400, compact=True)
+    drain.start()
+    sequences = []
+    while drain.waiting(0):
+        body = json.loads(filled(drain, 0).payload())
+        event = {}
+        for one in body if isinstance(body, list) else [body]:
+            event.update(one)
+            assert event["cabinet"] == "c" and event["ticks"] == 77 and event["slot"] == 1
+            sequences.append(event["seq"])
+    assert sequences == list(range(1, 31))
+
+
+def test_an_alarm_does_not_wait_for_company():
+    journal, clock = Journal((1, 0)), Clock()
+    drain = Drain(journal, clock, '"c"', 16, 4096, (15000, 1000))
+    drain.start()
+    assert drain.ready(0) is False
+    drain.hurry()
+    assert drain.ready(0) is True
+    drain.sent(0, filled(drain, 0))
+    assert drain.ready(0) is False
+    journal.counts[0] = 2
+    assert drain.ready(0) is False

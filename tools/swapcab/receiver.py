@@ -166,8 +166,10 @@ class Receiver:
         body = json.loads(payload)
         if topic in ("events/a", "events/b"):
             self.last_event_s = time.monotonic()
+            before: dict[str, Any] = {}
             for envelope in body if isinstance(body, list) else [body]:
-                self._event(topic[-1].upper(), envelope)
+                before = {**before, **envelope}  # in an array, what is left out is as in the envelope before
+                self._event(topic[-1].upper(), before)
             return
         kind = {"birth": "birth", "results": "result"}.get(topic, "slot" if topic.startswith("slots/") else "")
         if not kind:

@@ -7,6 +7,10 @@ is kept of what was sent: after a reconnect the journal is read again from its a
 from cabinet.core import ticks
 from cabinet.uplink import envelope
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 RINGS = (0, 1)
 
 
@@ -21,6 +25,7 @@ class Drain:
         batch: int,
         batch_bytes: int,
         gather_ms: tuple = (0, 0),
+        compact: bool = False,
         flush_events: int = 64,
         flush_ms: int = 1000,
     ) -> None:
@@ -30,12 +35,14 @@ class Drain:
         self._batch = batch
         self._batch_bytes = batch_bytes
         self._gather_ms = gather_ms
+        self._hurry = False
         self._waiting_ms: "list" = [None, None]  # since when something has been waiting
         self._flush_events = flush_events
         self._flush_ms = flush_ms
         self._read = [0, 0]  # last sequence taken out of the journal
         self._most = [0, 0]  # highest sequence ever sent since start, in any connection
-        self._held: "list" = [None, None]  # (sequence, text) that did not fit the message before
+        self._held: "list" = [None, None]  # record that did not fit the message before
+        self._compact = compact
         self._arrived = [0, 0]  # acknowledged by the broker
         self._unflushed = [0, 0]  # events acknowledged, cursor not yet on flash
         self._first_ms = [0, 0]
@@ -67,13 +74,19 @@ class Drain:
         """Whether a record is there that has not been sent on this connection."""
         return self._held[ring] is not None or self._journal.head(ring) > self._read[ring]
 
+    def hurry(self) -> None:
+        """Something must not wait for company: all of ring A goes now."""
+        self._hurry = True
+
     def ready(self, ring: int) -> bool:
         """Whether a message is to be made now: a record waits, and has waited for others long enough."""
         if not self.waiting(ring):
             self._waiting_ms[ring] = None
+            if not ring:
+                self._hurry = False
             return False
         gather_ms = self._gather_ms[ring]
-        if not gather_ms or self._journal.head(ring) - self._read[ring] >= self.batch_now:
+        if self._hurry or not gather_ms or self._journal.head(ring) - self._read[ring] >= self.batch_now:
             return True
         now_ms = self._clock.ticks_ms()
         since_ms = self._waiting_ms[ring]
@@ -85,10 +98,9 @@ class Drain:
     def take(self, ring: int, message: "Message") -> bool:
         """Move one record into the message. False: nothing more to read, or the message is full."""
         begin_us = self._clock.ticks_us()
-        held = self._held[ring]
-        if held is not None:
+        record = self._held[ring]
+        if record is not None:
             self._held[ring] = None
-            sequence, text = held
         else:
             try:
                 record = self._journal.read(ring, self._read[ring])
@@ -97,13 +109,16 @@ class Drain:
             if record is None:
                 self._read[ring] = max(self._read[ring], self._journal.head(ring))
                 return False
-            sequence = record.sequence
+            self._read[ring] = record.sequence
+        if self._compact and message.count:
+            text = envelope.encode_after(message.record, record)
+        else:
             text = envelope.encode(self._cabinet, ring, record)
-            self._read[ring] = sequence
         if message.count and message.size + len(text) > self._batch_bytes:
-            self._held[ring] = (sequence, text)
+            self._held[ring] = record
             return False
-        message.add(sequence, text)
+        message.add(record.sequence, text)
+        message.record = record
         spent_us = ticks.diff(self._clock.ticks_us(), begin_us)
         if spent_us > self.slice_us_max:
             self.slice_us_max = spent_us
@@ -165,6 +180,7 @@ class Message:
         self.count = 0
         self.first = 0
         self.last = 0
+        self.record: "Any" = None  # the newest one in it
 
     def add(self, sequence: int, text: str) -> None:
         """One more envelope."""

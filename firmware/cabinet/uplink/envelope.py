@@ -56,3 +56,25 @@ def encode(cabinet: str, ring: int, record) -> str:
         json.dumps(event.pack) if event.pack else "null",
         _data(event),
     )
+
+
+def encode_after(before, record) -> str:
+    """The envelope of `record` in an array behind that of `before`: fields that are the same are left out."""
+    event = record.event
+    other = before.event
+    row = EVENTS.get(event.code)
+    parts = ['{"seq":%d,"type":"%s"' % (record.sequence, row[0] if row else "unknown.%d" % event.code)]
+    if record.boot != before.boot:
+        parts.append('"boot":%d' % record.boot)
+    if record.time_s != before.time_s:
+        parts.append('"time":%d' % record.time_s if record.time_s else '"time":null')
+    if record.quality != before.quality:
+        parts.append('"tq":"%s"' % (TIME_QUALITY[record.quality] if 0 <= record.quality < 3 else "unknown"))
+    if record.ticks_ms != before.ticks_ms:
+        parts.append('"ticks":%d' % record.ticks_ms)
+    if event.slot != other.slot:
+        parts.append('"slot":%d' % event.slot if event.slot else '"slot":null')
+    if event.pack != other.pack:
+        parts.append('"pack":' + (json.dumps(event.pack) if event.pack else "null"))
+    parts.append('"data":' + _data(event) + "}")
+    return ",".join(parts)

@@ -33,6 +33,7 @@ class UplinkOptions:
         self.batch = 16  # events in one message of a backlog
         self.batch_bytes = 4096  # size of such a message
         self.gather_ms = 0  # how long an event waits for others that go in the same message; for metered lines
+        self.compact = False  # in arrays, leave out what is the same as in the envelope before; for metered lines
         self.telemetry_gather_ms = 1000
         self.day_bytes = 0  # budget of a metered line; telemetry waits when it is used up, events never
         self.keepalive_s = 60
@@ -77,7 +78,7 @@ class Uplink:
         self.codec = Codec(options.client_id, options.user, options.password, options.keepalive_s)
         self.framer = Framer(options.inbound_bytes)
         gather_ms = (options.gather_ms, options.telemetry_gather_ms)
-        self.drain = Drain(journal, clock, json.dumps(options.cabinet), options.batch, options.batch_bytes, gather_ms)
+        self.drain = Drain(journal, clock, json.dumps(options.cabinet), options.batch, options.batch_bytes, gather_ms, options.compact)
         self.meter = Meter(clock, options.day_bytes)
         self.desk = CommandDesk(clock, on_command)
         self._backoff = Backoff(options.backoff_first_ms, options.backoff_max_ms, random_bytes)
@@ -104,8 +105,10 @@ class Uplink:
         """Events that the broker has not acknowledged."""
         return self.journal.backlog(0) + self.journal.backlog(1)
 
-    def notify(self) -> None:
-        """An event was journaled. Not needed, but then it leaves up to 50 ms later."""
+    def notify(self, alarm: bool = False) -> None:
+        """An event was journaled. Not needed, but then it leaves up to 50 ms later, and an alarm waits `gather_ms` like the others."""
+        if alarm:
+            self.drain.hurry()
         if self._session is not None and self._session.established:
             self._session.wake()
 

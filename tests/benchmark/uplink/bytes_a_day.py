@@ -1,6 +1,7 @@
 """Bytes on the wire for a day of a 12-slot cabinet with 200 swaps: real encoding, TCP, IP and TLS headers computed.
 
-A day is made of typical moments; the events of one moment are stored in the same step and, on a metered line, gathered into one message.
+A swap is made of typical moments, whose events are stored in the same step; on a metered line the events of 15 s are gathered into one
+message, alarms excepted.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ ANSWER = 40 + 29 + 4 + 40
 PING = (40 + 29 + 2) * 2 + 40
 HANDSHAKE = 5000
 
+GATHERED = ((0, 4), (4, 7), (7, 9), (9, 10))  # moments of a swap within 15 s of each other
 # one swap: moments, each with the events that come together
 SWAP = (
     (("swap.ordered", 7, "1f3a9c02", "rider"), ("swap.step", 7, "open_empty"), ("lock.pulsed", "swap", 500)),
@@ -81,9 +83,13 @@ class Line:
     def send_events(self, kind: str, ring: int, moment: list, gathered: bool) -> None:
         """The events of one moment."""
         texts = []
+        before = None
         for event in moment:
             self.sequence += 1
-            texts.append(envelope.encode(json.dumps(CABINET), ring, Record(self.sequence, event)))
+            record = Record(self.sequence, event)
+            whole = before is None or not gathered
+            texts.append(envelope.encode(json.dumps(CABINET), ring, record) if whole else envelope.encode_after(before, record))
+            before = record
         topic = "events/b" if ring else "events/a"
         if gathered and len(texts) > 1:
             self.publish(kind, topic, ("[" + ",".join(texts) + "]").encode())
@@ -125,7 +131,8 @@ def day(telemetry_s: int, gathered: bool, keepalive_s: int, state_pause_s: int) 
     line = Line()
     dice = random.Random(1)
     for _ in range(SWAPS):
-        for moment in SWAP:
+        spans = GATHERED if gathered else [(index, index + 1) for index in range(len(SWAP))]
+        for moment in [sum(SWAP[first:last], ()) for first, last in spans]:
             line.send_events("events", 0, [events.make(row[0], 3, PACK, *row[1:]) for row in moment], gathered)
     for _ in range(0, DAY_S, telemetry_s):
         made = [events.make("telemetry.slot", slot + 1, PACK, 55, 54321, 9876, 291, 3391, 3402) for slot in range(SLOTS)]

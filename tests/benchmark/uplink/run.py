@@ -134,6 +134,13 @@ class Benchmark:
                 self.broken += [f"TLS with {title}: {said['reasons']}" for said in runs if said["backlog"]]
                 self._gap(f"TLS handshake, {title} (CPU slices of the handshake)", runs, 30)
 
+    def bytes_a_day(self) -> None:
+        """What a day costs on the line, computed."""
+        import bytes_a_day
+
+        for name, figure, unit, goal, met in bytes_a_day.rows():
+            self.row(name, figure, unit, goal, met)
+
     def _cut_while_publishing(self, broker: int, short: dict) -> dict:
         line = NetCut("127.0.0.1", broker, delay_ms=5)
         want = {"host": "127.0.0.1", "port": line.start(), **short, "events": 20000, "batch": 1}
@@ -176,16 +183,18 @@ def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=2.5, help="of each rate measurement, about")
-    parser.add_argument("--only", choices=("rates", "gaps"))
+    parser.add_argument("--only", choices=("rates", "gaps", "bytes"))
     options = parser.parse_args()
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     with tempfile.TemporaryDirectory(prefix="swapcab-uplink-") as folder:
         Path(folder).chmod(0o755)
         benchmark = Benchmark(Path(folder), options.seconds)
-        if options.only != "gaps":
+        if options.only in (None, "rates"):
             benchmark.rates()
-        if options.only != "rates":
+        if options.only in (None, "gaps"):
             benchmark.gaps()
+        if options.only in (None, "bytes"):
+            benchmark.bytes_a_day()
     benchmark.row("invariants broken", len(benchmark.broken), "", "0", not benchmark.broken)
     for text in benchmark.broken:
         print("BROKEN:", text[:500], file=sys.stderr)
