@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ def test_a_card_that_no_controller_reads_is_lost(tmp_path: Path) -> None:
             pass
         shown_at = ask(cmd="snapshot")["t"]
         while ask(cmd="snapshot")["t"] < shown_at + 3:
-            pass
+            time.sleep(0.05)
         kiosk = os.open(tmp_path / "kiosk", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         try:
             with contextlib.suppress(BlockingIOError):
