@@ -223,3 +223,14 @@ def test_a_bus_that_is_off_is_restarted_and_counted():
     port.fault_state = 0
     run(clock, bus, wire, 300)
     assert bus.fault == ""
+
+
+def test_a_slow_frame_still_expires_after_a_slot_stood_empty_for_a_week():
+    clock, port, bus, pack, wire = bench()
+    clock.ms += 7 * 24 * 3600 * 1000
+    pack.set_need(250)
+    run(clock, bus, wire, 3000)
+    assert pack.reading.taken_ms is not None
+    wire.mute = (0x11,)
+    run(clock, bus, wire, 4000)
+    assert (clock.ms - pack.reading.taken_ms) & 0x3FFFFFFF > 2000 and pack.fault == "timeout"

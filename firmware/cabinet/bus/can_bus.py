@@ -117,7 +117,7 @@ class CanBus:
             self._filtered = True
             self.port.set_filters(acceptance(self._owners))
         handled = self._take_frames(now)
-        if ticks.diff(now, self._tick_ms) >= TICK_MS:
+        if not 0 <= ticks.diff(now, self._tick_ms) < TICK_MS:
             self._tick_ms = now
             self._watch(now)
             for client in self.clients:
@@ -188,7 +188,9 @@ class CanBus:
         else:
             self.fault = ""
         elapsed = ticks.diff(now, self._window_ms)
-        if elapsed >= 1000:
+        if elapsed < 0:
+            self._window_ms = now
+        elif elapsed >= 1000:
             # bits per second against the bit rate, in per mille
             self.load_permille = self._bits * 1000 // (elapsed * (self.port.bitrate // 1000))
             self._bits = 0

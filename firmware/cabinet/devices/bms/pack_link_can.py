@@ -50,7 +50,6 @@ class PackLinkCan(CanClient):
         self._frames = [bytearray(8) for _ in range(5)]  # the last frame of each kind
         self._fresh = 0  # bit per kind: came in the present half of _SIDE_MS
         self._before = 0  # or in the one before it
-        self._half_ms = 0
         self._identity = bytearray(49)
         self._parts = 0
         self._since_ms = 0  # listening, or last good status
@@ -76,7 +75,7 @@ class PackLinkCan(CanClient):
         self._forget_frames()
         self._wrong = 0
         self.fault = ""
-        self._since_ms = self._heard_ms = self.clock.ticks_ms()
+        self._since_ms = self._heard_ms = self._half_ms = self.clock.ticks_ms()
         self._tp = None
         self.stats.restart()
 
