@@ -1,4 +1,4 @@
-"""Many uplinks in one MicroPython process: `micropython fleet_alone.py '{"host":..., "port":..., "first": 1, "cabinets": 20, "events": 50}'`.
+"""Many uplinks in one MicroPython process: `micropython fleet_alone.py '{"host": ..., "port": ..., "first": 1, ...}'`; see fleet.py.
 
 Waits for the broker, drains what each cabinet has, and prints when each was connected and drained. The same uplink code as on a cabinet.
 """
@@ -46,7 +46,7 @@ class Net:
 async def main(want):
     clock, uplinks = Clock(), []
     for number in range(want["first"], want["first"] + want["cabinets"]):
-        options = UplinkOptions("fleet-%d" % number, want["host"], want["port"], window=8, inbound_bytes=256)
+        options = UplinkOptions(f"fleet-{number}", want["host"], want["port"], window=8, inbound_bytes=256)
         uplinks.append(Uplink(Net(), clock, EndlessJournal(0), options, lambda: {"firmware": "test"}, os.urandom))
     tasks = [asyncio.create_task(uplink.run()) for uplink in uplinks]
     while not all(uplink.connected for uplink in uplinks):
