@@ -105,6 +105,7 @@ class Session:
         except OSError as error:
             self.end("line: %s" % error)
         except MemoryError:
+            self._drain.narrow()
             self.end("out of memory")
         except ValueError as error:  # so the TLS library tells why it does not trust the broker
             self.end("tls: %s" % str(error).strip() if self.options.tls is not None else "failed: %r" % error)

@@ -31,7 +31,7 @@ class UplinkOptions:
         self.prefix = "swapcab/v1"
         self.window = 16  # messages in flight
         self.batch = 16  # events in one message of a backlog
-        self.batch_bytes = 4096  # size of such a message
+        self.batch_bytes = 2048  # size of such a message
         self.gather_ms = 0  # how long an event waits for others that go in the same message; for metered lines
         self.compact = False  # in arrays, leave out what is the same as in the envelope before; for metered lines
         self.telemetry_gather_ms = 1000
