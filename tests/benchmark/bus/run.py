@@ -105,17 +105,26 @@ def ticker_row(name: str, result: dict[str, Any], ours: bool) -> Row:
     return figure(f"{name}: largest gap of a 10 ms ticker", f"{late_us / 1000:.1f}", "ms beyond", "<= 10", late_us <= 10_000, ours)
 
 
-def allocation_rows() -> list[Row]:
-    """Exact figures."""
-    command = [str(MICROPYTHON), "-X", "heapsize=4m", str(HERE / "allocations.py")]
+def polls(packs: int) -> dict[str, Any]:
+    """Ten thousand polls of so many packs without a wire."""
+    command = [str(MICROPYTHON), "-X", "heapsize=4m", str(HERE / "allocations.py"), str(packs)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
-    result = json.loads(done.stdout)
-    return [
+    return json.loads(done.stdout)
+
+
+def allocation_rows() -> list[Row]:
+    """Exact figures, and how the cost grows."""
+    result = polls(UNITS)
+    rows = [
         Row("allocated by 10,000 polls, collection off", result["bytes"], "B", "0", result["bytes"] == 0 and result["good"]),
-        Row("CPU of one poll: request, check, decode", round(result["us"], 1), "us"),
         Row("heap of one pack: driver, reading, statistics", result["pack_bytes"], "B"),
         Row("heap of one bus", result["bus_bytes"], "B"),
     ]
+    for packs in (6, 12, 24, 48):
+        result = polls(packs)
+        rows.append(Row(f"{packs} packs on one bus: CPU of a poll", round(result["us"], 1), "us"))
+        rows.append(Row(f"{packs} packs on one bus: heap", result["bus_bytes"] + packs * result["pack_bytes"], "B"))
+    return rows
 
 
 def can_rows() -> list[Row]:
