@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 
 class SerialLine(Protocol):
-    """An asynchronous byte line: a UART with its RS485 transceiver, or a pseudo-terminal. 8N1 unless told otherwise."""
+    """An asynchronous byte line: a UART with its RS485 transceiver, or a pseudo-terminal. 8N1 unless told otherwise.
+
+    The bus looks at it when an answer is due, not at every byte: it must keep at least 256 received bytes until then."""
 
     baud: int
     stream: Any  # an object that asyncio's poller can wait on for reading
@@ -32,7 +34,7 @@ class CanFrame(Protocol):
 
 
 class CanPort(Protocol):
-    """A CAN controller with bounded queues."""
+    """A CAN controller with bounded queues. The bus looks at it every 5 ms at least: it must keep 64 received frames until then."""
 
     bitrate: int
     stream: Any  # an object that asyncio's poller can wait on for reading
