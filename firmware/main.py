@@ -10,7 +10,7 @@ EXIT_SETTINGS = 64
 EXIT_FAILED = 70
 
 # read once; their tables would only take up memory while the cabinet runs
-ONLY_AT_START = ("cabinet.config", "cabinet.core.rule_table", "cabinet.store.recovery")
+ONLY_AT_START = ("cabinet.config", "cabinet.core.rule_table", "cabinet.core.option_table", "cabinet.store.recovery")
 
 
 def _let_go() -> None:

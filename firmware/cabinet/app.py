@@ -6,7 +6,8 @@ from cabinet.bus.can_bus import CanBus
 from cabinet.bus.modbus_bus import ModbusBus
 from cabinet.core import events
 from cabinet.core.control import CabinetControl
-from cabinet.core.options import FIELDS, Options
+from cabinet.core.options import Options
+from cabinet.core.reading import CabinetReading
 from cabinet.devices.bms.pack_link_can import PackLinkCan
 from cabinet.devices.bms.pack_link_modbus import PackLinkModbus
 from cabinet.devices.chargers.elcon import ElconCharger
@@ -57,11 +58,16 @@ class App:
         self.buses = {}
         self.kiosk = None
         self.boards = {}
-        self.devices = []  # (name, bus name, device)
+        self.devices = []
+        self.cabinet_reading = CabinetReading()
         self._open_buses(settings.buses)
-        options = Options(known_tokens=KnownTokens(settings.tokens), **{name: getattr(settings.control, name) for name in FIELDS})
-        self.control = CabinetControl(settings.cabinet.slots, settings.limits, options)
         parts = [self._slot(wiring) for wiring in settings.slots]
+        readings = [(part.pack.reading, part.charger.reading, part.board.slots[part.channel]) for part in parts]
+        settings.slots.clear()  # what follows needs the room
+        options = Options(known_tokens=KnownTokens(settings.tokens), **settings.control.values())
+        settings.tokens.clear()
+        self.control = CabinetControl(len(parts), settings.limits, options, readings)
+        self.control.cabinet = self.cabinet_reading
         proof = PackProof(secrets.fleet_master, board.random_bytes)
         self.loop = ControlLoop(self.clock, self.control, parts, self.journal, self.state, proof, self.gauge, settings.control.pulse_ms)
         if self.kiosk:
@@ -86,12 +92,10 @@ class App:
         pack = pack_class(self.buses[wiring.pack_bus], wiring.pack_address, self.clock)
         charger = ElconCharger(self.buses[wiring.charger_bus], wiring.charger_address, self.clock)
         slot_board = self._slot_board(wiring)
-        slot = self.control.slots[wiring.number - 1]
-        slot.pack = pack.reading
-        slot.charger = charger.reading
-        slot.io = slot_board.slots[wiring.io_channel]
-        self.devices.append(("pack %d" % wiring.number, wiring.pack_bus, pack))
-        self.devices.append(("charger %d" % wiring.number, wiring.charger_bus, charger))
+        pack.name = "pack %d" % wiring.number  # technicians count slots, not addresses
+        charger.name = "charger %d" % wiring.number
+        self.devices.append(pack)
+        self.devices.append(charger)
         return SlotParts(wiring.number, pack, charger, slot_board, wiring.io_channel)
 
     def _slot_board(self, wiring: object) -> SlotBoard:
@@ -100,9 +104,9 @@ class App:
             first_slot = wiring.number - wiring.io_channel
             slot_board = SlotBoard(self.buses[wiring.io_bus], wiring.io_address, self.clock, first_slot)
             if slot_board.cabinet is not None and not self.boards:
-                self.control.cabinet = slot_board.cabinet
+                self.cabinet_reading = slot_board.cabinet
             self.boards[place] = slot_board
-            self.devices.append(("slot board %d" % wiring.io_address, wiring.io_bus, slot_board))
+            self.devices.append(slot_board)
         return self.boards[place]
 
     def _birth(self) -> dict:
@@ -133,7 +137,8 @@ class App:
         return {
             "t": "cabinet", "link": self.uplink.state_text, "connected": self.uplink.connected, "backlog": self.uplink.backlog(),
             "boot": self.journal.boot, "head": self.journal.head(events.RING_A), "level_pct": self.journal.level_pct(events.RING_A),
-            "swap": self.control.swap_view(), "failed": self.supervisor.failed, "storage": "" if self.control.storage_ok else self.loop.storage_error,
+            "swap": self.control.swap_view(),
+            "failed": self.supervisor.failed, "storage": "" if self.control.storage_ok else self.loop.storage_error,
         }
 
     def _stats_view(self) -> dict:

@@ -6,7 +6,7 @@ from these tables. Whatever is wrong is named with its path, its value and what 
 
 import json
 
-from cabinet.core import limits, options
+from cabinet.core import limits, option_table
 
 MAX_BYTES = 32768
 MAX_SLOTS = 48
@@ -41,7 +41,7 @@ DEVICE = (
     ("driver", "choice", NEEDED, 0, tuple(sorted(DRIVERS)), "what is spoken to the device"),
     ("first_address", "int", NEEDED, 1, 255, "address of the first slot's device, counted up slot by slot (slot boards: one for 8 slots)"),
 )
-CONTROL = tuple((name, "int", row[0], row[1], row[2], row[3]) for name, row in sorted(options.FIELDS.items()))
+CONTROL = tuple((name, "int", row[0], row[1], row[2], row[3]) for name, row in sorted(option_table.FIELDS.items()))
 UPLINK = (
     ("host", "text", NEEDED, 1, 253, "name or address of the MQTT broker"),
     ("port", "int", 1883, 1, 65535, "TCP port of the broker"),
@@ -79,6 +79,11 @@ class Section:
         self.path = path
         for name, value in values.items():
             setattr(self, name, value)
+        self._values = values
+
+    def values(self) -> dict:
+        """All of them by name."""
+        return self._values
 
 
 class SlotWiring:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from cabinet.core import charging, interlock, rules, slot
 from cabinet.core.control import CabinetControl
 from cabinet.core.limits import LimitSet
-from cabinet.core.options import FIELDS, Options
+from cabinet.core.option_table import FIELDS
+from cabinet.core.options import Options
 from swapcab import gen_safety
 
 ROOT = Path(__file__).resolve().parents[2]

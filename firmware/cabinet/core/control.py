@@ -33,11 +33,12 @@ _QUIET_MS = 5000  # the same refusal is journaled once in this time
 class CabinetControl:
     """Decides for the whole cabinet."""
 
-    def __init__(self, slot_count: int, limits: "LimitSet", options: "Options") -> None:
+    def __init__(self, slot_count: int, limits: "LimitSet", options: "Options", readings: "list | None" = None) -> None:
+        """`readings`: for each slot the devices' (pack, charger, io)."""
         self.limits = limits
         self.options = options
         compiled = CompiledLimits(limits, (rules.PACK, rules.SLOT))
-        self.slots = [SlotControl(number, compiled) for number in range(1, slot_count + 1)]
+        self.slots = [SlotControl(number, compiled, readings[number - 1] if readings else None) for number in range(1, slot_count + 1)]
         for index, s in enumerate(self.slots):
             s.left = self.slots[index - 1] if index else None
             s.right = self.slots[index + 1] if index + 1 < slot_count else None

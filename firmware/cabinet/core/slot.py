@@ -124,11 +124,12 @@ EXITS = (
 class SlotControl:
     """The state of one slot. `pack`, `charger` and `io` are the devices' own readings, assigned by the shell."""
 
-    def __init__(self, number: int, compiled: CompiledLimits) -> None:
+    def __init__(self, number: int, compiled: CompiledLimits, readings: "tuple | None" = None) -> None:
+        """`readings`: the devices' (pack, charger, io); without them the slot has some of its own."""
         self.number = number
-        self.pack = reading.PackReading()
-        self.charger = reading.ChargerReading()
-        self.io = reading.SlotReading()
+        if readings is None:
+            readings = (reading.PackReading(), reading.ChargerReading(), reading.SlotReading())
+        self.pack, self.charger, self.io = readings
         self.left: "SlotControl | None" = None  # neighbours
         self.right: "SlotControl | None" = None
         self.enabled = True

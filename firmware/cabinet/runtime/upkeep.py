@@ -40,21 +40,21 @@ class DeviceWatch:
     """Tells when a device is lost and when it is back: once each, whatever it does in between."""
 
     def __init__(self, devices: list, note: object) -> None:
-        self._devices = devices  # (name, bus name, device)
+        self._devices = devices
         self._note = note
         self._lost = [False] * len(devices)
 
     async def run(self) -> None:
         """For ever."""
         while True:
-            for index, (name, bus, device) in enumerate(self._devices):
+            for index, device in enumerate(self._devices):
                 fault = device.fault
                 if fault and not self._lost[index]:
                     self._lost[index] = True
-                    self._note(events.make("device.lost", 0, "", name, bus, fault))
+                    self._note(events.make("device.lost", 0, "", device.name, device.bus.name, fault))
                 elif not fault and self._lost[index]:
                     self._lost[index] = False
-                    self._note(events.make("device.back", 0, "", name, bus))
+                    self._note(events.make("device.back", 0, "", device.name, device.bus.name))
             await asyncio.sleep_ms(WATCH_MS)
 
 

@@ -9,4 +9,4 @@ class KnownTokens:
         self._text = "\n" + "\n".join(tokens) + "\n"
 
     def __contains__(self, token: str) -> bool:
-        return "" != token and "\n" not in token and "\n" + token + "\n" in self._text
+        return token != "" and "\n" not in token and "\n" + token + "\n" in self._text
