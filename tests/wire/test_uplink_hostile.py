@@ -280,3 +280,4 @@ def test_a_broker_that_refuses_the_subscription_still_gets_the_events():
 
     said = cabinet_meets(no_commands)
     assert said["backlog"] == 0 and said["failures"] == 0
+    assert said["state"] == "connected, commands refused by the broker"

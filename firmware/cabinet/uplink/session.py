@@ -47,7 +47,6 @@ class Session:
         self.reason = ""
         self.established = False
         self._accepted = False
-        self._refused_commands = False
         self._subscribe_pid = 0
         self._ping_due = False
         self._ping_ms = None
@@ -274,8 +273,7 @@ class Session:
             if answer_id(packet, body, 3) != self._subscribe_pid:
                 raise ProtocolError("SUBACK of nothing")
             self._subscribe_pid = -1
-            self._refused_commands = packet[body + 2] > 1
-            self.uplink.commands_refused = self._refused_commands
+            self.uplink.subscribed(packet[body + 2] <= 1)
         else:
             raise ProtocolError("packet of type %d" % (packet[0] >> 4))
 

@@ -146,9 +146,9 @@ class Uplink:
             await asyncio.sleep_ms(self._backoff.next_ms())
 
     async def _one_session(self) -> None:
-        if not self.network.is_up():
+        while not self.network.is_up():
             self.state_text = "no network"
-            return
+            await asyncio.sleep_ms(500)
         self.state_text = "connecting"
         session = self._session = Session(self)
         reason = await session.run()
@@ -170,6 +170,12 @@ class Uplink:
         if self._down_ms is not None:
             self._note("link.up", ticks.diff(self.clock.ticks_ms(), self._down_ms) // 1000)
             self._down_ms = None
+
+    def subscribed(self, granted: bool) -> None:
+        """The broker's answer to the subscription; refused, events go on and commands stay out."""
+        self.commands_refused = not granted
+        if not granted:
+            self.state_text = "connected, commands refused by the broker"
 
     def birth_message(self) -> dict:
         """What is retained on /birth, with what a receiver needs to date events recorded without a clock."""
