@@ -82,7 +82,7 @@ def main() -> int:
     parser.add_argument("--part", choices=list(PARTS), action="append", help="only this run")
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "powercut.json")
     args = parser.parse_args()
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=130)
     started = time.monotonic()
     parts = args.part or list(PARTS)
     results: dict[str, dict[str, Any]] = {}

@@ -87,6 +87,12 @@ def _find_oldest(ring: "Ring") -> None:
         if ring.state[sector] == DATA:
             break
     ring.oldest = sector if ring.state[sector] == DATA else ring.head
+    # A ready sector among those with records is out of its place: nothing that this firmware does leaves one there.
+    while sector != ring.head:
+        if ring.state[sector] == READY:
+            ring.state[sector] = DIRTY
+            ring.ready -= 1
+        sector = (sector + 1) % ring.count
 
 
 def _scan_head(ring: "Ring") -> int:

@@ -208,7 +208,7 @@ def measure(name):
         store.idle()
     flash.programmed = flash.erases = flash.programs = 0
     worst_erases = worst_stall = idle_erases = 0
-    worst_us = total_us = 0
+    took_us = []
     for n in range(EVENTS):
         if n % 50 == 0:
             gc.collect()
@@ -216,8 +216,7 @@ def measure(name):
         start = time.ticks_us()
         store.append(n)
         took = time.ticks_diff(time.ticks_us(), start)
-        worst_us = max(worst_us, took)
-        total_us += took
+        took_us.append(took)
         worst_erases = max(worst_erases, flash.erases - erases)
         worst_stall = max(worst_stall, (flash.programs - programs) * PROGRAM_MS + (flash.erases - erases) * ERASE_MS)
         if n % 10 == 9:
@@ -235,8 +234,7 @@ def measure(name):
         "erases_append_path": (flash.erases - idle_erases) / EVENTS,
         "worst_erases_append": worst_erases,
         "worst_stall_ms": worst_stall,
-        "mean_us": total_us // EVENTS,
-        "worst_us": worst_us,
+        "took_us": {"append": took_us},
     }
     # half full, nothing acknowledged, then a restart
     for n in range(SIZE // 2 // 140 - EVENTS):
@@ -268,26 +266,26 @@ def measure(name):
 
 def slices(journal, figures):
     """The longest that one call holds the loop, of each kind."""
-    worst = {"read": 0, "idle": 0, "ack": 0}
+    took_us = figures["took_us"]
+    for kind in ("read", "ack", "idle"):
+        took_us[kind] = []
     after = 0
     for n in range(2000):
         if n % 50 == 0:
             gc.collect()
         start = time.ticks_us()
         record = journal.read(0, after)
-        worst["read"] = max(worst["read"], time.ticks_diff(time.ticks_us(), start))
+        took_us["read"].append(time.ticks_diff(time.ticks_us(), start))
         if record is None:
             break
         after = record.sequence
         if n % 10 == 9:
             start = time.ticks_us()
             journal.ack(0, after)
-            worst["ack"] = max(worst["ack"], time.ticks_diff(time.ticks_us(), start))
+            took_us["ack"].append(time.ticks_diff(time.ticks_us(), start))
             start = time.ticks_us()
             journal.idle()
-            worst["idle"] = max(worst["idle"], time.ticks_diff(time.ticks_us(), start))
-    for kind in worst:
-        figures["worst_%s_us" % kind] = worst[kind]
+            took_us["idle"].append(time.ticks_diff(time.ticks_us(), start))
 
 
 if __name__ == "__main__":
