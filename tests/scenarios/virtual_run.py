@@ -11,7 +11,7 @@ from typing import Any
 import virtual_build
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAP = "48m"
+HEAP = "8m"
 START = "import sys, json; from virtual import run; print(json.dumps(run.main(json.loads(sys.argv[1]))))"
 
 

@@ -47,16 +47,17 @@ def everything() -> Profile:
     from cabinet.store.journal import Journal
     from plant.auditor import Auditor
     from plant.cabinet_world import World
-    from plant.frames import CanNodes, RtuUnits
+    from plant.frames import RtuUnits
     from virtual.board import Flash
     from virtual.judge import Judge
+    from virtual.nodes import Nodes
 
     profile = Profile()
     for name, owner, method in (
         ("core: step", CabinetControl, "step"), ("core: fault table", FaultSet, "evaluate"), ("core: quantities", SlotMeasures, "fill"),
         ("control round, core included", ControlLoop, "step"), ("CAN bus", CanBus, "step"), ("Modbus", ModbusBus, "step"),
         ("console", Console, "_tell_slot"), ("journal: idle", Journal, "idle"), ("flash: program", Flash, "program"),
-        ("plant: physics", World, "step"), ("plant: auditor", Auditor, "step"), ("plant: CAN nodes", CanNodes, "poll"),
+        ("plant: physics", World, "step"), ("plant: auditor", Auditor, "step"), ("plant: CAN nodes", Nodes, "poll"),
         ("plant: Modbus units", RtuUnits, "answer"), ("judge: round", Judge, "stepped"),
     ):  # fmt: skip
         profile.watch(name, owner, method)

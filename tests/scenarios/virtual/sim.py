@@ -11,11 +11,12 @@ from binascii import crc32, hexlify
 from cabinet import config
 from cabinet.app import App
 from plant.cabinet_world import World
-from plant.frames import CanNodes, RtuUnits
+from plant.frames import RtuUnits
 from plant.rng import Rng
 from virtual.board import Dead, Flash, VirtualBoard
 from virtual.broker import Broker
 from virtual.judge import Judge
+from virtual.nodes import Nodes
 from virtual.timebase import VirtualTime
 
 TYPE_CHECKING = False
@@ -93,7 +94,7 @@ class Sim:
         self.world = World(self.settings.cabinet.slots, seed, speed)
         self.pack_units = RtuUnits(self.world, Rng(seed + 303))
         self.board_units = RtuUnits(self.world, Rng(seed + 404), True)
-        self.can_nodes = CanNodes(self.world, Rng(seed + 505))
+        self.can_nodes = Nodes(self.world, Rng(seed + 505))
         self.flash = {name: Flash(size, Dice(Rng(seed + 606 + size))) for name, size in AREAS.items()}
         for flash in self.flash.values():
             flash.on_operation = self.flash_operation

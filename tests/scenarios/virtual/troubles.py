@@ -261,6 +261,8 @@ class Troubles:
     # ---- power and flash ----
 
     def _power(self, lasts_us: int) -> None:
+        if self.sim.board is None:
+            return  # it has none
         self._note("power_cut")
         self.sim.cut_power(50_000 + self.rng.below(200) * self.rng.below(200) * 500)
 
