@@ -30,7 +30,7 @@ BATCH_BYTES = 1536  # a message of a draining backlog; building it takes about f
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cabinet.config import Secrets, Settings
+    from cabinet.config import Secrets, Settings, SlotWiring
     from cabinet.ports import Board
 
 
@@ -87,7 +87,7 @@ class App:
             else:
                 self.kiosk = KioskLine(self.board.serial(bus.port, bus.baud))
 
-    def _slot(self, wiring: object) -> SlotParts:
+    def _slot(self, wiring: "SlotWiring") -> SlotParts:
         pack_class = PackLinkModbus if wiring.pack_driver == "pack-link-modbus" else PackLinkCan
         pack = pack_class(self.buses[wiring.pack_bus], wiring.pack_address, self.clock)
         charger = ElconCharger(self.buses[wiring.charger_bus], wiring.charger_address, self.clock)
@@ -98,7 +98,7 @@ class App:
         self.devices.append(charger)
         return SlotParts(wiring.number, pack, charger, slot_board, wiring.io_channel)
 
-    def _slot_board(self, wiring: object) -> SlotBoard:
+    def _slot_board(self, wiring: "SlotWiring") -> SlotBoard:
         place = (wiring.io_bus, wiring.io_address)
         if place not in self.boards:
             first_slot = wiring.number - wiring.io_channel

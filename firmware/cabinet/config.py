@@ -8,6 +8,10 @@ import json
 
 from cabinet.core import limits, option_table
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 MAX_BYTES = 32768
 MAX_SLOTS = 48
 NEEDED = object()  # a field without default
@@ -53,7 +57,6 @@ UPLINK = (
     ("tls", "choice", "off", 0, ("off", "on"), "TLS with a verified server certificate; never falls back"),
 )
 TELEMETRY = (("period_s", "int", 60, 5, 86400, "time between two telemetry records of a slot, s"),)
-SECTIONS = {"cabinet": CABINET, "control": CONTROL, "uplink": UPLINK, "telemetry": TELEMETRY}
 TOP_LEVEL = ("cabinet", "buses", "groups", "control", "limits", "uplink", "telemetry", "access")
 MAX_TOKENS = 500
 MAX_TOKEN_CHARS = 32
@@ -85,6 +88,10 @@ class Section:
         """All of them by name."""
         return self._values
 
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> "Any": ...
+
 
 class SlotWiring:
     """Where the devices of one slot are."""
@@ -108,8 +115,10 @@ class Settings:
 
     def __init__(self, tree: dict) -> None:
         _only(tree, TOP_LEVEL, "")
-        for name, fields in SECTIONS.items():
-            setattr(self, name, _section(tree.get(name, {}), fields, name))
+        self.cabinet = _section(tree.get("cabinet", {}), CABINET, "cabinet")
+        self.control = _section(tree.get("control", {}), CONTROL, "control")
+        self.uplink = _section(tree.get("uplink", {}), UPLINK, "uplink")
+        self.telemetry = _section(tree.get("telemetry", {}), TELEMETRY, "telemetry")
         _name(self.cabinet.id, "cabinet.id")
         self.buses = {}
         for name, bus in _mapping(tree.get("buses"), "buses").items():
@@ -119,8 +128,8 @@ class Settings:
         self.tokens = _tokens(tree.get("access", {}))
 
 
-def parse(text: "bytes | str") -> Settings:
-    """Settings from the bytes of a file. Raises SettingsError."""
+def parse(text: "Any") -> Settings:
+    """Settings from the bytes (or the text) of a file. Raises SettingsError."""
     if len(text) > MAX_BYTES:
         raise SettingsError("settings", "%d bytes" % len(text), "at most %d bytes" % MAX_BYTES)
     try:
@@ -130,7 +139,7 @@ def parse(text: "bytes | str") -> Settings:
     return Settings(_mapping(tree, "settings"))
 
 
-def _mapping(value: object, path: str) -> dict:
+def _mapping(value: "Any", path: str) -> dict:
     if not isinstance(value, dict):
         raise SettingsError(path, value, "an object {...}")
     return value
@@ -142,7 +151,7 @@ def _only(tree: dict, names: tuple, path: str) -> None:
             raise SettingsError((path + "." if path else "") + str(name), tree[name], "no such setting; there are " + ", ".join(names))
 
 
-def _section(tree: object, fields: tuple, path: str) -> Section:
+def _section(tree: "Any", fields: tuple, path: str) -> Section:
     tree = _mapping(tree, path)
     _only(tree, tuple(f[0] for f in fields), path)
     values = {}
@@ -157,7 +166,7 @@ def _section(tree: object, fields: tuple, path: str) -> Section:
     return Section(path, values)
 
 
-def allowed(kind: str, lowest: int, highest: "int | tuple") -> str:
+def allowed(kind: str, lowest: int, highest: "Any") -> str:
     if kind == "int":
         return "a whole number from %d to %d" % (lowest, highest)
     if kind == "text":
@@ -167,7 +176,7 @@ def allowed(kind: str, lowest: int, highest: "int | tuple") -> str:
     return "an object {...}"
 
 
-def _value(value: object, kind: str, lowest: int, highest: "int | tuple", path: str) -> object:
+def _value(value: "Any", kind: str, lowest: int, highest: "Any", path: str) -> object:
     if kind == "int":
         right = isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
     elif kind == "text":
@@ -187,7 +196,7 @@ def _name(text: str, path: str) -> None:
             raise SettingsError(path, text, "letters, digits, - and _")
 
 
-def _device(tree: object, section: str, buses: dict, count: int, path: str) -> Section:
+def _device(tree: "Any", section: str, buses: dict, count: int, path: str) -> Section:
     device = _section(tree, DEVICE, path)
     wanted_section, bus_kind, highest = DRIVERS[device.driver]
     if wanted_section != section:
@@ -201,10 +210,10 @@ def _device(tree: object, section: str, buses: dict, count: int, path: str) -> S
     return device
 
 
-def _slots(groups: object, buses: dict, count: int) -> list:
+def _slots(groups: "Any", buses: dict, count: int) -> list:
     if not isinstance(groups, list) or not groups:
         raise SettingsError("groups", groups, "a list of groups of slots that are wired alike")
-    slots = [None] * count
+    slots: "list[Any]" = [None] * count
     for index, tree in enumerate(groups):
         path = "groups[%d]" % index
         group = _section(tree, GROUP, path)
@@ -241,7 +250,7 @@ def _unique_addresses(slots: list) -> None:
                                 % (slot.io_address, slot.io_bus))
 
 
-def _limits(tighten: object) -> limits.LimitSet:
+def _limits(tighten: "Any") -> limits.LimitSet:
     if tighten is not None:
         _mapping(tighten, "limits")
     try:
@@ -250,7 +259,7 @@ def _limits(tighten: object) -> limits.LimitSet:
         raise SettingsError("limits", tighten, str(error))
 
 
-def _tokens(access: object) -> list:
+def _tokens(access: "Any") -> list:
     access = _mapping(access, "access")
     _only(access, ("tokens",), "access")
     tokens = access.get("tokens", [])
@@ -279,7 +288,7 @@ class Secrets:
 
 
 def _key(tree: dict, name: str) -> bytes:
-    text = tree.get(name)
+    text: "Any" = tree.get(name)
     try:
         key = bytes.fromhex(text)
     except (TypeError, ValueError):
@@ -289,8 +298,8 @@ def _key(tree: dict, name: str) -> bytes:
     return key
 
 
-def parse_secrets(text: "bytes | str") -> Secrets:
-    """Secrets from the bytes of a file. Raises SettingsError, which never shows a secret."""
+def parse_secrets(text: "Any") -> Secrets:
+    """Secrets from the bytes (or the text) of a file. Raises SettingsError, which never shows a secret."""
     try:
         tree = json.loads(text) if len(text) <= MAX_BYTES else None
     except (ValueError, RuntimeError):

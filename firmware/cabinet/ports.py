@@ -136,7 +136,11 @@ class Board(Protocol):
     """What a controller's hardware offers."""
 
     name: str
-    clock: Clock
+
+    @property
+    def clock(self) -> Clock:
+        """The board's time."""
+        ...
 
     def serial(self, port: str, baud: int) -> SerialLine:
         """Open a serial line. Raises ValueError for a name that the board does not have."""

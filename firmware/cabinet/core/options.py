@@ -1,10 +1,15 @@
 """Settings of the core. Integers only, the unit in the name; option_table.py has their ranges and meanings."""
 
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
 class Options:
     """The settings by name, with their defaults; `known_tokens` are the riders that the cabinet serves on its own."""
 
-    def __init__(self, known_tokens: "set | None" = None, **values: int) -> None:
+    def __init__(self, known_tokens: "Any" = None, **values: int) -> None:
         self.full_soc_pct = 90
         self.charge_stop_soc_pct = 98
         self.charge_resume_pct = 4
@@ -29,7 +34,7 @@ class Options:
         self.left_open_ms = 120000
         self.swap_order = 0
         self.proof_tries = 3
-        self.known_tokens: set = known_tokens if known_tokens is not None else set()
+        self.known_tokens = known_tokens if known_tokens is not None else set()
         from cabinet.core.option_table import FIELDS  # not kept in memory
 
         for name, value in values.items():

@@ -11,6 +11,8 @@ from cabinet.runtime import gauge as gauges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cabinet.runtime.gauge import Gauge
 
 ROUND_MS = 500  # every slot is told once in this time
@@ -31,7 +33,7 @@ class Console:
     """Tells the slots one by one, so that no line holds the loop for long."""
 
     def __init__(
-        self, gauge: "Gauge", slot_count: int, slot_view: object, cabinet_view: object, stats_view: object, on_slot: object
+        self, gauge: "Gauge", slot_count: int, slot_view: "Any", cabinet_view: "Any", stats_view: "Any", on_slot: "Any"
     ) -> None:
         self._gauge = gauge
         self._slot_count = slot_count
@@ -62,7 +64,7 @@ class Console:
         _print(view)
         self._gauge.stop(gauges.STATUS, began)
 
-    def _tell(self, view: object) -> None:
+    def _tell(self, view: "Any") -> None:
         began = self._gauge.start()
         _print(view())
         self._gauge.stop(gauges.STATUS, began)

@@ -12,6 +12,8 @@ from cabinet.store.journal import JournalFull
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cabinet.ports import Clock
     from cabinet.runtime.gauge import Gauge
     from cabinet.runtime.supervisor import Critical, Supervisor
@@ -27,7 +29,7 @@ _SNAPSHOT = "swap"
 class SlotParts:
     """The devices of one slot."""
 
-    def __init__(self, number: int, pack: object, charger: object, board: object, channel: int) -> None:
+    def __init__(self, number: int, pack: "Any", charger: "Any", board: "Any", channel: int) -> None:
         self.number = number
         self.pack = pack
         self.charger = charger
@@ -40,7 +42,7 @@ class SlotParts:
 class ControlLoop:
     """Runs core every PERIOD_MS and does what it permits."""
 
-    def __init__(self, clock: "Clock", control: object, parts: list, journal: object, state: object, proof: "PackProof",
+    def __init__(self, clock: "Clock", control: "Any", parts: list, journal: "Any", state: "Any", proof: "PackProof",
                  gauge: "Gauge", pulse_ms: int) -> None:
         self._clock = clock
         self._control = control

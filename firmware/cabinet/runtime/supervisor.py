@@ -10,6 +10,8 @@ from cabinet.core import events, ticks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cabinet.ports import Clock, Heartbeat, Watchdog
 
 CHECK_EVERY_MS = 100
@@ -31,7 +33,7 @@ class Critical:
 class Supervisor:
     """Starts the tasks, watches them, feeds the watchdog and toggles the heartbeat while all is well."""
 
-    def __init__(self, clock: "Clock", watchdog: "Watchdog", heartbeat: "Heartbeat", on_event: object) -> None:
+    def __init__(self, clock: "Clock", watchdog: "Watchdog", heartbeat: "Heartbeat", on_event: "Any") -> None:
         self._clock = clock
         self._watchdog = watchdog
         self._heartbeat = heartbeat
@@ -39,14 +41,14 @@ class Supervisor:
         self._critical = []
         self.failed = ""  # what keeps the watchdog from being fed
 
-    def critical(self, name: str, run: object, limit_ms: int) -> Critical:
+    def critical(self, name: str, run: "Any", limit_ms: int) -> Critical:
         """Start `run(critical)`; it must call `report(critical)` at least every `limit_ms`."""
         task = Critical(name, limit_ms, self._clock.ticks_ms())
         self._critical.append(task)
         asyncio.create_task(self._run_critical(task, run))
         return task
 
-    def restartable(self, name: str, run: object) -> None:
+    def restartable(self, name: str, run: "Any") -> None:
         """Start `run()` and start it again whenever it ends."""
         asyncio.create_task(self._run_restartable(name, run))
 
@@ -54,7 +56,7 @@ class Supervisor:
         """The task is alive and has done its round."""
         task.reported_ms = self._clock.ticks_ms()
 
-    async def _run_critical(self, task: Critical, run: object) -> None:
+    async def _run_critical(self, task: Critical, run: "Any") -> None:
         try:
             await run(task)
             task.dead = "ended"
@@ -63,7 +65,7 @@ class Supervisor:
             self._heartbeat.drop()
         self.check()
 
-    async def _run_restartable(self, name: str, run: object) -> None:
+    async def _run_restartable(self, name: str, run: "Any") -> None:
         pause_ms = _RESTART_FIRST_MS
         while True:
             began = self._clock.ticks_ms()

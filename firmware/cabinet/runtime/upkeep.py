@@ -8,6 +8,8 @@ from cabinet.runtime import gauge as gauges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cabinet.ports import Clock
     from cabinet.runtime.gauge import Gauge
 
@@ -16,7 +18,7 @@ WATCH_MS = 250
 IDLE_MS = 200
 
 
-async def serve_kiosk(kiosk: object, control: object, clock: "Clock") -> None:
+async def serve_kiosk(kiosk: "Any", control: "Any", clock: "Clock") -> None:
     """Tokens from the rider's terminal become orders; what core has to say is sent by the control loop."""
     while True:
         token = kiosk.take()
@@ -26,7 +28,7 @@ async def serve_kiosk(kiosk: object, control: object, clock: "Clock") -> None:
         await asyncio.sleep_ms(KIOSK_MS)
 
 
-async def keep_journal(journal: object, state: object, gauge: "Gauge") -> None:
+async def keep_journal(journal: "Any", state: "Any", gauge: "Gauge") -> None:
     """Erase ahead of need, one sector at a time, where nobody waits."""
     while True:
         began = gauge.start()
@@ -39,7 +41,7 @@ async def keep_journal(journal: object, state: object, gauge: "Gauge") -> None:
 class DeviceWatch:
     """Tells when a device is lost and when it is back: once each, whatever it does in between."""
 
-    def __init__(self, devices: list, note: object) -> None:
+    def __init__(self, devices: list, note: "Any") -> None:
         self._devices = devices
         self._note = note
         self._lost = [False] * len(devices)
@@ -61,7 +63,7 @@ class DeviceWatch:
 class Telemetry:
     """Records how the packs are, a slot at a time, spread over the period."""
 
-    def __init__(self, period_s: int, control: object, gauge: "Gauge", note: object) -> None:
+    def __init__(self, period_s: int, control: "Any", gauge: "Gauge", note: "Any") -> None:
         self._period_ms = period_s * 1000
         self._control = control
         self._gauge = gauge

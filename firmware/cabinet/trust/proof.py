@@ -6,6 +6,10 @@ the rest of the firmware knows.
 
 from cabinet.trust.hmac import equal, hkdf_sha256, hmac_sha256
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 NONCE_BYTES = 32
 MAC_BYTES = 32
 METHOD = "hmac-sha256"
@@ -28,7 +32,7 @@ def proof_mac(key: bytes, nonce: bytes, serial: str) -> bytes:
 class PackProof:
     """Asks for and checks proofs with keys derived from the operator's fleet master secret."""
 
-    def __init__(self, fleet_master: bytes, random_bytes: "object") -> None:
+    def __init__(self, fleet_master: bytes, random_bytes: "Callable[[int], bytes]") -> None:
         if len(fleet_master) != 32:
             raise ValueError("fleet_master has %d bytes, 32 are needed: see docs/settings.md, secrets" % len(fleet_master))
         self._master = fleet_master
