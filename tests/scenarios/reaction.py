@@ -58,7 +58,7 @@ def main() -> int:
     virtual_build.prepare()
     words = [{"seed": options.seed + share, "rounds": options.rounds} for share in range(2)]
     with ThreadPoolExecutor(max_workers=options.processes) as pool:
-        shares = list(pool.map(lambda word: virtual_run.run(word, start=START), words))
+        shares = list(pool.map(lambda word: virtual_run.run(word, start=START, heap="32m"), words))
     for share in shares:
         if not share["ok"]:
             print(share["violation"]["detail"], file=sys.stderr)

@@ -11,7 +11,7 @@ from typing import Any
 import virtual_build
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAP = "8m"
+HEAP = "16m"
 START = "import sys, json; from virtual import run; print(json.dumps(run.main(json.loads(sys.argv[1]))))"
 
 
@@ -20,19 +20,21 @@ def interpreter() -> Path:
     return Path(sys.executable).parent / "micropython"
 
 
-def command(words: dict[str, Any], start: str = START) -> list[str]:
+def command(words: dict[str, Any], start: str = START, heap: str = HEAP) -> list[str]:
     """What is started, with build/virtual as its working directory."""
     everything = {"settings": "settings.json", "secrets": "secrets.json", **words}
-    return [str(interpreter()), "-X", f"heapsize={HEAP}", "-c", start, json.dumps(everything)]
+    return [str(interpreter()), "-X", f"heapsize={heap}", "-c", start, json.dumps(everything)]
 
 
-def run(words: dict[str, Any], limit_s: float = 3600.0, out: Path = virtual_build.OUT, start: str = START) -> dict[str, Any]:
+def run(
+    words: dict[str, Any], limit_s: float = 3600.0, out: Path = virtual_build.OUT, start: str = START, heap: str = HEAP
+) -> dict[str, Any]:
     """What the run counted; "ok" is False if an invariant broke or the run did not come to its end."""
     seed = words.get("seed")
     environment = {"MICROPYPATH": f"{out}:.frozen", "PATH": "/usr/bin:/bin"}
     try:
         done = subprocess.run(
-            command(words, start), cwd=out, env=environment, capture_output=True, text=True, timeout=limit_s, stdin=subprocess.DEVNULL
+            command(words, start, heap), cwd=out, env=environment, capture_output=True, text=True, timeout=limit_s, stdin=subprocess.DEVNULL
         )
     except subprocess.TimeoutExpired:
         return {"seed": seed, "ok": False, "violation": {"name": "hung", "slot": 0, "t": 0, "detail": f"no end after {limit_s:.0f} s"}}

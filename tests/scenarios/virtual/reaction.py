@@ -233,7 +233,10 @@ class Round:
 
     def _show(self, slot: int, instant_us: int) -> None:
         if self.applied and slot in self.watching and slot not in self.seen:
-            self.seen[slot] = instant_us
+            if self.sim.judge.wire_on[slot - 1]:
+                self.seen[slot] = instant_us
+            else:
+                self.watching.remove(slot)  # another frame of the same trouble was faster
 
     def _io(self, frame: bytes, last_us: int) -> None:
         where, byte = self.trial[3], self.trial[4]

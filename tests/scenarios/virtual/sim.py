@@ -201,15 +201,15 @@ class Sim:
             world.kiosk_out.clear()
         if world.faults and time.now_us >= self.babble_us:
             self._babble()
+        calm = world.rider is None or not world.rider.at_cabinet
+        step = CALM_STEP_US if calm and not world.open_doors() else STEP_US
+        time.after(step, self._physics, step)  # before anything that ends this life of the controller
         self.judge.world_stepped()
         if time.now_us >= self.end_us:
             raise Finished()
         if board is not None and board.the_watchdog is not None and board.the_watchdog.late():
             self.judge.bitten()
             self.cut_power(100_000, "watchdog")
-        calm = world.rider is None or not world.rider.at_cabinet
-        step = CALM_STEP_US if calm and not world.open_doors() else STEP_US
-        time.after(step, self._physics, step)
 
     def _babble(self) -> None:
         self.babble_us = self.time.now_us + 1_200_000 + self.rng.below(2_500_000)
