@@ -33,9 +33,15 @@ def load(folder: str) -> "tuple | None":
     try:
         text = _read(folder + "/settings.json", config.MAX_BYTES)
         digest = hexlify(hashlib.sha256(text).digest()[:4]).decode()
-        return config.parse(text), config.parse_secrets(_read(folder + "/secrets.json", config.MAX_BYTES)), digest
+        settings = config.parse(text)
+        secrets = config.parse_secrets(_read(folder + "/secrets.json", config.MAX_BYTES))
+        if settings.uplink.tls == "on":
+            secrets.uplink_ca = _read(folder + "/" + settings.uplink.ca_file, config.MAX_BYTES)
+        return settings, secrets, digest
     except OSError as error:
-        print("cannot read the settings in %s: error %s. Copy settings.json and secrets.json there." % (folder, error.errno))
+        print(
+            "cannot read the settings in %s: error %s. Copy settings.json, secrets.json and, for TLS, the CA file there." % (folder, error.errno)
+        )
     except config.SettingsError as error:
         print("settings: %s" % error)
     return None

@@ -108,7 +108,7 @@ class Board:
 
     def network(self) -> UnixNetwork:
         """The machine's network."""
-        return UnixNetwork()
+        return UnixNetwork(self.clock, self.random_bytes)
 
     def watchdog(self, timeout_ms: int) -> FeedWatchdog:
         """Start it."""

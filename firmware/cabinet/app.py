@@ -39,7 +39,7 @@ def _uplink_options(settings: "Settings", secrets: "Secrets") -> UplinkOptions:
     return UplinkOptions(
         settings.cabinet.id, given.host, given.port, user=given.user or None, password=secrets.uplink_password or None,
         prefix=given.prefix, window=given.window, batch=given.batch, keepalive_s=given.keepalive_s,
-        batch_bytes=BATCH_BYTES, tls={} if given.tls == "on" else None,
+        batch_bytes=BATCH_BYTES, tls={"ca": secrets.uplink_ca} if given.tls == "on" else None,
     )
 
 

@@ -55,6 +55,7 @@ UPLINK = (
     ("batch", "int", 16, 1, 64, "most events in one message while a backlog drains"),
     ("keepalive_s", "int", 60, 5, 3600, "MQTT keep-alive, s"),
     ("tls", "choice", "off", 0, ("off", "on"), "TLS with a verified server certificate; never falls back"),
+    ("ca_file", "text", "", 0, 64, "with TLS: file beside settings.json with the certificate of the broker's authority (PEM or DER)"),
 )
 TELEMETRY = (("period_s", "int", 60, 5, 86400, "time between two telemetry records of a slot, s"),)
 TOP_LEVEL = ("cabinet", "buses", "groups", "control", "limits", "uplink", "telemetry", "access")
@@ -118,6 +119,8 @@ class Settings:
         self.cabinet = _section(tree.get("cabinet", {}), CABINET, "cabinet")
         self.control = _section(tree.get("control", {}), CONTROL, "control")
         self.uplink = _section(tree.get("uplink", {}), UPLINK, "uplink")
+        if self.uplink.tls == "on" and not self.uplink.ca_file:
+            raise SettingsError("uplink.ca_file", None, "the certificate of the broker's authority, without which TLS is not switched on")
         self.telemetry = _section(tree.get("telemetry", {}), TELEMETRY, "telemetry")
         _name(self.cabinet.id, "cabinet.id")
         self.buses = {}
@@ -285,6 +288,7 @@ class Secrets:
         if not isinstance(password, str) or len(password) > 256:
             raise SettingsError("secrets.uplink_password", "(not shown)", "a text of at most 256 characters")
         self.uplink_password = password
+        self.uplink_ca = b""  # not secret, but kept with what proves identities
 
 
 def _key(tree: dict, name: str) -> bytes:
