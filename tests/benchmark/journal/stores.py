@@ -97,6 +97,9 @@ class Ring:
         self.flash = flash
         self.chain = chain
         self.area_b = NorFlash(8 * 4096)
+        from cabinet.trust.hmac import HmacKey
+
+        self.key = HmacKey(b"k" * 32)
         self.open()
         self.event = payload_event(0)
 
@@ -112,11 +115,10 @@ class Ring:
         self.journal = Journal(AreaPart(self.flash, 0, SIZE), self.area_b, b"k" * 32, Clock(), 0)
 
     def one_ring(self):
-        """Recover ring A alone, with its own buffers."""
+        """Recover ring A alone, with its own buffers; the key is there already."""
         from cabinet.store.ring import Buffers, Ring
-        from cabinet.trust.hmac import HmacKey
 
-        return Ring(self.flash, "A", HmacKey(b"k" * 32), Buffers())
+        return Ring(self.flash, "A", self.key, Buffers())
 
     def append(self, n):
         """Store an event."""
