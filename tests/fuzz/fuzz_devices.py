@@ -19,14 +19,14 @@ if __name__ == "__main__":
 
 from slcan import SlcanPort  # noqa: E402
 
-from cabinet.bus import isotp  # noqa: E402
 from cabinet.bus.can_bus import CanBus  # noqa: E402
-from cabinet.bus.crc16 import crc16  # noqa: E402
 from cabinet.bus.modbus_bus import ModbusBus  # noqa: E402
 from cabinet.core.reading import PackReading  # noqa: E402
+from cabinet.devices import isotp  # noqa: E402
 from cabinet.devices.bms.pack_link_can import PackLinkCan  # noqa: E402
 from cabinet.devices.bms.pack_link_modbus import PackLinkModbus  # noqa: E402
 from cabinet.devices.chargers.elcon import ElconCharger  # noqa: E402
+from cabinet.devices.crc16 import crc16  # noqa: E402
 from cabinet.devices.io.kiosk import KioskLine  # noqa: E402
 from cabinet.devices.io.slot_board import SlotBoard  # noqa: E402
 

@@ -1,9 +1,9 @@
 """The Modbus master on a line and a clock that the test moves by hand."""
 
-from cabinet.bus.crc16 import crc16
 from cabinet.bus.modbus_bus import ModbusBus
-from cabinet.bus.modbus_client import ModbusClient
-from cabinet.bus.modbus_frame import READ_HOLDING
+from cabinet.devices.crc16 import crc16
+from cabinet.devices.modbus_client import ModbusClient
+from cabinet.devices.modbus_frame import READ_HOLDING
 
 
 class HandClock:

@@ -2,9 +2,9 @@
 
 import struct
 
-from cabinet.bus.crc16 import crc16
 from cabinet.bus.modbus_bus import ModbusBus
 from cabinet.devices.bms.pack_link_modbus import PackLinkModbus
+from cabinet.devices.crc16 import crc16
 
 
 class HandClock:

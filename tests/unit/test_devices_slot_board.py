@@ -2,9 +2,9 @@
 
 import struct
 
-from cabinet.bus.crc16 import crc16
 from cabinet.bus.modbus_bus import ModbusBus
 from cabinet.core.reading import CABINET_SMOKE, CABINET_TILT
+from cabinet.devices.crc16 import crc16
 from cabinet.devices.io.kiosk import KioskLine
 from cabinet.devices.io.slot_board import SlotBoard
 

@@ -14,9 +14,9 @@ import isotp
 import pytest
 from slcan import SlcanPort
 
-from cabinet.bus import isotp as our_isotp
 from cabinet.bus.can_bus import CanBus, Frame
 from cabinet.core.reading import PackReading
+from cabinet.devices import isotp as our_isotp
 from cabinet.devices.bms.pack_link_can import PackLinkCan
 from cabinet.devices.chargers.elcon import ElconCharger
 

@@ -13,10 +13,10 @@ from pymodbus.pdu.register_message import ReadHoldingRegistersResponse, ReadInpu
 from umodbus import functions  # type: ignore[import-not-found]
 
 from cabinet.bus.modbus_bus import ModbusBus
-from cabinet.bus.modbus_client import ModbusClient
-from cabinet.bus.modbus_frame import READ_DISCRETE, READ_HOLDING, READ_INPUT
 from cabinet.devices.bms.pack_link_modbus import PackLinkModbus
 from cabinet.devices.io.slot_board import SlotBoard
+from cabinet.devices.modbus_client import ModbusClient
+from cabinet.devices.modbus_frame import READ_DISCRETE, READ_HOLDING, READ_INPUT
 
 IMAGES = 10_000
 

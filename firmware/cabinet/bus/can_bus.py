@@ -23,7 +23,7 @@ STATE_BUS_OFF = const(3)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cabinet.bus.can_client import CanClient
+    from cabinet.devices.can_client import CanClient
     from cabinet.ports import CanPort, Clock
 
 

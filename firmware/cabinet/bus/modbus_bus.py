@@ -14,7 +14,9 @@ import asyncio
 from micropython import const
 
 from cabinet.bus import schedule
-from cabinet.bus.modbus_frame import (
+from cabinet.bus.schedule import Schedule
+from cabinet.devices.modbus_client import SILENT_AFTER
+from cabinet.devices.modbus_frame import (
     READ_INPUT,
     WRITE_MANY,
     WRITE_MANY_MAX,
@@ -27,7 +29,6 @@ from cabinet.bus.modbus_frame import (
     put_registers,
     put_request,
 )
-from cabinet.bus.schedule import Schedule
 
 _MASK = const(0x3FFFFFFF)
 _HALF = const(0x20000000)
@@ -42,7 +43,7 @@ _LOOKS = const(12)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cabinet.bus.modbus_client import ModbusClient
+    from cabinet.devices.modbus_client import ModbusClient
     from cabinet.ports import Clock, SerialLine
 
 
@@ -272,7 +273,7 @@ class ModbusBus:
             self._late_reason = "foreign"
             self.stray_bytes += self._have
             self._have = 0  # somebody else's: keep waiting for the right one
-        probing = client.fails >= schedule.SILENT_AFTER or client.stats.answers == 0
+        probing = client.fails >= SILENT_AFTER or client.stats.answers == 0
         if probing and client.fails & 7 != 7:
             limit = self._probe_us
         else:
@@ -323,14 +324,14 @@ class ModbusBus:
             client.fault = reason
             schedule.served(client, now_ms)
         elif reason:
-            if client.fails >= schedule.SILENT_AFTER:
+            if client.fails >= SILENT_AFTER:
                 self._schedule.pay(spent + self.gap_us)
             stats.failed(reason)
             pause = self._timeout_us // 500
             if reason != "timeout" and client.period_ms < pause:
                 pause = client.period_ms
             schedule.missed(client, now_ms, pause)
-            if client.fails >= schedule.SILENT_AFTER or reason == "foreign":
+            if client.fails >= SILENT_AFTER or reason == "foreign":
                 client.fault = reason
             client.lost(reason, now_ms)
         else:

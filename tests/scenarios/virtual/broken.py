@@ -4,11 +4,10 @@
 `BUILDS`: name -> (what is taken out, the invariants of which one must catch it, words of the run that bring it to light).
 """
 
-from cabinet.bus import isotp
 from cabinet.core import charging, interlock, reading, slot, swap
 from cabinet.core.events import EVENTS
 from cabinet.core.faults import FaultSet
-from cabinet.devices.bms.pack_link_can import PackLinkCan
+from cabinet.devices.bms.pack_link_can import IsoTp, PackLinkCan
 from cabinet.devices.bms.pack_link_modbus import PackLinkModbus
 from cabinet.devices.chargers.elcon import ElconCharger
 from cabinet.runtime import control_loop
@@ -195,7 +194,7 @@ def _dies(sim: "Any") -> None:
 
 
 def _proof_crashes(sim: "Any") -> None:
-    isotp.IsoTp.start = lambda self, request, now_ms: request[40]
+    IsoTp.start = lambda self, request, now_ms: request[40]
 
 
 def _no_full_pack(sim: "Any") -> None:

@@ -4,12 +4,12 @@ import asyncio
 
 from micropython import const
 
-from cabinet.bus import isotp
-from cabinet.bus.can_client import CanClient
-from cabinet.bus.isotp import IsoTp
 from cabinet.core import ticks
+from cabinet.devices import isotp
 from cabinet.devices.bms import pack_link
 from cabinet.devices.bms.pack_link import MAGIC, PackLink, i16_le, u16_le
+from cabinet.devices.can_client import CanClient
+from cabinet.devices.isotp import IsoTp
 
 _BASE = const(0x18FF1000)
 _ISOTP_TX = const(0x18DA00F4)

@@ -4,12 +4,11 @@ import asyncio
 
 from micropython import const
 
-from cabinet.bus.modbus_client import ModbusClient
-from cabinet.bus.modbus_frame import READ_HOLDING
-from cabinet.bus.schedule import SILENT_AFTER
 from cabinet.core import ticks
 from cabinet.devices.bms import pack_link
 from cabinet.devices.bms.pack_link import MAGIC, PackLink, i16_be, u16_be
+from cabinet.devices.modbus_client import SILENT_AFTER, ModbusClient
+from cabinet.devices.modbus_frame import READ_HOLDING
 
 _IDENTITY = const(0x0000)
 _STATUS = const(0x0100)

@@ -2,11 +2,11 @@
 
 from micropython import const
 
-from cabinet.bus.modbus_client import ModbusClient
-from cabinet.bus.modbus_frame import READ_DISCRETE, READ_INPUT
 from cabinet.core import ticks
 from cabinet.core.reading import CabinetReading, SlotReading
 from cabinet.devices.bms.pack_link import i16_be
+from cabinet.devices.modbus_client import ModbusClient
+from cabinet.devices.modbus_frame import READ_DISCRETE, READ_INPUT
 
 CHANNELS = const(8)
 PULSE_MAX_MS = const(2000)

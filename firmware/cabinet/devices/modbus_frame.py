@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from cabinet.bus.crc16 import crc16
+from cabinet.devices.crc16 import crc16
 
 READ_DISCRETE = const(2)
 READ_HOLDING = const(3)

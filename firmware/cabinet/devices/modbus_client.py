@@ -1,6 +1,10 @@
 """What a device on a Modbus bus looks like to the bus."""
 
-from cabinet.bus.stats import DeviceStats
+from micropython import const
+
+from cabinet.devices.stats import DeviceStats
+
+SILENT_AFTER = const(3)  # failures in a row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

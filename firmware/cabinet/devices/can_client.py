@@ -1,6 +1,6 @@
 """What a device on a CAN bus looks like to the bus."""
 
-from cabinet.bus.stats import DeviceStats
+from cabinet.devices.stats import DeviceStats
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
