@@ -126,6 +126,8 @@ class Interlock:
                 return "cabinet_stopped"
             if s.faults.worst >= rules.QUARANTINE or s.state == slot.QUARANTINED or s.marked:
                 return "quarantined"
+            if claim == GIVE_BACK and s.pack_fresh and (s.looks < 3 or s.faults.pending):
+                return "checking"  # refused for one reason, but it may be dangerous for another: a moment's patience
             if not s.enabled and claim != GIVE_BACK:
                 return "disabled"
             if claim == RIDER_IN and (s.state != slot.EMPTY or s.present or s.io.pack_present):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PERIOD_MS = 50
 REPORT_LIMIT_MS = 1000
 NEED_MS = {"absent": 0, "checking": 200, "charging": 500, "resting": 1500}
+_PROVE_AGAIN_MS = 1000
 _KEPT_EVENTS = 64  # while flash refuses them
 _SNAPSHOT = "swap"
 
@@ -154,8 +155,8 @@ class ControlLoop:
             mac = await part.pack.prove(nonce)
             proven = None if mac is None else self._proof.check(serial, nonce, mac)  # None: no answer
             self._control.proof_result(index + 1, serial, proven, self._clock.ticks_ms())
-        except OSError as error:  # no random source, or the bus failed: the pack stays unproven
-            self._control.proof_result(index + 1, serial, False, self._clock.ticks_ms())
+        except OSError as error:  # no random source, or the bus failed: not the pack's fault. It stays unproven and is asked again
             self.note(events.make("task.restarted", index + 1, serial, "prove", "OSError %s" % error.errno))
+            await asyncio.sleep_ms(_PROVE_AGAIN_MS)
         finally:
             part.proving = False
