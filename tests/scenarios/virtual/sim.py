@@ -89,9 +89,10 @@ class Sim:
         self.wire_rng = Rng(seed + 101)
         self.nonce_rng = Rng(seed + 202)
         self.settings_hash = hexlify(hashlib.sha256(settings_text).digest()[:4]).decode()
-        self.settings = config.parse(settings_text)
+        self.settings_text = settings_text
+        settings = config.parse(settings_text)
         self.secrets = config.parse_secrets(secrets_text)
-        self.world = World(self.settings.cabinet.slots, seed, speed)
+        self.world = World(settings.cabinet.slots, seed, speed)
         self.pack_units = RtuUnits(self.world, Rng(seed + 303))
         self.board_units = RtuUnits(self.world, Rng(seed + 404), True)
         self.can_nodes = Nodes(self.world, Rng(seed + 505))
@@ -152,7 +153,8 @@ class Sim:
         self.board = board
         self.tell("start %d, cause %s" % (self.boots, self.cause))
         try:
-            app = App(board, self.settings, self.secrets, self.settings_hash)
+            # read again at every start, as on a controller: App takes what it needs and throws the rest away
+            app = App(board, config.parse(self.settings_text), self.secrets, self.settings_hash)
             self.app = app
             self.judge.attach(app)
             if self.patch is not None:
