@@ -40,7 +40,8 @@ def load(folder: str) -> "tuple | None":
         return settings, secrets, digest
     except OSError as error:
         print(
-            "cannot read the settings in %s: error %s. Copy settings.json, secrets.json and, for TLS, the CA file there." % (folder, error.errno)
+            "cannot read the settings in %s: error %s. Copy settings.json, secrets.json and, for TLS, the CA file there."
+            % (folder, error.errno)
         )
     except config.SettingsError as error:
         print("settings: %s" % error)
