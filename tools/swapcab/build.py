@@ -38,18 +38,7 @@ def sources(root: Path = ROOT, board: str = "unix") -> dict[str, Path]:
     for package in locked_packages():
         for name in package["compile"]:
             found[name] = LIB / name
-        for name, text in package.get("stand_ins", {}).items():
-            found[name] = _stand_in(name, text)
     return found
-
-
-def _stand_in(name: str, text: str) -> Path:
-    """A file of a package that the image has in a shorter form, as the lock file gives it."""
-    path = LIB.parent / "stand_ins" / name
-    if not path.is_file() or path.read_text() != text:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return path
 
 
 def compile_one(name: str, source: Path, out: Path) -> None:
