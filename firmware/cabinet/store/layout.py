@@ -35,7 +35,7 @@ KIND_ACK = const(2)  # payload: u32 acknowledged sequence
 KIND_BOOT = const(3)  # payload: u32 boot number
 
 # what a sector is
-BAD = const(0)  # did not erase or keep its mark; tried again at the next boot
+BAD = const(0)  # did not erase or keep its mark; tried again at the next boot, and when there is no room left
 DIRTY = const(1)  # must be erased before use
 READY = const(2)  # erased and marked
 DATA = const(3)  # opened, header sound

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 EIO = 5
 TRIES = 3
+_PATIENCE = 25  # calls of `erase_one` without room before bad sectors are tried again
 _BLANK = memoryview(b"\xff" * 64)
 
 
@@ -54,6 +55,7 @@ class Sectors:
         self.check_view = memoryview(buffers.check)
         self.header = buffers.header
         self.header_view = memoryview(buffers.header)
+        self.waited = 0  # calls of `erase_one` that found no room and nothing to erase
         self.forget()
 
     def forget(self) -> None:
@@ -168,12 +170,22 @@ class Sectors:
         for _ in range(self.count):
             sector = (sector + 1) % self.count
             if sector == self.oldest:
-                return False
+                break
             if self.state[sector] == DIRTY:
                 if not self.erase(sector):
                     self.state[sector] = BAD
                 return True
+        if self.ready <= self.reserve:
+            self._doubt_bad()
         return False
+
+    def _doubt_bad(self) -> None:
+        """Nothing more can be stored: now and then try the bad sectors again. It may have been the supply or the bus that was bad."""
+        self.waited += 1
+        if self.waited % _PATIENCE == 0:
+            for sector in range(self.count):
+                if self.state[sector] == BAD:
+                    self.state[sector] = DIRTY
 
     def retire_oldest(self) -> None:
         """Give the oldest sector up: its records are no longer needed. It stays readable until it is erased."""
