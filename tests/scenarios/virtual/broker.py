@@ -64,15 +64,13 @@ class Broker:
 
     def set_mode(self, mode: str) -> None:
         """What is wrong from now on."""
-        self.mode = mode
+        self.mode = "up" if mode == "reset" else mode
         stream = self._stream
         if stream is None:
             return
         if mode in ("gone", "dns", "reset", "link"):
             self._stream = None
             stream.end(ECONNRESET)
-            if mode == "reset":
-                self.mode = "up"
         else:
             stream.stuck = mode == "stuck"
 

@@ -122,7 +122,6 @@ class Life:
         sim.mains = True
         sim.no_random = False
         if sim.broker.mode != "up":
-            sim.broker.mode = "up"
             sim.broker.set_mode("reset")
         for line in (sim.packs_line, sim.io_line, sim.can):
             if line is not None:

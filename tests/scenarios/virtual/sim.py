@@ -28,7 +28,7 @@ CALM_STEP_US = 100_000
 CAN_POLL_US = 20_000
 PROGRAM_US = 400
 ERASE_US = 45_000
-AREAS = {"journal-a": 262144, "journal-b": 131072, "state": 16384}
+AREAS = {"journal-a": 524288, "journal-b": 131072, "state": 32768}
 
 
 class Finished(BaseException):
