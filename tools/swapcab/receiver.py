@@ -76,6 +76,7 @@ class Receiver:
         self.received = 0  # events, each counted once
         self.duplicates = 0  # events that had been received before
         self.order_violations = 0
+        self.misordered: deque[str] = deque(maxlen=20)  # what came too late, and after what
         self.invalid: list[str] = []  # what did not validate, the first 50
         self.invalid_count = 0
         self.seen: set[tuple[int, str, int]] = set()  # (boot, ring, sequence)
@@ -200,6 +201,7 @@ class Receiver:
         self.received += 1
         if place < self.last.get(ring, (0, 0)):
             self.order_violations += 1
+            self.misordered.append(f"{ring} {place} after {self.last[ring]}")
         else:
             self.last[ring] = place
         kind = envelope["type"]

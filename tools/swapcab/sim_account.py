@@ -42,7 +42,7 @@ def take_account(folder: Path, net: Net) -> Account:
             duplicated=receiver.duplicates,
             order_violations=receiver.order_violations,
             invalid=receiver.invalid_count,
-            examples=list(receiver.invalid[:5]),
+            examples=list(receiver.invalid[:5]) + [f"out of order: ring {text}" for text in receiver.misordered][:10],
         )
     image_file = folder / "flash.bin"
     images = journal_image.verify(journal_image.load(image_file), key) if image_file.is_file() else {}
