@@ -94,11 +94,10 @@ class ControlLoop:
         stored = self._store()
         for index, part in enumerate(self._parts):
             slot = control.slots[index]
-            if stored:
-                if slot.charge_ma:
-                    part.charger.set(slot.charge_mv, slot.charge_ma)
-                if slot.pulse:
-                    part.board.pulse(part.channel, self._pulse_ms)
+            if slot.charge_ma and (stored or part.charger.set_ma):  # what runs goes on, and is told of a lower set-point
+                part.charger.set(slot.charge_mv, slot.charge_ma)
+            if slot.pulse and stored:
+                part.board.pulse(part.channel, self._pulse_ms)
             if slot.poll_need != part.need:
                 part.need = slot.poll_need
                 part.pack.set_need(NEED_MS[part.need])
