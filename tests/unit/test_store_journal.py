@@ -463,3 +463,14 @@ def test_flash_that_does_not_answer_at_boot_leaves_a_journal_that_refuses():
     assert journal.read(RING_A, 0) is None
     assert journal.level_pct(RING_A) == 0
     assert journal.idle() in (True, False)
+
+
+def test_a_bit_lost_in_blank_space_costs_no_long_search():
+    a, b = areas()
+    journal = opened(a, b)
+    journal.append(step(0))
+    a.cells[4000] = 0xFE
+    a.reads = 0
+    journal = opened(a, b)
+    assert journal.read(RING_A, 0).sequence == 1
+    assert a.reads < 600, a.reads

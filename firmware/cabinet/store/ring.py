@@ -151,8 +151,8 @@ class Ring(Sectors):
                 return at
             if self.record[WORD] | self.record[WORD + 1] == 0:
                 at += self.page_size - at % self.page_size
-            elif self.record[WORD] & self.record[WORD + 1] == 0xFF and self.blank(base + at, limit - at):
-                return -1
+            elif self.record[WORD] & self.record[WORD + 1] == 0xFF:
+                at = max(at + 1, self.first_written(base, at, limit) - 1)  # a record may begin with one 0xFF, never with two
             else:
                 at += 1
         return -1

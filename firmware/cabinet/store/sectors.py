@@ -205,6 +205,17 @@ class Sectors:
             length -= n
         return True
 
+    def first_written(self, base: int, at: int, limit: int) -> int:
+        """Where the first byte that is not erased stands at or after `at`; `limit` if there is none before it."""
+        while at < limit:
+            n = min(limit - at, 64)
+            if not self.blank(base + at, n):
+                for i in range(n):
+                    if self.check[i] != 0xFF:
+                        return at + i
+            at += n
+        return limit
+
     def same(self, address: int, data: memoryview, start: int, length: int) -> bool:
         """Whether flash holds data[start:start+length] here."""
         while length:
