@@ -36,7 +36,7 @@ def contracts():
                 found[words[1]] = names = []
             elif line.startswith("    def ") or line.startswith("    async def "):
                 names.append(words[words.index("def") + 1])
-            elif line.startswith("    ") and line[4].isalpha() and ":" in line:
+            elif line.startswith("    ") and line[4].isalpha() and ":" in line and " " not in line.strip().split(":")[0]:
                 names.append(words[0])
     return found
 
