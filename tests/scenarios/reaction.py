@@ -70,7 +70,7 @@ def main() -> int:
         table.add_column(column, justify="left" if column in ("name", "bus") else "right")
     for row in rows:
         table.add_row(*(str(row[column]) for column in columns))
-    Console().print(table)
+    Console(width=130).print(table)
     (ROOT / "build" / "reaction.json").write_text(json.dumps(rows, indent=1) + "\n")
     return 0 if not sum(row["missed"] for row in rows) else 1
 

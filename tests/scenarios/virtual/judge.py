@@ -179,7 +179,7 @@ class Judge:
         elif name == "charge.started":
             self.started[event.slot - 1] = True
         elif name == "task.restarted":
-            if event.values[0] == "prove" and sim.no_random:
+            if event.values[0] == "prove" and (sim.no_random or now - sim.random_again_us < 3_000_000):
                 sim.tell("   (no random numbers)")
             elif self.expected_errors:
                 self.expected_errors -= 1

@@ -256,7 +256,7 @@ class Round:
             pack = self.sim.world.slots[slot - 1].pack
             if pack is not None and self.trial[4](said + (pack.cell_type,)):
                 self._show(slot, last_us)
-        elif self.trial[3] == "pack silent" and slot not in self.done:
+        elif self.trial[3] == "pack silent" and self.applied and slot not in self.done:
             self.seen[slot] = last_us  # the last one counts
 
     def _pack_frame(self, frame: bytes, last_us: int) -> None:
@@ -270,7 +270,7 @@ class Round:
             slot = (can_id & 0xFF) - 0xA0
             if self.trial[3] == "charger" and data[4] & self.trial[4]:
                 self._show(slot, last_us)
-            elif self.trial[3] == "charger silent" and slot not in self.done:
+            elif self.trial[3] == "charger silent" and self.applied and slot not in self.done:
                 self.seen[slot] = last_us
             return
         kind = can_id >> 8 & 0xFFFF

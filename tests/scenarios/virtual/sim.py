@@ -105,6 +105,7 @@ class Sim:
         self.broker = Broker(self.time, Rng(seed + 707), self.judge.received)
         self.packs_line = self.io_line = self.can = self.kiosk = None
         self.no_random = False
+        self.random_again_us = -(1 << 60)
         self.mains = True
         self.app = None
         self.board = None

@@ -364,5 +364,6 @@ class Troubles:
 
         def end() -> None:
             sim.no_random = False
+            sim.random_again_us = sim.time.now_us
 
         self._for(lasts_us, "no_random", end)
