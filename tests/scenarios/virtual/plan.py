@@ -26,6 +26,7 @@ class Plan:
         self.settled = 0
         self._calm_since = 0
         self._served = 0
+        self._counted = False  # that service has been proven in this calm stretch
         self._busy_until = BUSY_US
         self._serve_us = serve_s * 1_000_000 or SERVE_US
         self._early_us = (calm_s * 1_000_000 or self._serve_us) + END_US  # how long before the end the last calm stretch begins
@@ -39,6 +40,7 @@ class Plan:
         if not self._calm_since:
             if now >= self._busy_until or now > sim.end_us - self._early_us:
                 self._calm_since = now
+                self._counted = False
                 self._served = sim.world.counts["completed"]
                 self.troubles.stop()
                 self.life.settle()
@@ -47,10 +49,12 @@ class Plan:
             self.life.kinds = (("normal", 1),)
             self.life.pause_s = 3600
         served = sim.world.counts["completed"] > self._served
+        if served and not self._counted:
+            self._counted = True
+            self.settled += 1
         if not served and now - self._calm_since > self._serve_us:
             sim.judge.violate("not_serving", 0, "no rider was served for %d s" % (self._serve_us // 1_000_000))
         if served and now - self._calm_since > CALM_US and not ending and now < sim.end_us - self._early_us - BUSY_US // 4:
-            self.settled += 1
             self._calm_since = 0
             self._busy_until = now + BUSY_US
             self.life.service = False
