@@ -54,7 +54,7 @@ class App:
         self.telemetry_s = settings.telemetry.period_s
         self.gauge = Gauge(self.clock)
         self.journal = Journal(board.flash("journal-a"), board.flash("journal-b"), secrets.device_key, self.clock)
-        self.state = StateStore(board.flash("state"))
+        self.state = StateStore(board.flash("state"), secrets.device_key)
         self.buses = {}
         self.kiosk = None
         self.boards = {}
@@ -138,7 +138,8 @@ class App:
             "t": "cabinet", "link": self.uplink.state_text, "connected": self.uplink.connected, "backlog": self.uplink.backlog(),
             "boot": self.journal.boot, "head": self.journal.head(events.RING_A), "level_pct": self.journal.level_pct(events.RING_A),
             "swap": self.control.swap_view(),
-            "failed": self.supervisor.failed, "storage": "" if self.control.storage_ok else self.loop.storage_error,
+            "failed": self.supervisor.failed,
+            "storage": "" if self.control.storage_ok else self.loop.storage_error or "the journal is full",
         }
 
     def _stats_view(self) -> dict:

@@ -14,7 +14,7 @@ WORDS = {
     "count": ("int", "how many"),
     "ring": ("str", "ring"),
     "level_pct": ("int", "filled with unacknowledged records, %"),
-    "finding": ("str", "garbage: nothing readable, begun anew; damaged: sector headers unreadable, records kept"),
+    "finding": ("str", "garbage: nothing readable, begun anew; damaged: headers unreadable, records kept; unreadable: no answer"),
     "sectors": ("int", "how many sectors"),
     "sequence": ("int", "newest event"),
     "tag": ("str", "its chain tag, hex"),
@@ -74,7 +74,7 @@ OWN_WORDS = {
     "charge.stopped.reason": ("str", "why"),
     "swap.cancelled.step": ("str", "state that was left"),
     "swap.resumed.step": ("str", "state in which the power went"),
-    "device.lost.reason": ("str", "timeout, crc, exception, foreign or implausible"),
+    "device.lost.reason": ("str", "timeout, crc, exception, foreign, implausible or frozen"),
     "link.down.reason": ("str", "why"),
 }
 

@@ -117,7 +117,7 @@ class ControlLoop:
         if snapshot is not None:
             self._snapshot = snapshot
         if self._snapshot is None and not control.events and not self._waiting:
-            control.storage_ok = True
+            control.storage_ok = self._room()
             return True
         began = self._gauge.start()
         self._waiting.extend(control.events)
@@ -132,9 +132,14 @@ class ControlLoop:
         while len(self._waiting) > _KEPT_EVENTS:
             self._waiting.pop(0)
             self.dropped_events += 1
-        control.storage_ok = self._snapshot is None and not self._waiting
+        stored = self._snapshot is None and not self._waiting
+        control.storage_ok = stored and self._room()
         self._gauge.stop(gauges.JOURNAL, began)
-        return control.storage_ok
+        return stored
+
+    def _room(self) -> bool:
+        """Whether ring A takes new business: at 100 % there is just room to end what is under way."""
+        return self._journal.level_pct(events.RING_A) < 100
 
     def _append_waiting(self) -> None:
         """Append in order. Where the journal is full, alarms still pass what waits: a reserve is kept for them."""

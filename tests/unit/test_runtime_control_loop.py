@@ -1,0 +1,170 @@
+"""The order that safety asks for: stops at once, then flash, then whatever energises something."""
+
+from cabinet.core import events
+from cabinet.runtime.control_loop import ControlLoop, SlotParts
+from cabinet.store.journal import JournalFull
+
+
+class Clock:
+    def ticks_ms(self):
+        return 0
+
+
+class Gauge:
+    def start(self):
+        return 0
+
+    def stop(self, kind, began):
+        pass
+
+
+class World:
+    """Devices, flash and core in one: whatever is done to them is noted in order."""
+
+    def __init__(self):
+        self.done = []
+        self.flash_error = None
+        self.full = False
+        self.level = 0
+        # the core's side
+        self.events = []
+        self.messages = []
+        self.storage_ok = True
+        self.slots = [Slot()]
+        self.saved = None
+        # the device's side
+        self.set_ma = 0
+
+    # core
+    def step(self, now_ms):
+        self.done.append("step")
+
+    def snapshot(self):
+        saved, self.saved = self.saved, None
+        return saved
+
+    # charger and lock board
+    def set(self, mv, ma):
+        if ma or self.set_ma:
+            self.done.append("charge %d" % ma)
+        self.set_ma = ma
+
+    def pulse(self, channel, ms):
+        self.done.append("pulse")
+
+    def set_need(self, period_ms):
+        pass
+
+    # flash
+    def append(self, event):
+        if self.flash_error:
+            raise self.flash_error
+        if self.full and not events.EVENTS[event.code][2]:
+            raise JournalFull("full")
+        self.done.append(event.name)
+
+    def put(self, name, value):
+        if self.flash_error:
+            raise self.flash_error
+        self.done.append("snapshot")
+
+    def level_pct(self, ring):
+        return self.level
+
+
+class Slot:
+    charge_mv = 0
+    charge_ma = 0
+    pulse = False
+    poll_need = "absent"
+    wants_proof = False
+
+
+def bench():
+    world = World()
+    parts = [SlotParts(1, world, world, world, 0)]
+    loop = ControlLoop(Clock(), world, parts, world, world, None, Gauge(), 300)
+    return world, loop, world.slots[0]
+
+
+def test_what_happened_is_on_flash_before_a_lock_is_pulsed_or_charging_begins():
+    world, loop, slot = bench()
+    slot.charge_mv, slot.charge_ma, slot.pulse = 54000, 5000, True
+    world.events.append(events.make("lock.pulsed", 1, "", "rider_in", 300))
+    world.saved = b"swap"
+    loop.step()
+    assert world.done == ["step", "snapshot", "lock.pulsed", "charge 5000", "pulse"]
+    assert world.events == []
+
+
+def test_a_charger_without_a_permit_is_stopped_before_anything_is_written():
+    world, loop, slot = bench()
+    world.set_ma = 5000
+    world.events.append(events.make("charge.stopped", 1, "", "temp_hot", 50))
+    loop.step()
+    assert world.done == ["step", "charge 0", "charge.stopped"]
+
+
+def test_while_flash_refuses_nothing_new_is_energised_and_nothing_is_forgotten():
+    world, loop, slot = bench()
+    world.flash_error = OSError(5)
+    slot.charge_mv, slot.charge_ma, slot.pulse = 54000, 5000, True
+    world.events.append(events.make("lock.pulsed", 1, "", "rider_in", 300))
+    world.saved = b"swap"
+    loop.step()
+    assert world.done == ["step"]
+    assert not world.storage_ok and loop.storage_error
+    world.flash_error = None
+    slot.pulse = False
+    loop.step()
+    assert world.done[1:] == ["step", "snapshot", "lock.pulsed", "charge 5000"]
+    assert world.storage_ok
+
+
+def test_while_flash_refuses_a_running_charge_is_still_told_of_a_lower_set_point_and_of_its_end():
+    world, loop, slot = bench()
+    world.set_ma = 5000
+    world.flash_error = OSError(5)
+    slot.charge_mv, slot.charge_ma = 54000, 2000
+    world.events.append(events.make("door.closed", 1))
+    loop.step()
+    slot.charge_mv = slot.charge_ma = 0
+    loop.step()
+    assert world.done == ["step", "charge 2000", "step", "charge 0"]
+
+
+def test_in_a_full_journal_alarms_pass_what_waits():
+    world, loop, slot = bench()
+    world.full = True
+    world.events.append(events.make("door.closed", 1))
+    world.events.append(events.make("pack.quarantined", 1, "SN", "temp_hot", 700, 600))
+    loop.step()
+    assert world.done == ["step", "pack.quarantined"]
+    assert not world.storage_ok
+    world.full = False
+    loop.step()
+    assert world.done[1:] == ["pack.quarantined", "step", "door.closed"]
+    assert world.storage_ok
+
+
+def test_a_ring_that_is_full_to_the_last_takes_no_new_business_but_ends_what_is_under_way():
+    world, loop, slot = bench()
+    world.level = 100
+    slot.pulse = True
+    world.events.append(events.make("lock.pulsed", 1, "", "rider_out", 300))
+    loop.step()
+    assert world.done == ["step", "lock.pulsed", "pulse"]
+    assert not world.storage_ok
+    world.level = 99
+    slot.pulse = False
+    loop.step()
+    assert world.storage_ok
+
+
+def test_events_are_kept_within_bounds_while_flash_refuses_and_the_loss_is_counted():
+    world, loop, slot = bench()
+    world.flash_error = OSError(5)
+    for number in range(100):
+        world.events.append(events.make("door.closed", 1 + number % 12))
+        loop.step()
+    assert loop.dropped_events == 100 - 64
