@@ -123,9 +123,12 @@ class ControlLoop:
         self._waiting.extend(control.events)
         control.events.clear()
         try:
-            if self._snapshot is not None:
-                self._state.put(_SNAPSHOT, self._snapshot)
-                self._snapshot = None
+            try:
+                if self._snapshot is not None:
+                    self._state.put(_SNAPSHOT, self._snapshot)
+                    self._snapshot = None
+            except ValueError as error:  # too long to be stored: nothing new may begin, but the events are kept, and the loop goes on
+                self.storage_error = str(error)
             self._append_waiting()
         except (OSError, JournalFull) as error:
             self.storage_error = str(error)  # what flash did not take is tried again in the next round
