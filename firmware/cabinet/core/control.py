@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SNAPSHOT_VERSION = 1
 _CABINET_SILENT = rules.index_of("cabinet_silent")
+_MARKED = rules.index_of("marked")
 _MARKED_MAX = 64
 _SERVICE_MS = 10000
 _STARTING_MS = 15000
@@ -246,10 +247,11 @@ class CabinetControl:
         if not (self._dirty or self.swap.dirty or self._snapshot is None):
             return None
         self._dirty = self.swap.dirty = False
-        latched = [[0, rules.IDS[rule]] for rule in self.faults.latched()]
+        latched = {rules.IDS[rule]: [0] for rule in self.faults.latched()}  # by rule: a mass event must fit into one record
         for s in self.slots:
             for rule in s.faults.latched():
-                latched.append([s.number, rules.IDS[rule]])
+                if rule != _MARKED:  # follows from the list of serial numbers
+                    latched.setdefault(rules.IDS[rule], []).append(s.number)
         disabled = [s.number for s in self.slots if not s.enabled]
         data = json.dumps([SNAPSHOT_VERSION, self.swap.saved(), self._marked, latched, disabled]).encode()
         if data == self._snapshot:
@@ -266,6 +268,8 @@ class CabinetControl:
             if version != SNAPSHOT_VERSION:
                 return False
             self._marked = [serial for serial in marked if isinstance(serial, str)][:_MARKED_MAX]
+            if isinstance(latched, dict):
+                latched = [(number, name) for name in latched for number in latched[name]]
             for number, name in latched:
                 if name in rules.IDS and 0 <= number <= len(self.slots):
                     (self.slots[number - 1].faults if number else self.faults).restore(rules.index_of(name))
