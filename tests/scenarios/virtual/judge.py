@@ -7,6 +7,7 @@ The plant's own auditor watches currents, doors and packs; its findings count he
 import io
 import sys
 
+from cabinet.core import ticks
 from cabinet.core.events import EVENTS
 from plant.crc16 import crc16
 
@@ -403,7 +404,16 @@ class Judge:
         """What no firmware can prevent: a charger that cannot be told, or does not do as it is told.
 
         That a charger which hears nothing goes off by itself is not excused: `charge_no_command` stands as it is."""
-        return row["name"] in DEAF and row["slot"] and self._deaf(self.sim.world.slots[row["slot"] - 1].charger)
+        if not row["slot"] or row["name"] not in DEAF:
+            return False
+        return self._deaf(self.sim.world.slots[row["slot"] - 1].charger) or self._not_told(row["slot"])
+
+    def _not_told(self, number: int) -> bool:
+        """Whether the pack's data are late: their age limit of 3 s ends charging, a moment after the auditor has lost patience."""
+        if self.app is None:
+            return True
+        taken = self.app.control.slots[number - 1].pack.taken_ms
+        return taken is None or 1500 < ticks.diff(self.app.clock.ticks_ms(), taken) < 3300
 
     def _deaf(self, charger: "Any") -> bool:
         """Whether commands do not reach this charger."""

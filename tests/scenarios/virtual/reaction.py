@@ -122,6 +122,7 @@ class Reaction:
         self.words = words
         self.rng = Rng(words["seed"] + 99)
         self.rows = {}
+        self.died = []
 
     def run(self) -> dict:
         """{name: [trials, largest us, sum us, missed, delay ms, bus]}"""
@@ -173,6 +174,7 @@ class Round:
         sim.time.at(at, self._strike)
         sim.time.at(at + WATCH_US, self._end)
         sim.judge.violate = lambda name, slot, detail: None  # a cabinet that is hurt on purpose; only times count here
+        sim.judge.gave_up = self.owner.died.append
         sim.run(1.0)
         name, delay_ms = self.trial[0], self.trial[1]
         for slot in sorted(self.watching):
@@ -223,7 +225,7 @@ class Round:
             judged[2](can_id, data, start_us)
             if can_id & 0xFFFF00FF == 0x180600F4 and data[4]:
                 slot = (can_id >> 8 & 0xFF) - 0xA0
-                if slot in self.seen and slot not in self.done:
+                if self.applied and slot in self.seen and slot not in self.done:
                     self.done[slot] = start_us
 
         sim.io_line.on_answer = io
@@ -256,7 +258,7 @@ class Round:
             pack = self.sim.world.slots[slot - 1].pack
             if pack is not None and self.trial[4](said + (pack.cell_type,)):
                 self._show(slot, last_us)
-        elif self.trial[3] == "pack silent" and self.applied and slot not in self.done:
+        elif self.trial[3] == "pack silent" and slot not in self.done:
             self.seen[slot] = last_us  # the last one counts
 
     def _pack_frame(self, frame: bytes, last_us: int) -> None:
@@ -270,7 +272,7 @@ class Round:
             slot = (can_id & 0xFF) - 0xA0
             if self.trial[3] == "charger" and data[4] & self.trial[4]:
                 self._show(slot, last_us)
-            elif self.trial[3] == "charger silent" and self.applied and slot not in self.done:
+            elif self.trial[3] == "charger silent" and slot not in self.done:
                 self.seen[slot] = last_us
             return
         kind = can_id >> 8 & 0xFFFF
@@ -296,7 +298,9 @@ def read(path: str) -> bytes:
 def main(words: dict) -> dict:
     """`{"seed": 1, "rounds": 3, ...}`"""
     prepare()
-    return {"ok": True, "rows": Reaction(words).run()}
+    reaction = Reaction(words)
+    rows = reaction.run()
+    return {"ok": not reaction.died, "rows": rows, "violation": {"detail": "the firmware died: %s" % reaction.died[:3]}}
 
 
 if __name__ == "__main__":
