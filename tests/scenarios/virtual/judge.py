@@ -111,7 +111,8 @@ class Judge:
         self.step_us = self.sim.time.now_us
         journal = app.journal
         for ring in (0, 1):
-            self._survived(ring, journal.head(ring))
+            if not journal.rings[ring].broken:  # could not be read at this start; what stands there is left alone
+                self._survived(ring, journal.head(ring))
         store = journal._store
         step = app.loop.step
 
