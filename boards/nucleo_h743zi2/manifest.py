@@ -12,4 +12,3 @@ package("chips", base_path="..")
 for name in ("board.py", "pins.py", "stm32_can.py", "stm32_parts.py", "stm32_serial.py"):
     module(name, base_path=".")
 package("umqtt", files=("simple.py",), base_path="../../build/lib")
-package("umodbus", files=("__init__.py", "const.py", "functions.py", "typing.py", "version.py"), base_path="../../build/lib")

@@ -43,6 +43,7 @@ def slot_states(draw):
         "told": draw(st.sampled_from(("A", "A", "B", ""))),
         "state": draw(states),
         "enabled": draw(st.booleans()),
+        "looks": draw(st.integers(0, 4)),
         "storage": draw(st.booleans()),
         "reserved": draw(st.booleans()),
         "full": draw(st.booleans()),
@@ -61,7 +62,8 @@ def likely():
     """A state where most conditions hold, so that permits are really given now and then."""
     good = {
         "io": 0, "pack": 0, "charger": 0, "door": True, "lock": True, "there": True, "proof": 2, "proven": "A", "serial": "A", "told": "A",
-        "state": slot.IDLE, "enabled": True, "storage": True, "reserved": False, "full": False, "plan": 5000, "allowed_ma": 15000,
+        "state": slot.IDLE, "enabled": True, "looks": 3, "storage": True,
+        "reserved": False, "full": False, "plan": 5000, "allowed_ma": 15000,
         "allowed_mv": 56000, "fault": None, "stop": False, "current": 0, "other_open": False, "claim": 2,
     }  # fmt: skip
     return st.tuples(slot_states(), st.sets(st.sampled_from(sorted(good)), max_size=3)).map(
@@ -88,6 +90,7 @@ def build(case):
     s.plan_ma = case["plan"]
     s.observe(control.options, NOW, [])
     s.proof, s.proven_serial = case["proof"], case["proven"]
+    s.looks = case["looks"]
     s.enabled, s.reserved, s.is_full = case["enabled"], case["reserved"], case["full"]
     s.pack.charge_limit_ma, s.pack.charge_limit_mv = case["allowed_ma"], case["allowed_mv"]
     if case["fault"] is not None:
@@ -167,7 +170,7 @@ def may_open(case, claim):
     if case["stop"] or worst >= rules.QUARANTINE or case["state"] == slot.QUARANTINED:
         return False
     if claim == interlock.GIVE_BACK:
-        return True
+        return not fresh or case["looks"] >= 3  # refused for one reason, it may still turn out to be dangerous for another
     if claim == interlock.RIDER_IN:
         return case["enabled"] and case["state"] == slot.EMPTY and not case["there"]
     return case["enabled"] and case["state"] in (slot.IDLE, slot.CHARGING, slot.FULL) and fresh and worst < rules.GIVE_BACK
