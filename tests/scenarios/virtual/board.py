@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _CAN_FRAME_US = 540  # extended, eight bytes, 250 kbit/s, stuffed
 _CAN_QUEUE = 24
+_LATE_US = 100_000
 _BUS_OFF = 3
 HEARTBEAT_FALL_US = 500_000  # the relay falls if the heartbeat does not toggle for so long
 
@@ -69,10 +70,16 @@ class RtuLine:
         """The far end sends, asked or not. Returns the instant of the last byte."""
         if start_us < self._free_us:
             start_us = self._free_us
-        self._free_us = start_us + len(frame) * self._char_us
-        if len(self._chunks) < 64:
-            self._chunks.append([start_us, frame, 0])
-        return self._free_us
+        last_us = start_us + len(frame) * self._char_us
+        if start_us - self._time.now_us < _LATE_US:
+            self._free_us = last_us  # a unit that is late does not hold the line until then
+        chunks = self._chunks
+        if len(chunks) < 64:
+            index = len(chunks)
+            while index and chunks[index - 1][0] > start_us:
+                index -= 1
+            chunks.insert(index, [start_us, frame, 0])
+        return last_us
 
     def readinto(self, buf: "bytearray | memoryview") -> int:
         """What has arrived by now."""
