@@ -1,5 +1,6 @@
 """The composition root: the only file that knows every part of the cabinet and wires it."""
 
+import asyncio
 import gc
 
 from cabinet.bus.can_bus import CanBus
@@ -26,6 +27,7 @@ from cabinet.uplink.uplink import Uplink, UplinkOptions
 
 VERSION = "0.1.0"
 WATCHDOG_MS = 5000
+FLASH_PAUSE_MS = 3000  # before the next try, if the flash does not answer at start
 BATCH_BYTES = 1536  # a message of a draining backlog; building it takes about four times as much memory
 
 TYPE_CHECKING = False
@@ -153,6 +155,11 @@ class App:
 
     async def run(self) -> str:
         """Until a critical task fails; returns what failed. The watchdog does the rest."""
+        if self.journal.broken or self.state.broken:
+            # who is in quarantine and which swap is under way is not known: serve nobody, and start again
+            console.log("the flash does not answer: starting again in %d ms" % FLASH_PAUSE_MS)
+            await asyncio.sleep_ms(FLASH_PAUSE_MS)
+            return "the flash does not answer"
         cause = self.board.reset_cause()
         self.loop.restore()
         self.loop.note(events.make("boot.started", 0, "", VERSION, cause, self.limits_version, self.settings_hash))

@@ -47,6 +47,11 @@ class Journal:
             for what, sectors in ring.findings:
                 self._note("journal.recovered", ring.name, what, sectors)
 
+    @property
+    def broken(self) -> bool:
+        """Whether the flash of a ring did not answer when it was recovered: nothing can be stored until another start."""
+        return self.rings[RING_A].broken or self.rings[RING_B].broken
+
     def _begin_boot(self) -> None:
         """Take the next boot number and keep it: in ring A, or where that is full in B, which can make room."""
         ring_a, ring_b = self.rings

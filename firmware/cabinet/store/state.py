@@ -35,6 +35,11 @@ class StateStore:
         if ring.oldest >= 0:
             self._read_all()
 
+    @property
+    def broken(self) -> bool:
+        """Whether the flash did not answer when it was recovered: what is stored is not known until another start."""
+        return self._ring.broken
+
     def _read_all(self) -> None:
         ring = self._ring
         sector = ring.oldest
