@@ -146,7 +146,7 @@ class Judge:
             self.wire_w[index] = 0
 
     def gave_up(self, failed: str) -> None:
-        """The supervisor let go. That it does while the flash does not answer is right: `serves` tells whether it comes back."""
+        """The supervisor let go. That it does while the flash does not answer is right: `not_serving` tells whether it comes back."""
         if failed == "the flash does not answer":
             return
         if self.expected_deaths:
