@@ -400,7 +400,8 @@ class Judge:
             for row in fresh:
                 if not self._excused(row):
                     self.violate(row["name"], row["slot"], row["detail"])
-        if self.app is not None and sim.time.now_us - self.step_us > CONTROL_US and not self.expected_deaths:
+        late = sim.time.now_us - self.step_us > CONTROL_US and not self.expected_deaths
+        if late and self.app is not None and not self.app.journal.broken and not self.app.state.broken:
             self.violate("loop_held", 0, "%d ms without a control round" % ((sim.time.now_us - self.step_us) // 1000))
 
     def _excused(self, row: dict) -> bool:
