@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from swapcab import settings_template
-from swapcab.paths import LIB, ROOT
+from swapcab.paths import ROOT, use_firmware
 from swapcab.sim_options import Fault, OptionError, Options, Outage
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Host tools of Swapcab.")
@@ -23,13 +23,6 @@ if importlib.util.find_spec("swapcab.journal_cli"):
     app.add_typer(importlib.import_module("swapcab.journal_cli").app, name="journal")
 
 BENCHMARKS = ("bus", "journal", "uplink", "cpu")
-
-
-def use_firmware() -> None:
-    """Make the firmware's pure modules importable here."""
-    for path in (ROOT / "tests" / "shims", ROOT / "firmware", LIB):
-        if str(path) not in sys.path:
-            sys.path.append(str(path))
 
 
 @app.command()

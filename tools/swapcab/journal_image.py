@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from swapcab.paths import ROOT
+from swapcab.paths import use_firmware
 
 try:
     import cbor2
@@ -369,9 +368,7 @@ def decode(ring: str, record: RawRecord, cabinet: str) -> dict[str, Any]:
 @cache
 def _codec() -> tuple[Any, dict[int, tuple[str, list[str]]]]:
     """The firmware's own decoder and its vocabulary."""
-    for path in (ROOT / "tests" / "shims", ROOT / "firmware"):
-        if str(path) not in sys.path:
-            sys.path.append(str(path))
+    use_firmware()
     from cabinet.core.events import EVENTS, fields_of
     from cabinet.store import event_codec
 
