@@ -15,11 +15,13 @@ from cabinet.devices.chargers.elcon import ElconCharger
 from cabinet.devices.io.kiosk import KioskLine
 from cabinet.devices.io.slot_board import SlotBoard
 from cabinet.runtime import console
+from cabinet.runtime.bookkeeping import Bookkeeping
 from cabinet.runtime.control_loop import REPORT_LIMIT_MS, ControlLoop, SlotParts
 from cabinet.runtime.gauge import NAMES, Gauge
 from cabinet.runtime.supervisor import Supervisor
 from cabinet.runtime.upkeep import DeviceWatch, Telemetry, keep_journal, serve_kiosk
 from cabinet.store.journal import Journal
+from cabinet.store.ledger import Ledger
 from cabinet.store.state import StateStore
 from cabinet.trust.proof import PackProof
 from cabinet.trust.tokens import KnownTokens
@@ -72,6 +74,8 @@ class App:
         self.control.cabinet = self.cabinet_reading
         proof = PackProof(secrets.fleet_master, board.random_bytes)
         self.loop = ControlLoop(self.clock, self.control, parts, self.journal, self.state, proof, self.gauge, settings.control.pulse_ms)
+        self.books = Bookkeeping(self.clock, Ledger(self.state))
+        self.loop.on_stored = self.books.on_stored
         if self.kiosk:
             self.loop.on_message = self.kiosk.say
         self.parts = parts
@@ -167,7 +171,7 @@ class App:
         for bus in self.buses.values():
             supervisor.restartable("bus " + bus.name, bus.run)
         supervisor.critical("control", lambda task: self.loop.run(task, supervisor), REPORT_LIMIT_MS)
-        supervisor.restartable("journal", lambda: keep_journal(self.journal, self.state, self.gauge))
+        supervisor.restartable("journal", lambda: keep_journal(self.journal, self.state, self.books, self.gauge))
         supervisor.restartable("uplink", self.uplink.run)
         if self.kiosk:
             supervisor.restartable("kiosk", lambda: serve_kiosk(self.kiosk, self.control, self.clock))

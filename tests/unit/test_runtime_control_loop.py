@@ -168,3 +168,17 @@ def test_events_are_kept_within_bounds_while_flash_refuses_and_the_loss_is_count
         world.events.append(events.make("door.closed", 1 + number % 12))
         loop.step()
     assert loop.dropped_events == 100 - 64
+
+
+def test_whoever_keeps_the_books_hears_of_an_event_once_it_is_on_flash():
+    world, loop, _ = bench()
+    heard = []
+    loop.on_stored = lambda event: heard.append((event.name, world.done[-1]))
+    world.flash_error = OSError(5)
+    world.events.append(events.make("swap.completed", 1))
+    loop.step()
+    assert heard == []
+    world.flash_error = None
+    loop.step()
+    loop.step()
+    assert heard == [("swap.completed", "swap.completed")]

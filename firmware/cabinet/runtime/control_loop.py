@@ -58,6 +58,7 @@ class ControlLoop:
         self.dropped_events = 0
         self.storage_error = ""  # the last one
         self.on_message = None  # called with (slot, code, sentence) for the rider
+        self.on_stored: "Any" = None  # called with each event once it is on flash
 
     def restore(self) -> None:
         """Take up the swap that was in progress when the power went."""
@@ -150,7 +151,9 @@ class ControlLoop:
         while position < len(self._waiting):
             try:
                 self._journal.append(self._waiting[position])
-                self._waiting.pop(position)
+                event = self._waiting.pop(position)
+                if self.on_stored:
+                    self.on_stored(event)
             except JournalFull:
                 self.storage_error = "the journal is full"
                 position += 1

@@ -28,12 +28,12 @@ async def serve_kiosk(kiosk: "Any", control: "Any", clock: "Clock") -> None:
         await asyncio.sleep_ms(KIOSK_MS)
 
 
-async def keep_journal(journal: "Any", state: "Any", gauge: "Gauge") -> None:
-    """Erase ahead of need, one sector at a time, where nobody waits."""
+async def keep_journal(journal: "Any", state: "Any", books: "Any", gauge: "Gauge") -> None:
+    """Erase ahead of need, one sector at a time, where nobody waits; with nothing to erase, write down what was counted."""
     while True:
         began = gauge.start()
-        if not journal.idle():  # one erase at a time
-            state.idle()
+        if not journal.idle() and not state.idle():  # one erase at a time
+            books.keep()
         gauge.stop(gauges.ERASE, began)
         await asyncio.sleep_ms(IDLE_MS)
 
