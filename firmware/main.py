@@ -22,9 +22,15 @@ ONLY_AT_START = ("cabinet.config", "cabinet.core.rule_table", "cabinet.core.opti
 
 def _let_go() -> None:
     for name in ONLY_AT_START:
-        package, _, module = name.rpartition(".")
-        if sys.modules.pop(name, None) is not None and hasattr(sys.modules.get(package), module):
-            delattr(sys.modules[package], module)
+        module = sys.modules.pop(name, None)
+        if module is None:
+            continue
+        package, _, last = name.rpartition(".")
+        if hasattr(sys.modules.get(package), last):
+            delattr(sys.modules[package], last)
+        for attribute in dir(module):  # a stale pointer on the stack may still hold the module, but then it holds nothing
+            if not attribute.startswith("__"):
+                delattr(module, attribute)
     gc.collect()
 
 

@@ -46,7 +46,7 @@ def micropython() -> str:
 
 def run_engine(options: dict[str, Any], told: Callable[[dict[str, Any]], None] = lambda figures: None) -> dict[str, Any]:
     """One engine process; returns its last figures. `told` gets each line meanwhile."""
-    command = [micropython(), "-X", "heapsize=8m", str(HERE / "engine.py"), json.dumps(options)]
+    command = [micropython(), "-X", "heapsize=32m", str(HERE / "engine.py"), json.dumps(options)]
     last: dict[str, Any] = {"failed": "the engine said nothing", "done": True, "cuts": 0, "events": 0}
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
