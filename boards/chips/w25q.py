@@ -13,14 +13,14 @@ import errno
 
 from micropython import const
 
+from chips.chip_area import PAGE_SIZE, SECTOR_SIZE, ChipArea
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from cabinet.ports import Clock
 
-PAGE_SIZE = 256
-SECTOR_SIZE = 4096
 
 _READ = const(0x03)
 _PAGE_PROGRAM = const(0x02)
@@ -259,25 +259,8 @@ class W25Q:
             raise OSError(errno.EACCES, "SPI flash: write-protected (status 0x%02x 0x%02x 0x%02x)" % (one, two, three))
 
 
-class NorArea:
+class NorArea(ChipArea):
     """A contiguous part of a chip: what `cabinet.ports.FlashArea` asks for."""
-
-    sector_size = SECTOR_SIZE
-    page_size = PAGE_SIZE
-
-    def __init__(self, chip: W25Q, base: int, size: int) -> None:
-        if base % SECTOR_SIZE or size % SECTOR_SIZE or size <= 0 or base < 0:
-            raise ValueError("a flash area is made of whole sectors")
-        if base + size > chip.size:
-            raise ValueError("flash area ends at %d, the chip at %d" % (base + size, chip.size))
-        self._chip = chip
-        self._base = base
-        self.size = size
-
-    def read(self, address: int, buf: "bytearray | memoryview") -> None:
-        """Fill `buf`. Raises OSError if the hardware fails."""
-        self._check(address, len(buf))
-        self._chip.read(self._base + address, buf)
 
     def program(self, address: int, data: "bytes | bytearray | memoryview") -> None:
         """Clear bits inside one page. Raises OSError if the hardware fails."""
@@ -297,7 +280,3 @@ class NorArea:
     def busy(self) -> bool:
         """Whether the chip is still at it."""
         return self._chip.busy()
-
-    def _check(self, address: int, length: int) -> None:
-        if address < 0 or address + length > self.size:
-            raise ValueError("address outside the flash area")

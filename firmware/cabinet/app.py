@@ -122,7 +122,7 @@ class App:
         }
 
     def _command(self, command: dict) -> "tuple[bool, str]":
-        """A command from the broker: journaled, then given to core, which alone decides."""
+        """A command from the broker. Core alone decides; the answer and whatever follows are journaled before anything is acted on."""
         now_ms = self.clock.ticks_ms()
         kind = command["kind"]
         if kind == "swap":
