@@ -140,6 +140,11 @@ def tear_erase(flash: NorFlash, address: int) -> None:
     elif tear == "back":
         k = dice.getrandbits(16) % size
         flash.cells[address + k : address + size] = blank[k:]
+    elif tear == "faint":  # cut just before the end: reads as erased, but from some place on what was 0 is not firm
+        for i in range(dice.getrandbits(16) % size, size, 97):
+            if flash.cells[address + i] != 0xFF:
+                flash.weak[address + i] = ~flash.cells[address + i] & 0xFF
+        flash.cells[address : address + size] = blank
     else:
         for i in range(0, size, 1 if tear == "bits" else 7):
             old = flash.cells[address + i]

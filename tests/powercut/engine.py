@@ -201,11 +201,10 @@ class Run:
         self.operations += 1
         flash = self.flash
         flash.tap = None
-        tears = TEARS if tear is tear_program else TEARS[:-1]
         erasing = tear is tear_erase
         if erasing:
             self.erases += 1
-        for kind in tears:
+        for kind in TEARS:
             torn = self.copy_of(flash)
             torn.tear = kind
             tear(torn, *operation)
@@ -215,13 +214,13 @@ class Run:
             journal = self.boot_and_check(torn, kind)
             recovery_operations = torn.operations
             if kind in ("weak", "faint") or self.phase % 8 == 0:
-                self.live_on(torn, journal, kind)
+                self.live_on(torn, journal, kind, self.sector // 40 if erasing else 2)
             if self.second:
                 self.cut_again(image, weak, recovery_operations, kind)
             self.phase += 1
         if self.options.get("adopt") and self.dice.getrandbits(16) % self.options["adopt"] == 0:
             torn = self.copy_of(flash)
-            torn.tear = tears[self.dice.getrandbits(8) % len(tears)]
+            torn.tear = TEARS[self.dice.getrandbits(8) % len(TEARS)]
             tear(torn, *operation)
             self.switch = (torn, self.model)
             self.adopted += 1
@@ -281,8 +280,10 @@ class Run:
                 self.live_on(torn, journal, both)
             at += self.second
 
-    def live_on(self, flash, journal, kind):
-        """Store and acknowledge a little after the recovery, let weak cells change, and look again."""
+    def live_on(self, flash, journal, kind, count=2):
+        """Store `count` events twice after the recovery, let weak cells change, and look again.
+
+        After a torn erase enough of them that the sector comes into use."""
         model = self.model.copy()
         outer = (self.model, self.journal)
         self.model, self.journal = model, journal
@@ -291,7 +292,7 @@ class Run:
         self.strict = True
         try:
             for round_ in range(2):
-                for n in range(2):
+                for n in range(count):
                     event = events.make("swap.step", 9, "AFTER%d" % n, round_, kind)
                     model.doing = ("append", event.ring, (event.code, event.slot, event.pack, event.values))
                     try:

@@ -62,10 +62,17 @@ def run_engine(options: dict[str, Any], told: Callable[[dict[str, Any]], None] =
     return last
 
 
-def catch(mutant: str, seed: int = 3) -> dict[str, Any]:
-    """A journal broken on purpose: its figures say after how many cuts it was caught, if it was."""
-    options = {"seed": seed, "sector": 1024, "sectors_a": 8, "sectors_b": 6, "events": 300, "second": 7, "adopt": 100, "disturb": 20}
-    return run_engine({**options, "mutant": mutant})
+def catch(mutant: str) -> dict[str, Any]:
+    """A journal broken on purpose, in up to three short runs: the last one's figures say after how many cuts it was caught, if it was."""
+    options = {"sector": 1024, "sectors_a": 8, "sectors_b": 6, "events": 300, "second": 7, "adopt": 100, "disturb": 20}
+    cuts = 0
+    figures: dict[str, Any] = {}
+    for seed in (4, 3, 5):
+        figures = run_engine({**options, "seed": seed, "mutant": mutant})
+        cuts = figures["cuts"] = cuts + figures["cuts"]
+        if figures["failed"]:
+            break
+    return figures
 
 
 def row(name: str, figure: Any, unit: str, goal: Any, met: bool) -> dict[str, Any]:
