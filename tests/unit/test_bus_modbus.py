@@ -272,3 +272,56 @@ def test_two_devices_cannot_share_an_address():
         assert "taken" in str(error)
     else:
         raise AssertionError("accepted")
+
+
+def test_a_device_that_needs_rest_gets_it_and_the_others_use_the_time():
+    clock, wire, bus, (resting, other) = bench(reply, 2, 10)
+    resting.rest_ms = 120
+    ends = []
+    asked = []
+
+    def compose(now_ms, compose=resting.compose):
+        asked.append(now_ms)
+        return compose(now_ms)
+
+    def accept(buf, at, now_ms):
+        ends.append(now_ms)
+        return ""
+
+    resting.compose = compose
+    resting.accept = accept
+    run(bus, clock, 2000)
+    assert len(ends) >= 14
+    assert min((later - end) & 0x3FFFFFFF for later, end in zip(asked[1:], ends)) >= 120
+    assert other.count >= 150
+
+
+def test_rest_holds_for_urgent_requests_too():
+    clock, wire, bus, (resting, other) = bench(reply, 2, 1000)
+    resting.rest_ms = 120
+    run(bus, clock, 50)
+    resting.urgent = True
+    before = resting.count
+    run(bus, clock, 60)
+    assert resting.count == before and other.count == 1
+    run(bus, clock, 100)
+    assert resting.count > before
+
+
+def test_a_read_of_more_than_the_device_takes_is_not_sent():
+    sent = []
+
+    def slave(request):
+        sent.append(request)
+        return reply(request)
+
+    clock, wire, bus, (meter,) = bench(slave)
+    meter.max_registers = 3
+    run(bus, clock, 300)
+    assert sent == [] and meter.count == 0
+
+
+def test_a_long_map_is_read_in_portions():
+    clock, wire, bus, (meter,) = bench(reply)
+    meter.max_registers = 40
+    assert [meter.portion(100, done) for done in (0, 40, 80, 100)] == [40, 40, 20, 0]

@@ -17,7 +17,9 @@ from cabinet.bus import schedule
 from cabinet.bus.schedule import Schedule
 from cabinet.devices.modbus_client import SILENT_AFTER
 from cabinet.devices.modbus_frame import (
+    READ_DISCRETE,
     READ_INPUT,
+    WRITE_COIL,
     WRITE_MANY,
     WRITE_MANY_MAX,
     WRITE_ONE,
@@ -87,6 +89,7 @@ class ModbusBus:
         self._probe_us = probe_timeout_ms * 1000
         self._echo = echo
         self._client = None  # whom we are waiting for
+        self._asker = None  # who composes, or composed last
         self._tx_len = 0
         self._want = 0  # length of a good answer
         self._have = 0
@@ -120,9 +123,20 @@ class ModbusBus:
     # ---- requests: a device calls one of these from compose() ----
 
     def read(self, function: int, start: int, count: int) -> bool:
-        """Ask for `count` registers, or bits with READ_DISCRETE."""
+        """Ask for `count` registers, or bits with READ_COILS and READ_DISCRETE. False, and nothing is sent, if the device does not
+        take so many registers at once."""
+        asker = self._asker
+        if function > READ_DISCRETE and asker is not None and count > asker.max_registers:
+            return False
         put_request(self.tx, function, start, count)
         self._want = answer_size(function, count)
+        self._tx_len = 6
+        return True
+
+    def write_coil(self, coil: int, value: int) -> bool:
+        """Set one coil: 0xFF00 on, 0 off. Some boards take other values, such as a time."""
+        put_request(self.tx, WRITE_COIL, coil, value)
+        self._want = 8
         self._tx_len = 6
         return True
 
@@ -213,6 +227,7 @@ class ModbusBus:
             wait = self._schedule.next_ms * 1000
             return wait if 0 < wait < _IDLE_US else _IDLE_US
         self._urgent = client.urgent
+        self._asker = client
         if not client.compose(now_ms):
             schedule.served(client, now_ms)
             return 1000
@@ -318,6 +333,8 @@ class ModbusBus:
         spent = _diff_us(now, self._sent_us) + self._tx_len * self.char_us
         self._busy_us += spent
         self._client = None
+        if client.rest_ms:
+            client.done_ms = now_ms
         stats = client.stats
         if reason == "frozen":  # it answers, and what it says does not change any more
             stats.failed(reason)

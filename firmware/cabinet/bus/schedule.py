@@ -52,9 +52,15 @@ class Schedule:
         count = len(clients)
         for i in range(count):
             client = clients[i]
+            if client.rest_ms:
+                rest = _rest(client, now_ms)
+                if rest > 0:
+                    if rest < soonest and (client.urgent or client.period_ms):
+                        soonest = rest
+                    continue
             if client.urgent:
                 # several urgent ones take turns
-                best = self._next_urgent(count)
+                best = self._next_urgent(count, now_ms)
                 self.due_count = 2
                 return best
             period = client.period_ms
@@ -81,13 +87,20 @@ class Schedule:
         self.next_ms = soonest
         return best
 
-    def _next_urgent(self, count: int) -> "ModbusClient | None":
+    def _next_urgent(self, count: int, now_ms: int) -> "ModbusClient | None":
         for k in range(count):
             i = (self._turn + k) % count
-            if self.clients[i].urgent:
+            client = self.clients[i]
+            if client.urgent and not (client.rest_ms and _rest(client, now_ms) > 0):
                 self._turn = i + 1
-                return self.clients[i]
+                return client
         return None
+
+
+def _rest(client: "ModbusClient", now_ms: int) -> int:
+    """How much longer it has to be left alone, ms; 0 or less: not at all."""
+    since = ticks.diff(now_ms, client.done_ms)
+    return client.rest_ms - since if since >= 0 else 0
 
 
 def served(client: "ModbusClient", now_ms: int) -> None:

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 
 
 class ModbusClient:
-    """One unit address. The bus calls `compose`, then `accept` or `lost`; none of them may wait or allocate."""
+    """One unit address. The bus calls `compose`, then `accept` or `lost`; none of them may wait or allocate.
+
+    What a device cannot stand is told by two attributes that a driver overrides: `max_registers` in one read, and `rest_ms`
+    between the end of one exchange with it and the next request to it (others may be served meanwhile)."""
+
+    max_registers = 125  # a read of more is not sent: compose() asks in portions, see `portion`
+    rest_ms = 0
+    done_ms = 0  # when the last exchange ended; kept only for devices that need rest
 
     def __init__(self, bus: "ModbusBus", address: int, name: str) -> None:
         if not 1 <= address <= 247:
@@ -30,6 +37,11 @@ class ModbusClient:
         self.backoff_ms = 0
         self.lag_us = 0  # how long it usually thinks before it answers
         bus.attach(self)
+
+    def portion(self, count: int, done: int) -> int:
+        """How many of `count` registers to ask for next, when `done` of them have been read; 0 when all are there."""
+        left = count - done
+        return left if left < self.max_registers else self.max_registers
 
     def compose(self, now_ms: int) -> bool:
         """Call one of the bus's read/write methods; False if there is nothing to ask after all."""

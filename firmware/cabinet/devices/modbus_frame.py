@@ -4,9 +4,11 @@ from micropython import const
 
 from cabinet.devices.crc16 import crc16
 
+READ_COILS = const(1)
 READ_DISCRETE = const(2)
 READ_HOLDING = const(3)
 READ_INPUT = const(4)
+WRITE_COIL = const(5)
 WRITE_ONE = const(6)
 WRITE_MANY = const(16)
 WRITE_MANY_MAX = const(54)  # bytes that fit a request buffer of 64
@@ -41,7 +43,7 @@ def close(tx: bytearray, unit: int, size: int) -> int:
 
 def answer_size(function: int, count: int) -> int:
     """Length of a good answer."""
-    if function == READ_DISCRETE:
+    if function <= READ_DISCRETE:
         return 5 + ((count + 7) >> 3)
     return 5 + (count << 1) if function <= READ_INPUT else 8
 
