@@ -205,7 +205,7 @@ def test_a_controller_is_read_through_its_serial_port() -> None:
     command = [interpreter, "-c", board + journal_source.READER]
     assert subprocess.run([interpreter, "-c", "1"], check=False).returncode == 0
     data = journal_source.read_controller("test", command)
-    assert len(data) == 2 * 8192
+    assert len(data) == 3 * 8192
     assert data[:10] == b"journal-a\xff" and data[8192:8202] == b"journal-b\xff"
     with pytest.raises(journal_source.SourceError):
         journal_source.read_controller("test", [interpreter, "-c", "raise ValueError('x')"])

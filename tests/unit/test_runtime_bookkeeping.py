@@ -180,3 +180,25 @@ def test_the_swap_in_progress_always_finds_room_beside_busy_books():
             books.keep()
     assert store.get("swap") == bytes([599 % 256]) * 100
     assert len(store.names()) == 8
+
+
+def test_a_swap_is_written_at_once_but_not_hammered_at_a_flash_that_refuses():
+    clock, shelf, books = bench()
+    books.keep()
+    shelf.done.clear()
+    clock.now_ms += 200
+    books.keep()
+    assert shelf.done == []
+    books.on_stored(events.make("swap.completed", 1))
+    shelf.error = JournalFull("no room")
+    for _ in range(4):
+        clock.now_ms += 200
+        books.on_stored(events.make("swap.completed", 1))
+        books.keep()
+    assert shelf.done == ["flush"]
+    shelf.error = None
+    clock.now_ms += 61000
+    books.keep()
+    books.on_stored(events.make("swap.refused", 1))
+    books.keep()
+    assert shelf.done == ["flush", "flush"] and shelf.counts[SWAPS] == 5

@@ -6,17 +6,18 @@ import csv
 import json
 import sys
 import time
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
 from rich.progress import Progress as Bar
+from rich.table import Table
 
+from swapcab.journal_report import report, stamp
 from swapcab.journal_source import Journal, SourceError, gaps_of, open_journal, read_key
 
-app = typer.Typer(no_args_is_help=True, help="A cabinet's journal: dump, tail, verify, export.")
+app = typer.Typer(no_args_is_help=True, help="A cabinet's journal: dump, tail, verify, export, ledger.")
 
 Source = Annotated[str, typer.Argument(help="flash image, capture of the MQTT stream (.jsonl, .log), or serial port of a controller")]
 Key = Annotated[str, typer.Option(help="device key: hex, or a file with it (also a secrets.json)")]
@@ -41,7 +42,7 @@ def when(envelope: dict[str, Any]) -> str:
     seconds = envelope.get("time")
     if seconds is None:
         return f"boot {envelope['boot']} +{envelope['ticks'] / 1000:.1f} s"
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+    return stamp(seconds)
 
 
 def line_of(envelope: dict[str, Any]) -> str:
@@ -132,6 +133,38 @@ def verdict(journal: Journal) -> str:
 
 
 @app.command()
+def ledger(
+    source: Source,
+    key: Key = "",
+    sector_size: SectorSize = 4096,
+    as_json: Annotated[bool, typer.Option("--json", help="counters and packs as JSON")] = False,
+) -> None:
+    """What the cabinet counted over its life, and each pack that it remembers. Exit code 1 if these records are not genuine."""
+    facts = _open(source, key, sector_size).ledger
+    if facts is None:
+        typer.echo(f"{source}: holds no state area; the ledger stands in an image of the whole flash or on a controller", err=True)
+        raise typer.Exit(2)
+    if as_json:
+        typer.echo(json.dumps(facts.as_json()))
+        raise typer.Exit(1 if facts.faults else 0)
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    counted = Table(title="Counted", show_header=False)
+    for name, count in facts.counters.items():
+        counted.add_row(name, f"{count:,}")
+    packs = Table(title=f"{len(facts.packs)} packs, the latest visitor first")
+    for heading in ("pack", "first seen", "last seen", "visits", "refusals", "cycles", "SoH %, newest first"):
+        packs.add_column(heading)
+    for pack in facts.packs:
+        seen = [stamp(pack.first_seen_s), stamp(pack.last_seen_s)]
+        health = " ".join(str(s) for s in pack.soh_pct)
+        packs.add_row(pack.serial, *seen, str(pack.visits), str(pack.refusals), str(pack.cycles), health)
+    console.print(counted, packs)
+    for fault in facts.faults[:5]:
+        typer.echo(f"NOT GENUINE: state record {fault.sequence}: {fault.kind}: {fault.words}")
+    raise typer.Exit(1 if facts.faults else 0)
+
+
+@app.command()
 def export(
     source: Source,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="file to write [default: standard output]")] = None,
@@ -164,8 +197,6 @@ def export(
         elif form == "csv":
             write_csv(envelopes, stream)
         else:
-            from swapcab.journal_report import report
-
             stream.write(report(journal, envelopes, verdict(journal)))
     finally:
         if output:

@@ -201,6 +201,7 @@ def report(journal: Journal, envelopes: list[Envelope], verdict: str) -> str:
             min(20, len(f.checkpoints)),
             "checkpoints",
         ),
+        *_ledger(journal),
         "<h2>Packs refused, with rule and evidence</h2>",
         table(
             ["time (UTC)", "event", "slot", "pack", "rule", "reason", "reading", "limit"],
@@ -235,6 +236,24 @@ def report(journal: Journal, envelopes: list[Envelope], verdict: str) -> str:
         "</body></html>\n",
     ]
     return "".join(parts)
+
+
+def _ledger(journal: Journal) -> list[str]:
+    """What the cabinet itself counted and remembers; nothing for a source that has no state area."""
+    facts = journal.ledger
+    if facts is None:
+        return []
+    packs = [
+        [p.serial, stamp(p.first_seen_s), stamp(p.last_seen_s), p.visits, p.refusals, p.cycles, " ".join(map(str, p.soh_pct))]
+        for p in facts.packs[:MOST_ROWS]
+    ]
+    heads = ["pack", "first seen (UTC)", "last seen (UTC)", "visits", "refusals", "cycles", "SoH %, newest first"]
+    return [
+        "<h2>Counted over the cabinet's life</h2>",
+        table(["counter", "count"], [[name, count] for name, count in facts.counters.items()], len(facts.counters), "counters"),
+        "<h2>Packs remembered</h2>",
+        table(heads, packs, len(packs), "packs"),
+    ]
 
 
 def _changes(boots: list[Envelope]) -> list[Envelope]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from swapcab.journal_image import Anchor, Progress, RingImage, compare_anchors, decode, verify
+from swapcab.journal_ledger import LedgerFacts, read_ledger
 
 
 class SourceError(Exception):
@@ -24,7 +25,7 @@ READER = """
 import binascii
 from board import Board
 b = Board()
-for name in ("journal-a", "journal-b"):
+for name in ("journal-a", "journal-b", "state"):
     area = b.flash(name)
     buf = bytearray(1024)
     print("@area", name, area.size, area.sector_size)
@@ -42,6 +43,7 @@ class Journal:
     images: dict[str, RingImage] = field(default_factory=dict)
     captured: list[dict[str, Any]] = field(default_factory=list)
     has_key: bool = False
+    ledger: LedgerFacts | None = None
 
     def envelopes(self) -> Iterator[dict[str, Any]]:
         """All events, ring A first, in order."""
@@ -70,7 +72,7 @@ def read_key(text: str) -> bytes:
 
 
 def read_controller(port: str, command: list[str] | None = None) -> bytes:
-    """Both rings of a controller on a serial port, by mpremote; the firmware must be stopped or idle."""
+    """The flash areas of a controller on a serial port, by mpremote, which stops the firmware until the next reset."""
     command = command or [sys.executable, "-m", "mpremote", "connect", port, "exec", READER]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=600)
@@ -136,7 +138,7 @@ def open_journal(source: str, key: bytes | None, sector_size: int, anchor: Path 
     images = verify(data, key, sector_size, told)
     if not any(image.sectors for image in images.values()):
         raise SourceError(f"{source}: holds no journal (sectors of {sector_size} bytes; try --sector-size)")
-    journal = Journal(cabinet, images, [], key is not None)
+    journal = Journal(cabinet, images, [], key is not None, read_ledger(data, key, sector_size))
     if anchor is not None:
         seen = read_capture(anchor)
         journal.cabinet = cabinet or (str(seen[0].get("cabinet", "")) if seen else "")

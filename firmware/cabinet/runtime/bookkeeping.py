@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # The ledger's counters: swap.completed, swap.refused, lock.pulsed, charge.started, pack.refused, boot.started; then charger minutes
 _COUNTED = (42, 43, 50, 30, 14, 1)
+_SWAPS_REFUSED = const(1)
 _MINUTES = const(6)
 _IDENTIFIED = const(11)
 _REFUSED = const(14)
@@ -37,7 +38,10 @@ class Bookkeeping:
         """An event is on flash. Called inside the control round: RAM only."""
         code = event.code
         if code in _COUNTED:
-            self._ledger.counts[_COUNTED.index(code)] += 1
+            at = _COUNTED.index(code)
+            self._ledger.counts[at] += 1
+            if at <= _SWAPS_REFUSED and ticks.diff(self._due_ms, self._last_ms) <= _MINUTE_MS:  # else flash has just refused
+                self._due_ms = self._last_ms  # operators are paid by these: on flash at once
         if code == _STARTED:
             self._charging.add(event.slot)
         elif code == _STOPPED:
@@ -47,7 +51,7 @@ class Bookkeeping:
             self._seen.append((event.pack, known and event.values[5] or 0, known and event.values[4] or 0, not known))
 
     def keep(self) -> None:
-        """Between control rounds: add up charge time; write one pack, or once a minute the counters."""
+        """Between control rounds: add up charge time; write one pack, or the counters (once a minute, and after a swap)."""
         now_ms = self._clock.ticks_ms()
         self._charged_ms += ticks.diff(now_ms, self._last_ms) * len(self._charging)
         self._last_ms = now_ms
