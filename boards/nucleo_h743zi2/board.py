@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from chips.w25q import NorArea
 
     from cabinet.ports import Board as BoardContract
-    from cabinet.ports import CanPort, Clock, FlashArea, Heartbeat, Network, SerialLine, Watchdog
+    from cabinet.ports import CanPort, Clock, ErasesBeside, FlashArea, Heartbeat, Network, SerialLine, Watchdog
 
 
 def _pin(name: str) -> machine.Pin:
@@ -108,4 +108,4 @@ def _lookup(table: dict, name: str, kind: str):  # noqa: ANN202
 if TYPE_CHECKING:
     # The type checker compares Board and its parts with the contracts here.
     _board: BoardContract = Board()
-    _area: FlashArea = NorArea(W25Q(None, None, _board.clock), 0, 4096)
+    _area: ErasesBeside = NorArea(W25Q(None, None, _board.clock), 0, 4096)

@@ -80,6 +80,18 @@ class FlashArea(Protocol):
         ...
 
 
+class ErasesBeside(FlashArea, Protocol):
+    """An area that need not hold the loop while it erases: who finds these two erases so; reading and programming go on meanwhile."""
+
+    def begin_erase(self, address: int) -> None:
+        """Start to erase the sector that begins at `address`. Raises OSError if the hardware fails."""
+        ...
+
+    def busy(self) -> bool:
+        """Whether the chip still erases, for this area or another one on it. Raises OSError if it takes longer than it may."""
+        ...
+
+
 class Clock(Protocol):
     """Time. Wall time never decides safety."""
 

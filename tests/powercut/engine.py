@@ -69,6 +69,31 @@ class Tapped(NorFlash):
             self.cells[at + 32] &= ~(1 << dice.getrandbits(3)) & 0xFF
 
 
+class Beside(Tapped):
+    """Flash that erases beside the loop: an erase ends a few looks later, and a cut meanwhile tears it too."""
+
+    pending = -1
+    looks = 0
+
+    def begin_erase(self, address):
+        """See chips/w25q.py."""
+        if self.tap is not None:
+            self.tap(tear_erase, address)
+        self.pending = address
+        self.looks = 3
+
+    def busy(self):
+        """Whether an erase is under way."""
+        if self.pending < 0:
+            return False
+        self.looks -= 1
+        if self.looks > 0:
+            return True
+        address, self.pending = self.pending, -1
+        NorFlash.erase(self, address)
+        return False
+
+
 class Failed(Exception):
     """The journal did what it must not do."""
 
@@ -102,7 +127,8 @@ class Run:
 
     def new_flash(self, image):
         """A flash of the size of this run."""
-        return Tapped((self.sectors_a + self.sectors_b) * self.sector, self.sector, 256, image)
+        kind = Beside if self.options.get("beside") else Tapped
+        return kind((self.sectors_a + self.sectors_b) * self.sector, self.sector, 256, image)
 
     def open(self, flash):
         """A journal on a flash."""
@@ -207,7 +233,7 @@ class Run:
         for kind in TEARS:
             torn = self.copy_of(flash)
             torn.tear = kind
-            tear(torn, *operation)
+            self.tear_all(torn, tear, operation)
             self.cuts += 1
             image = bytes(torn.cells)
             weak = dict(torn.weak)
@@ -221,7 +247,7 @@ class Run:
         if self.options.get("adopt") and self.dice.getrandbits(16) % self.options["adopt"] == 0:
             torn = self.copy_of(flash)
             torn.tear = TEARS[self.dice.getrandbits(8) % len(TEARS)]
-            tear(torn, *operation)
+            self.tear_all(torn, tear, operation)
             self.switch = (torn, self.model)
             self.adopted += 1
             raise PowerCut()
@@ -229,6 +255,13 @@ class Run:
             self.progressed = self.cuts
             self.report(self.figures(False))
         flash.tap = self.branch
+
+    def tear_all(self, torn, tear, operation):
+        """The operation, and the erase that is under way beside it."""
+        tear(torn, *operation)
+        beside = getattr(self.flash, "pending", -1)
+        if beside >= 0:
+            tear_erase(torn, beside)
 
     def copy_of(self, flash):
         """The same cells once more."""

@@ -35,6 +35,9 @@ MUTANTS = (
 PARTS: dict[str, dict[str, Any]] = {
     "1 KiB sectors": {"seed": 11, "sector": 1024, "sectors_a": 8, "sectors_b": 6, "adopt": 150, "disturb": 400},
     "4 KiB sectors": {"seed": 12, "sector": 4096, "sectors_a": 6, "sectors_b": 4, "adopt": 150, "disturb": 400},
+    "erased beside the loop": {
+        "seed": 13, "sector": 1024, "sectors_a": 8, "sectors_b": 6, "adopt": 150, "disturb": 400, "beside": 1,
+    },
 }
 
 

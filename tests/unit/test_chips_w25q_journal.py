@@ -11,6 +11,7 @@ from w25q_model import PowerCut, W25QModel  # noqa: E402
 
 from cabinet.core import events  # noqa: E402
 from cabinet.store.journal import Journal  # noqa: E402
+from cabinet.store.state import StateStore  # noqa: E402
 
 KEY = bytes(range(32))
 SIZE_A, SIZE_B = 48 * 1024, 32 * 1024
@@ -102,3 +103,58 @@ def test_appending_never_waits_for_an_erase():
         worst_us = max(worst_us, clock.now_us - began)
     assert model.erases == erases
     assert worst_us < 10 * model.program_us
+
+
+def test_no_erase_holds_the_loop_and_events_are_stored_while_one_is_under_way():
+    clock = BoardClock()
+    model = W25QModel(clock)
+    journal = open_journal(model, clock)
+    longest_us, number = 0, 0
+    while journal.head(0) < 900:
+        if not journal.rings[0].ready or journal.level_pct(0) > 50:
+            journal.ack(0, journal.head(0))
+        number += 1
+        journal.append(events.make("swap.refused", 1, "P1", number, "test"))
+        clock.pass_ms(20)
+        before = clock.now_us
+        journal.idle()
+        longest_us = max(longest_us, clock.now_us - before)
+    assert model.erases > 10 and model.suspensions > 5
+    assert longest_us < 15000, longest_us  # an erase takes 45 ms of the model's time
+
+
+def test_two_rings_and_the_state_on_one_chip_erase_one_after_the_other():
+    clock = BoardClock()
+    model = W25QModel(clock)
+    spi = Spi(clock)
+    chip = W25Q(spi, Select(spi, model), clock)
+    state = StateStore(chip.area(SIZE_A + SIZE_B, 16384))
+    journal = Journal(chip.area(0, SIZE_A), chip.area(SIZE_A, SIZE_B), KEY, clock)
+    longest_us = 0
+    for _ in range(400):
+        before = clock.now_us
+        state.idle() if state.erasing else journal.idle() or state.idle()
+        longest_us = max(longest_us, clock.now_us - before)
+        clock.pass_ms(10)
+    assert [ring.ready for ring in journal.rings] == [ring.target for ring in journal.rings] and not state.erasing
+    assert longest_us < 15000, longest_us
+
+
+def test_a_sector_whose_erase_fails_beside_the_loop_is_left_out_and_the_journal_goes_on():
+    clock = BoardClock()
+    model = W25QModel(clock)
+    journal = open_journal(model, clock)
+    journal.idle()
+    assert journal.rings[0].erasing >= 0
+    bad = journal.rings[0].erasing
+    clock.pass_ms(100)
+    model.poke(bad * 4096 + 100, b"\x00")  # a cell that does not become 1
+    model._settle()
+    model.poke(bad * 4096 + 100, b"\x00")
+    journal.idle()
+    assert journal.rings[0].erasing == -1
+    for _ in range(200):
+        journal.idle()
+        clock.pass_ms(50)
+    journal.append(events.make("swap.refused", 1, "P1", 1, "test"))
+    assert stored(journal) == [1] and journal.rings[0].ready >= journal.rings[0].target

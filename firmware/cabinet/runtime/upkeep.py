@@ -32,7 +32,8 @@ async def keep_journal(journal: "Any", state: "Any", books: "Any", gauge: "Gauge
     """Erase ahead of need, one sector at a time, where nobody waits; with nothing to erase, write down what was counted."""
     while True:
         began = gauge.start()
-        if not journal.idle() and not state.idle():  # one erase at a time
+        erasing = state.idle() if state.erasing else journal.idle() or state.idle()  # one erase at a time
+        if not erasing:
             books.keep()
         gauge.stop(gauges.ERASE, began)
         await asyncio.sleep_ms(IDLE_MS)

@@ -2,6 +2,8 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cabinet.ports import FlashArea
 
 
@@ -16,6 +18,10 @@ class AreaPart:
         self.size = size
         self.sector_size = area.sector_size
         self.page_size = area.page_size
+        if hasattr(area, "begin_erase"):  # only then is erasing beside the loop offered
+            below: "Any" = area
+            self.begin_erase = lambda address: below.begin_erase(start + address)
+            self.busy = below.busy
 
     def read(self, address: int, buf: "bytearray | memoryview") -> None:
         """See ports.FlashArea."""

@@ -62,7 +62,7 @@ class Journal:
         for _ in range(3):
             if ring_b.begin_boot(self.boot):
                 return
-            self._erase(RING_B)
+            self._erase(RING_B, True)
 
     def append(self, event: Event) -> int:
         """Store an event; it is durable on return. Returns its sequence.
@@ -136,8 +136,11 @@ class Journal:
         return events.make("journal.checkpoint", 0, "", r.name, r.sequence, r.tag.hex(), None)
 
     def idle(self) -> bool:
-        """Housekeeping: at most one erase, or a few appends. True if it erased."""
-        if self._erase(RING_A) or self._erase(RING_B):
+        """Housekeeping: at most one erase, or a few appends. True if it erased, or an erase is under way."""
+        for ring in self.rings:
+            if ring.erasing >= 0:
+                return ring.erase_one(ring.target, False)
+        if self._erase(RING_A, False) or self._erase(RING_B, False):
             return True
         for index, ring in enumerate(self.rings):
             self._watch_level(index, ring)
@@ -151,10 +154,10 @@ class Journal:
                 self._note("journal.repeated", *row)
         return False
 
-    def _erase(self, index: int) -> bool:
-        """Erase one sector ahead of its use, giving up the oldest one if that is allowed. True if something was erased."""
+    def _erase(self, index: int, wait: bool) -> bool:
+        """Erase one sector ahead of its use, giving up the oldest one if that is allowed. True if something is erased."""
         ring = self.rings[index]
-        if ring.erase_one(ring.target):
+        if ring.erase_one(ring.target, wait):
             return True
         if ring.ready >= ring.target or ring.oldest < 0 or ring.oldest == ring.head:
             return False
@@ -165,7 +168,7 @@ class Journal:
                 return False
             ring.acked = last
         ring.retire_oldest()
-        return ring.erase_one(ring.target)
+        return ring.erase_one(ring.target, wait)
 
     def _watch_level(self, index: int, ring: Ring) -> None:
         level = self.level_pct(index)

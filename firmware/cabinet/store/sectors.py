@@ -12,6 +12,8 @@ from cabinet.store.layout import BAD, BUFFER_SIZE, DATA, DIRTY, READY, SECTOR_HE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cabinet.ports import FlashArea
     from cabinet.trust.hmac import HmacKey
 
@@ -71,6 +73,8 @@ class Sectors:
         self.boot = 0
         self.tag = bytearray(8)
         self.broken = False  # the flash does not answer: nothing can be stored
+        self.erasing = -1  # the sector that is being erased beside the loop
+        self.erases = 0  # how often it was erased before
 
     def read_header(self, sector: int) -> int:
         """Read a sector header into `header`; returns what the sector is."""
@@ -141,29 +145,14 @@ class Sectors:
             except OSError:
                 continue
 
-    def erase(self, sector: int) -> bool:
-        """Erase and mark a sector; False if it does not become blank or does not keep the mark."""
-        base = sector * self.sector_size
-        self.read_header(sector)
-        erases = layout.erases_of(self.header, self.magic)
-        struct.pack_into("<I", self.check, 0, 0)
-        try:
-            self.area.program(base + 8, self.check_view[0:4])
-            self.area.erase(base)
-            if not self.blank(base, self.sector_size):
-                return False
-            layout.put_fmt(self.header, self.magic, erases + 1)
-            self.area.program(base, self.header_view[0:12])
-            if not self.same(base, self.header_view, 0, 12):
-                return False
-        except OSError:
-            return False
-        self.state[sector] = READY
-        self.ready += 1
-        return True
+    def erase_one(self, target: int, wait: bool = True) -> bool:
+        """Erase the first dirty sector between the head and the oldest one, if fewer than `target` are ready.
 
-    def erase_one(self, target: int) -> bool:
-        """Erase the first dirty sector between the head and the oldest one, if fewer than `target` are ready."""
+        True if there was something to do. With `wait` it is done on return; without it, an area that can erase beside the
+        loop (`begin_erase`, `busy`) is only told to begin, and a later call takes the erased sector into use.
+        """
+        if self.erasing >= 0:
+            return self._go_on(wait)
         if self.ready >= target:
             return False
         sector = self.head
@@ -172,12 +161,55 @@ class Sectors:
             if sector == self.oldest:
                 break
             if self.state[sector] == DIRTY:
-                if not self.erase(sector):
-                    self.state[sector] = BAD
+                self._begin_erase(sector, wait or not hasattr(self.area, "begin_erase"))
                 return True
         if self.ready <= self.reserve:
             self._doubt_bad()
         return False
+
+    def _begin_erase(self, sector: int, wait: bool) -> None:
+        """Take the mark off a sector and erase it, or begin to; without its mark a sector counts for nothing until it is blank."""
+        base = sector * self.sector_size
+        area: "Any" = self.area
+        try:
+            if not wait and area.busy():
+                return  # the chip erases for another ring: the next call tries again
+            self.read_header(sector)
+            self.erases = layout.erases_of(self.header, self.magic)
+            struct.pack_into("<I", self.check, 0, 0)
+            area.program(base + 8, self.check_view[0:4])
+            if wait:
+                area.erase(base)
+            else:
+                area.begin_erase(base)
+        except OSError:
+            self.state[sector] = BAD
+            return
+        self.erasing = sector
+        if wait:
+            self._go_on(True)
+
+    def _go_on(self, wait: bool) -> bool:
+        """What follows an erase: check that the sector is blank, mark it. True, whether or not the erase is over yet."""
+        sector = self.erasing
+        base = sector * self.sector_size
+        area: "Any" = self.area
+        try:
+            if hasattr(area, "busy"):
+                while area.busy():
+                    if not wait:
+                        return True
+            good = self.blank(base, self.sector_size)
+            if good:
+                layout.put_fmt(self.header, self.magic, self.erases + 1)
+                area.program(base, self.header_view[0:12])
+                good = self.same(base, self.header_view, 0, 12)
+        except OSError:
+            good = False
+        self.erasing = -1
+        self.state[sector] = READY if good else BAD
+        self.ready += good
+        return True
 
     def _doubt_bad(self) -> None:
         """Nothing more can be stored: now and then try the bad sectors again. It may have been the supply or the bus that was bad."""

@@ -40,6 +40,11 @@ class StateStore:
         """Whether the flash did not answer when it was recovered: what is stored is not known until another start."""
         return self._ring.broken
 
+    @property
+    def erasing(self) -> bool:
+        """Whether an erase is under way beside the loop: `idle` ends it."""
+        return self._ring.erasing >= 0
+
     def _read_all(self) -> None:
         ring = self._ring
         sector = ring.oldest
@@ -175,14 +180,14 @@ class StateStore:
         return True
 
     def idle(self) -> bool:
-        """Housekeeping: at most one erase, or a few copies. True if it erased."""
+        """Housekeeping: at most one erase, or a few copies. True if it erased, or an erase is under way."""
         ring = self._ring
-        if ring.erase_one(ring.target):
+        if ring.erase_one(ring.target, False):
             return True
         if ring.ready < ring.target and 0 <= ring.oldest != ring.head:
             try:
                 if self._evacuate(_COPIES_A_CALL):
-                    return ring.erase_one(ring.target)
+                    return ring.erase_one(ring.target, False)
             except (JournalFull, OSError):
                 return False
         return False
