@@ -58,6 +58,7 @@ class Journal:
 
     boot = 1
     sent = 0
+    urgent = ()
 
     def acked(self, ring: int) -> int:
         """Nothing."""

@@ -5,7 +5,7 @@ import json
 from cabinet.core import events
 from cabinet.uplink.backoff import Backoff
 from cabinet.uplink.drain import Drain, Message
-from cabinet.uplink.flight import RESULT, Flights
+from cabinet.uplink.flight import ALARM, RESULT, Flights
 
 
 class Clock:
@@ -38,6 +38,7 @@ class Journal:
         self.cursors = [0, 0]
         self.acks = []
         self.gone = gone
+        self.urgent = []
         self.fails = False
 
     def head(self, ring):
@@ -256,14 +257,41 @@ def test_compact_messages_can_be_read_one_by_one_from_their_own_first_envelope()
     assert sequences == list(range(1, 31))
 
 
-def test_an_alarm_does_not_wait_for_company():
-    journal, clock = Journal((1, 0)), Clock()
+def test_an_alarm_is_told_of_ahead_of_the_backlog_and_comes_again_in_its_place():
+    journal, clock = Journal((5000, 0)), Clock()
     drain = Drain(journal, clock, '"c"', 16, 4096, (15000, 1000))
     drain.start()
-    assert drain.ready(0) is False
-    drain.hurry()
-    assert drain.ready(0) is True
-    drain.sent(0, filled(drain, 0))
-    assert drain.ready(0) is False
-    journal.counts[0] = 2
-    assert drain.ready(0) is False
+    filled(drain, 0)
+    assert not drain.alarmed() and drain.alarm() is None
+    journal.urgent += [4998, 5000]
+    assert drain.alarmed()
+    told = [drain.alarm(), drain.alarm(), drain.alarm()]
+    assert [row and row[0] for row in told] == [4998, 5000, None] and not drain.alarmed()
+    body = json.loads(told[0][1])
+    assert (body["seq"], body["ring"], body["cabinet"]) == (4998, "A", "c")
+    sequences = []
+    while drain.waiting(0):
+        made = filled(drain, 0)
+        sequences += range(made.first, made.last + 1)
+    assert sequences == list(range(17, 5001))
+
+
+def test_an_alarm_that_nobody_acknowledged_is_told_of_again_on_the_next_connection():
+    journal = Journal((9, 0))
+    journal.urgent += [3, 9]
+    drain = Drain(journal, Clock(), '"c"', 16, 4096)
+    drain.start()
+    assert [drain.alarm()[0], drain.alarm()[0]] == [3, 9]
+    drain.told(3)
+    drain.told(3)
+    assert journal.urgent == [9]
+    drain.start()
+    assert drain.alarm()[0] == 9 and drain.alarm() is None
+
+
+def test_an_acknowledged_alarm_advances_no_cursor():
+    flights = Flights(4)
+    flights.sent(1, 0, 7, 7)
+    flights.sent(2, ALARM, 9)
+    assert flights.acknowledged(2) == (ALARM, 9, 0)
+    assert flights.acknowledged(1) == (0, 7, 7)

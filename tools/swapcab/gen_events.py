@@ -141,9 +141,11 @@ def asyncapi() -> dict[str, Any]:
     kinds = [f"event.{row[0]}" for row in vocabulary().EVENTS.values()]
     any_event = {"oneOf": [{"$ref": f"./schema/{name}.json"} for name in kinds]}
     events = {"oneOf": [any_event, {"type": "array", "minItems": 1, "items": any_event}]}
+    alarm = {"oneOf": [{"$ref": f"./schema/event.{row[0]}.json"} for row in vocabulary().EVENTS.values() if row[2]]}
     channels = {
         "eventsA": ("events/a", "receive", False, "Ring A: never dropped before acknowledged. One envelope or an array.", events),
         "eventsB": ("events/b", "receive", False, "Ring B: oldest dropped first. One envelope or an array.", events),
+        "alarms": ("alarms", "receive", False, "Each alarm of ring A at once, one envelope; it comes again in its place in events/a.", alarm),
         "birth": ("birth", "receive", True, "Published after each connect.", {"$ref": "./schema/birth.json"}),
         "online": ("online", "receive", True, "1, or 0 by last will.", {"enum": [0, 1]}),
         "slot": ("slots/{slot}", "receive", True, "State of a slot, by exception.", {"$ref": "./schema/slot.json"}),

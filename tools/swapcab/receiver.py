@@ -87,6 +87,7 @@ class Receiver:
         self.online: bool | None = None
         self.slots: dict[int, dict[str, Any]] = {}
         self.results: dict[str, dict[str, Any]] = {}
+        self.alarms: deque[dict[str, Any]] = deque(maxlen=keep)  # told of ahead of their place in ring A
         self.last_event_s = 0.0  # time.monotonic() of the newest event
         self._news = threading.Condition(self.lock)
         self._schemas = Schemas() if validate else None
@@ -171,6 +172,12 @@ class Receiver:
             for envelope in body if isinstance(body, list) else [body]:
                 before = {**before, **envelope}  # in an array, what is left out is as in the envelope before
                 self._event(topic[-1].upper(), before)
+            return
+        if topic == "alarms":
+            wrong = self._schemas.event(body) if self._schemas else ""
+            if wrong:
+                self._bad(wrong)
+            self.alarms.append(body)
             return
         kind = {"birth": "birth", "results": "result"}.get(topic, "slot" if topic.startswith("slots/") else "")
         if not kind:

@@ -5,6 +5,8 @@ up its oldest sector and says so. `append` never erases; `idle` does, at most on
 between bus polls.
 """
 
+from micropython import const
+
 from cabinet.core import events
 from cabinet.core.events import EVENTS, RING_A, RING_B, RING_NAMES, Event
 from cabinet.store import event_codec
@@ -22,6 +24,7 @@ __all__ = ["Journal", "JournalFull", "Record"]
 
 COALESCE_PCT = 75
 ALARM_PCT = 90
+_URGENT = const(16)
 CHECKPOINT_EVERY = 256
 
 
@@ -42,6 +45,7 @@ class Journal:
         self._checkpointed = [ring.sequence for ring in self.rings]
         self._alarmed = [False, False]
         self._repeats = Repeats()
+        self.urgent = []  # sequences in ring A of the newest alarms since the start; who has reported one takes it out
         self._begin_boot()
         for ring in self.rings:
             for what, sectors in ring.findings:
@@ -86,7 +90,12 @@ class Journal:
         quality = clock.quality()
         time_s = clock.wall_s() if quality else 0
         length = event_codec.encode(ring.record, PAYLOAD, self.boot, clock.ticks_ms(), time_s, quality, event)
-        return ring.append(KIND_EVENT, length, urgent)
+        sequence = ring.append(KIND_EVENT, length, urgent)
+        if urgent and event.ring == RING_A:
+            if len(self.urgent) >= _URGENT:
+                self.urgent.pop(0)
+            self.urgent.append(sequence)
+        return sequence
 
     def _note(self, name: str, *values: object) -> bool:
         """Store an event of the journal about itself; False if there is no room for it."""

@@ -1,7 +1,8 @@
 """From the journal to messages: what goes next, in which message, and how far the cursor may move.
 
 Fresh events go one a message; a backlog goes as JSON arrays of up to `batch` envelopes and `batch_bytes` bytes. Nothing
-is kept of what was sent: after a reconnect the journal is read again from its acknowledged cursor.
+is kept of what was sent: after a reconnect the journal is read again from its acknowledged cursor. Alarms are told of at once
+on a topic of their own, and come again in their place.
 """
 
 from cabinet.core import ticks
@@ -35,7 +36,7 @@ class Drain:
         self._batch = batch
         self._batch_bytes = batch_bytes
         self._gather_ms = gather_ms
-        self._hurry = False
+        self._told = 0  # newest alarm told of on this connection
         self._waiting_ms: "list" = [None, None]  # since when something has been waiting
         self._flush_events = flush_events
         self._flush_ms = flush_ms
@@ -60,6 +61,34 @@ class Drain:
         for ring in RINGS:
             self._read[ring] = self._journal.acked(ring)
             self._held[ring] = None
+        self._told = 0
+
+    def alarmed(self) -> bool:
+        """Whether there is an alarm that this connection has not been told of."""
+        urgent = self._journal.urgent
+        return bool(urgent) and urgent[-1] > self._told
+
+    def alarm(self) -> "tuple[int, str] | None":
+        """(sequence, envelope) of the oldest alarm not told of yet, however much of the ring lies before it; None if there is none."""
+        for sequence in self._journal.urgent:
+            if sequence <= self._told:
+                continue
+            self._told = sequence
+            record = self._read_one(0, sequence - 1)
+            if record is not None and record.sequence == sequence:
+                return sequence, envelope.encode(self._cabinet, 0, record)
+        return None
+
+    def told(self, sequence: int) -> None:
+        """The broker has that alarm."""
+        if sequence in self._journal.urgent:
+            self._journal.urgent.remove(sequence)
+
+    def _read_one(self, ring: int, after: int) -> "Any":
+        try:
+            return self._journal.read(ring, after)
+        except OSError as error:  # flash, not the line
+            raise RuntimeError("journal cannot be read: %s" % error) from None
 
     def narrow(self) -> None:
         """Nothing was acknowledged in time: perhaps the line is too thin for large messages."""
@@ -74,19 +103,13 @@ class Drain:
         """Whether a record is there that has not been sent on this connection."""
         return self._held[ring] is not None or self._journal.head(ring) > self._read[ring]
 
-    def hurry(self) -> None:
-        """Something must not wait for company: all of ring A goes now."""
-        self._hurry = True
-
     def ready(self, ring: int) -> bool:
         """Whether a message is to be made now: a record waits, and has waited for others long enough."""
         if not self.waiting(ring):
             self._waiting_ms[ring] = None
-            if not ring:
-                self._hurry = False
             return False
         gather_ms = self._gather_ms[ring]
-        if self._hurry or not gather_ms or self._journal.head(ring) - self._read[ring] >= self.batch_now:
+        if not gather_ms or self._journal.head(ring) - self._read[ring] >= self.batch_now:
             return True
         now_ms = self._clock.ticks_ms()
         since_ms = self._waiting_ms[ring]
@@ -102,10 +125,7 @@ class Drain:
         if record is not None:
             self._held[ring] = None
         else:
-            try:
-                record = self._journal.read(ring, self._read[ring])
-            except OSError as error:  # flash, not the line
-                raise RuntimeError("journal cannot be read: %s" % error) from None
+            record = self._read_one(ring, self._read[ring])
             if record is None:
                 self._read[ring] = max(self._read[ring], self._journal.head(ring))
                 return False

@@ -1,17 +1,7 @@
 """What has been published and not yet acknowledged: packet ids, and the cursors that may only advance in order."""
 
 RESULT = 2  # beside ring 0 and 1: a message that stands for no journal record
-
-
-class Flight:
-    """One QoS 1 message on its way."""
-
-    def __init__(self, pid: int, ring: int, last: int, count: int) -> None:
-        self.pid = pid
-        self.ring = ring
-        self.last = last  # highest sequence in the message
-        self.count = count
-        self.done = False
+ALARM = 3  # an alarm told of ahead of its place in ring 0; it advances nothing
 
 
 class Flights:
@@ -19,8 +9,8 @@ class Flights:
 
     def __init__(self, window: int) -> None:
         self.window = window
-        self._by_pid = {}
-        self._order = ([], [])  # per ring, as sent
+        self._by_pid = {}  # pid: [ring, highest sequence in the message, events, done]
+        self._order = ([], [])  # the same lists per ring, as sent
         self._pid = 0
 
     def __len__(self) -> int:
@@ -39,26 +29,29 @@ class Flights:
                 return self._pid
 
     def sent(self, pid: int, ring: int, last: int = 0, count: int = 0) -> None:
-        """Remember a message. Ring RESULT: nothing to advance."""
-        flight = Flight(pid, ring, last, count)
-        self._by_pid[pid] = flight
-        if ring != RESULT:
+        """Remember a message. Ring RESULT and ALARM: nothing to advance."""
+        flight = self._by_pid[pid] = [ring, last, count, False]
+        if ring < RESULT:
             self._order[ring].append(flight)
 
     def acknowledged(self, pid: int) -> "tuple[int, int, int] | None":
-        """(ring, sequence up to which everything has arrived, events) or None if nothing advanced. KeyError: never sent."""
+        """(ring, sequence up to which everything has arrived, events) or None if nothing advanced. KeyError: never sent.
+
+        For an alarm: (ALARM, its sequence, 0).
+        """
         flight = self._by_pid.pop(pid)
-        flight.done = True
-        if flight.ring == RESULT:
-            return None
-        order = self._order[flight.ring]
+        flight[3] = True
+        ring = flight[0]
+        if ring >= RESULT:
+            return (ring, flight[1], 0) if flight[1] else None
+        order = self._order[ring]
         count = 0
         last = 0
-        while order and order[0].done:
+        while order and order[0][3]:
             first = order.pop(0)
-            count += first.count
-            last = first.last
-        return (flight.ring, last, count) if count else None
+            count += first[2]
+            last = first[1]
+        return (ring, last, count) if count else None
 
     def in_flight(self, ring: int) -> int:
         """Messages of a ring that are not yet acknowledged in order."""

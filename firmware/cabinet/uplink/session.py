@@ -11,7 +11,7 @@ from cabinet.core import ticks
 from cabinet.uplink import meter
 from cabinet.uplink.codec import CONNACK, PINGRESP, PUBACK, PUBLISH, SUBACK, Framer, ProtocolError, answer_id
 from cabinet.uplink.drain import Message
-from cabinet.uplink.flight import RESULT, Flights
+from cabinet.uplink.flight import ALARM, RESULT, Flights
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Session:
                 await asyncio.sleep_ms(_TICK_MS)
                 self._check_deadlines()
                 self._drain.flush_due()
-                if self.established and (self._drain.ready(0) or self._drain.ready(1)):
+                if self.established and (self._drain.alarmed() or self._drain.ready(0) or self._drain.ready(1)):
                     self._wake.set()
         except Exception as error:  # a defect here must not end the uplink
             self.end("failed: %r" % error)
@@ -152,18 +152,15 @@ class Session:
         self._writing_ms = None
 
     async def _send_retained(self, topic: bytes, payload: bytes, kind: int = meter.SESSION) -> None:
-        await self._send_tracked(topic, payload, RESULT, True, False, None, kind)
+        await self._send_tracked(topic, payload, kind, RESULT, 0, 0, True)
 
     async def _send_tracked(
-        self, topic: bytes, payload: bytes, ring: int, retain: bool, dup: bool, message: "Message | None", kind: int
+        self, topic: bytes, payload: bytes, kind: int, ring: int, last: int = 0, count: int = 0, retain: bool = False, dup: bool = False
     ) -> None:
         if not len(self._flights):
             self._progress_ms = self._clock.ticks_ms()
         pid = self._flights.take_pid()
-        if message:
-            self._flights.sent(pid, ring, message.last, message.count)
-        else:
-            self._flights.sent(pid, ring)
+        self._flights.sent(pid, ring, last, count)
         begin_us = self._clock.ticks_us()
         data = self._codec.publish(topic, payload, pid, retain, dup)
         self.uplink.slice(begin_us)
@@ -200,12 +197,18 @@ class Session:
             dropped, self._dropped = self._dropped, bytearray()
             await self._send(dropped)
             return True
+        room = len(self._flights) < self.options.window + _INBOX  # alarms and answers do not wait for the window
+        if room and self._drain.alarmed():
+            alarm = self._drain.alarm()
+            if alarm:
+                await self._send_tracked(self._topics.alarms, alarm[1].encode(), meter.EVENTS, ALARM, alarm[0])
+                return True
         if self._answers:
             payload, puback = self._answers[0]
-            if payload is None or len(self._flights) < self.options.window + _INBOX:
+            if payload is None or room:
                 self._answers.pop(0)
                 if payload is not None:
-                    await self._send_tracked(self._topics.results, payload, RESULT, False, False, None, meter.COMMANDS)
+                    await self._send_tracked(self._topics.results, payload, meter.COMMANDS, RESULT)
                 if puback:
                     await self._send(bytearray(puback))
                 return True
@@ -229,7 +232,7 @@ class Session:
             return False
         dup = self._drain.sent(ring, message)
         kind = meter.TELEMETRY if ring else meter.EVENTS
-        await self._send_tracked(self._topics.events[ring], message.payload(), ring, False, dup, message, kind)
+        await self._send_tracked(self._topics.events[ring], message.payload(), kind, ring, message.last, message.count, False, dup)
         return True
 
     # inbound
@@ -295,8 +298,11 @@ class Session:
         self.acknowledged += 1
         if arrived:
             ring, sequence, count = arrived
-            self._drain.arrived(ring, sequence, count)
-            self._drain.widen()
+            if ring == ALARM:
+                self._drain.told(sequence)
+            else:
+                self._drain.arrived(ring, sequence, count)
+                self._drain.widen()
         self._wake.set()
 
     def _inbound_message(self, message: "InboundMessage") -> None:

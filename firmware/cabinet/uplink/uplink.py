@@ -56,6 +56,7 @@ class Topics:
         root = prefix + "/" + cabinet + "/"
         self.root = root
         self.events = ((root + "events/a").encode(), (root + "events/b").encode())
+        self.alarms = (root + "alarms").encode()
         self.birth = (root + "birth").encode()
         self.results = (root + "results").encode()
         self.online = root + "online"
@@ -105,10 +106,8 @@ class Uplink:
         """Events that the broker has not acknowledged."""
         return self.journal.backlog(0) + self.journal.backlog(1)
 
-    def notify(self, alarm: bool = False) -> None:
-        """An event was journaled. Not needed, but then it leaves up to 50 ms later, and an alarm waits `gather_ms` like the others."""
-        if alarm:
-            self.drain.hurry()
+    def notify(self) -> None:
+        """An event was journaled. Not needed, but then it leaves up to 50 ms later."""
         if self._session is not None and self._session.established:
             self._session.wake()
 

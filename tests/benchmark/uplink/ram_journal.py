@@ -23,12 +23,15 @@ class RamJournal:
         self.rings = ([], [])
         self.heads = [0, 0]
         self.cursors = [0, 0]
+        self.urgent = []
         self.ack_calls = 0
 
     def append(self, event):
         ring = event.ring
         self.heads[ring] += 1
         self.rings[ring].append(Record(self.heads[ring], self.boot, event, 123456, 1700000000, 1))
+        if events.EVENTS[event.code][2] and not ring:
+            self.urgent.append(self.heads[ring])
         return self.heads[ring]
 
     def read(self, ring, after):

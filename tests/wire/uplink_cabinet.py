@@ -1,0 +1,64 @@
+"""The uplink under MicroPython with a journal in memory, for the wire tests: `micropython uplink_cabinet.py '{"host": ..., "port": ...}'`.
+
+Keys: events (backlog), alarm_after (an alarm is journaled once so many are acknowledged), seconds (a limit), and the options of the uplink.
+Prints {"told": ...} for each state of the link, and one JSON line with the counters at the end.
+"""
+
+import asyncio
+import json
+import os
+import sys
+
+ROOT = __file__.rsplit("/", 3)[0]
+sys.path[:0] = [ROOT + "/tests/benchmark/uplink", ROOT + "/boards/unix"]
+
+from ram_journal import RamJournal  # noqa: E402
+from unix_clock import UnixClock  # noqa: E402
+from unix_network import UnixNetwork  # noqa: E402
+
+from cabinet.core import events, ticks  # noqa: E402
+from cabinet.uplink.uplink import Uplink, UplinkOptions  # noqa: E402
+
+
+def accept(command):
+    """Every command is carried out."""
+    return True, ""
+
+
+def birth():
+    """What stands on /birth."""
+    return {"firmware": "test"}
+
+
+async def main(want):
+    """Until the backlog is gone or the time is up."""
+    count = want.pop("events", 0)
+    alarm_after = want.pop("alarm_after", 0)
+    limit_ms = want.pop("seconds", 60) * 1000
+    clock = UnixClock()
+    journal = RamJournal()
+    for number in range(count):
+        journal.append(events.make("pack.accepted", number % 12 + 1, "SC12345678", 54321, 253, 41))
+    network = UnixNetwork(clock, os.urandom)
+    options = UplinkOptions("cab-1", want.pop("host"), want.pop("port"), backoff_first_ms=200, backoff_max_ms=2000, **want)
+    uplink = Uplink(network, clock, journal, options, birth, os.urandom, accept)
+    task = asyncio.create_task(uplink.run())
+    begin = clock.ticks_ms()
+    told = ""
+    while ticks.diff(clock.ticks_ms(), begin) < limit_ms:
+        await asyncio.sleep_ms(10)
+        if uplink.state_text != told:
+            told = uplink.state_text
+            print(json.dumps({"told": told}))
+        if alarm_after and journal.acked(0) >= alarm_after:
+            alarm_after = 0
+            journal.append(events.make("fault.raised", 3, "", "pack.hot", "stop", 612, 600))
+        if uplink.connected and not alarm_after and not uplink.backlog():
+            break
+    task.cancel()
+    row = uplink.stats()
+    row.update({"backlog": uplink.backlog(), "acked_a": journal.acked(0), "head_a": journal.head(0)})
+    print(json.dumps(row))
+
+
+asyncio.run(main(json.loads(sys.argv[1])))
