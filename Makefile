@@ -1,6 +1,6 @@
 # Swapcab: everything a person or CI runs. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup build sim picture test lint types size soak powercut fuzz benchmark clean
+.PHONY: help setup build sim picture test lint types size soak chaos powercut fuzz benchmark clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,6 +10,7 @@ ARGS ?=
 PART ?= all
 HOURS ?= 1
 SEEDS ?= 8
+MINUTES ?= 30
 
 # The newest CPython that works here; `make setup PYTHON=/path/to/python3` for another.
 FIND_PYTHON = for p in "$(PYTHON)" python3.14 python3.13 python3.12 python3.11 python3.10 python3; do \
@@ -62,6 +63,9 @@ size: build ## heap after start, at its peak, and the size of each module
 
 soak: $(STAMP) ## cabinet-hours on virtual time with troubles of every kind; SEEDS=8 HOURS=1
 	@$(BIN)/python tests/scenarios/soak.py --seeds $(SEEDS) --hours $(HOURS) $(ARGS)
+
+chaos: $(STAMP) ## half an hour of misfortunes on the uplink's line; MINUTES=30, ARGS=--tls
+	@$(BIN)/python tests/scenarios/chaos.py --minutes $(MINUTES) $(ARGS)
 
 powercut: build ## a power cut at every flash operation of the journal
 	@$(BIN)/python tests/powercut/run.py $(ARGS)

@@ -122,9 +122,11 @@ class Certificates:
 
 
 def program(name: str, want: dict[str, Any], heap: str = "1m") -> subprocess.Popen:
-    """A MicroPython program of this folder, started."""
+    """A MicroPython program of this folder, started. The interpreter dies of arguments above 255 bytes: they go in pieces."""
     env = {"MICROPYPATH": f".frozen:{ROOT / 'firmware'}:{ROOT / 'build' / 'lib'}"}
-    command = [str(MICROPYTHON), "-X", f"heapsize={heap}", str(HERE / name), json.dumps(want)]
+    text = json.dumps(want)
+    pieces = [text[at : at + 250] for at in range(0, len(text), 250)]
+    command = [str(MICROPYTHON), "-X", f"heapsize={heap}", str(HERE / name), *pieces]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
 
 

@@ -1,7 +1,8 @@
 """The uplink alone, under MicroPython, with a journal in memory: `micropython uplink_alone.py '{"host": ..., "port": ..., ...}'`.
 
 Drains `events` events, measures a ticker beside it, and prints one JSON line at the end. Keys: host, port, events, seconds (a
-limit), window, batch, flood_ms (one fresh event each), tls, and any other option of the uplink.
+limit), window, batch, fresh and fresh_ms (so many new events, one each so often), memory (into how many parts of `seconds` the largest
+kept heap is divided, measured once a second), tls, and any other option of the uplink.
 """
 
 import array
@@ -128,7 +129,7 @@ async def main(argument):
     fresh = want.pop("fresh", 0)
     quiet = want.pop("run_whole_time", False)
     idle = want.pop("idle", False)
-    want_memory = want.pop("memory", False)
+    heap_samples = want.pop("memory", 0)
     clock = Clock()
     journal = EndlessJournal(count)
     commands = []
@@ -172,8 +173,9 @@ async def main(argument):
     begin = time.ticks_ms()
     task = asyncio.create_task(nothing() if idle else uplink.run())
     connected_ms = None
-    peak = kept = kept_early = 0
-    made = 0
+    peak = made = 0
+    heap = []  # the largest that was kept in each part of the time
+    next_heap = time.ticks_add(begin, 1000)
     next_fresh = begin
     while time.ticks_diff(time.ticks_ms(), begin) < seconds * 1000:
         await asyncio.sleep_ms(10 if fresh_ms else 20)
@@ -188,11 +190,12 @@ async def main(argument):
         if uplink.state_text[:4] in ("down", "fail") and (not reasons or reasons[-1] != uplink.state_text) and len(reasons) < 50:
             reasons.append(uplink.state_text)
         peak = max(peak, gc.mem_alloc())
-        if want_memory and time.ticks_diff(now, begin) > 1000:
+        if heap_samples and time.ticks_diff(now, next_heap) >= 0:
+            next_heap = time.ticks_add(now, min(1000, seconds * 10))
             gc.collect()
-            kept = max(kept, gc.mem_alloc())
-            if time.ticks_diff(now, begin) < seconds * 250:
-                kept_early = kept
+            if time.ticks_diff(now, begin) * heap_samples >= seconds * 1000 * len(heap):
+                heap.append(0)
+            heap[-1] = max(heap[-1], gc.mem_alloc())
         if not quiet and uplink.connected and made >= fresh and uplink.backlog() == 0 and len(commands) >= want.get("commands", 0):
             break
     spent = time.ticks_diff(time.ticks_ms(), begin)
@@ -219,8 +222,8 @@ async def main(argument):
             "own_gap_us_p99": ticker.own_gaps.largest(1 + ticker.count // 100),
             "ticks": ticker.count,
             "mem_peak": peak,
-            "mem_kept": kept,
-            "mem_kept_early": kept_early,
+            "mem_kept": max(heap) if heap else 0,
+            "heap": heap,
             "state": uplink.state_text,
             "reasons": reasons,
             "commands": commands,
@@ -229,4 +232,4 @@ async def main(argument):
     print(json.dumps(row))
 
 
-asyncio.run(main(json.loads(sys.argv[1])))
+asyncio.run(main(json.loads("".join(sys.argv[1:]))))
