@@ -74,6 +74,20 @@ def sim(
 
 
 @app.command()
+def emulate(
+    slots: Annotated[int, typer.Option(help="a cabinet around it: plant and broker; 0 for the board alone")] = 0,
+    folder: Annotated[Path | None, typer.Option(help="its flash and logs [default: build/emulated]")] = None,
+    flash: Annotated[int, typer.Option(help="its file system, KiB")] = 1024,
+    swaps: Annotated[int, typer.Option(help="with --slots: riders come once the cabinet runs; end after so many swaps")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="say where it is as one JSON line on standard output")] = False,
+) -> None:
+    """A board behind a pseudo-terminal, to which mpremote connects: MicroPython, its own flash, chip models, a cabinet's buses."""
+    from emulator.command import run
+
+    raise typer.Exit(run(folder, slots, flash * 1024, swaps, as_json))
+
+
+@app.command()
 def size(slots: Annotated[int, typer.Option(help="slots of the cabinet")] = 12) -> None:
     """Heap after start, at its peak, and the size of each module; written to build/size.json."""
     from swapcab.size import run

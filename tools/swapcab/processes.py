@@ -19,7 +19,8 @@ from swapcab.paths import ROOT
 PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """In a child, before it executes: SIGKILL when the thread that started it has gone (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -55,7 +56,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=log if self._on_line else subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         self._reader = threading.Thread(target=self._read, args=(self._process, log), name=self.name, daemon=True)
         self._reader.start()

@@ -1,0 +1,79 @@
+"""`swapcab emulate`: an emulated board, alone or in a cabinet, until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from emulator.cabinet import EmulatedCabinet
+from emulator.host import BoardError, EmulatedBoard, Options
+from swapcab.paths import ROOT
+from swapcab.sim import reap_on_signal, short
+from swapcab.sim_net import NetError
+
+DEFAULT_FOLDER = ROOT / "build" / "emulated"
+
+
+def run(folder: Path | None, slots: int, flash_bytes: int, swaps: int, as_json: bool) -> int:
+    """0 after Ctrl-C, or when the number of swaps is reached; 2 if a part did not start."""
+    reap_on_signal()
+    if sys.platform != "linux":
+        print("swapcab emulate needs Linux: it looks into /proc to see whether a program can be interrupted", file=sys.stderr)
+        return 2
+    folder = folder or DEFAULT_FOLDER
+    options = Options(flash_bytes=flash_bytes)
+    cabinet = EmulatedCabinet(folder, slots, options) if slots else None
+    board = cabinet.board if cabinet else EmulatedBoard(folder, options)
+    console = Console(stderr=as_json)
+    try:
+        (cabinet or board).start()
+        _tell(console, board, cabinet, as_json)
+        return _stay(console, board, cabinet, swaps)
+    except (BoardError, NetError, OSError) as error:
+        print(f"swapcab emulate: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        (cabinet or board).stop()
+
+
+def _tell(console: Console, board: EmulatedBoard, cabinet: EmulatedCabinet | None, as_json: bool) -> None:
+    link = short(board.folder / "port")
+    facts = {"port": link, "device": str(board.port), "console": short(board.folder / "console.log")}
+    if cabinet:
+        facts["settings"] = short(cabinet.folder / "settings.json")
+        facts["secrets"] = short(cabinet.folder / "secrets.json")
+    if as_json:
+        print(json.dumps(facts), flush=True)
+        return
+    console.print(f"[bold]{board.options.machine}[/], {board.options.flash_bytes // 1024} KiB of flash", highlight=False)
+    for name, value in facts.items():
+        console.print(f"  {name:9} {value}", highlight=False)
+    console.print("Ctrl-C ends it; its flash stays in the folder, so that the next start finds it.", highlight=False)
+
+
+def _stay(console: Console, board: EmulatedBoard, cabinet: EmulatedCabinet | None, swaps: int) -> int:
+    asked = False
+    known: dict[str, int] = {}
+    resets = 0
+    while True:
+        time.sleep(0.2)
+        for cause in board.resets[resets:]:
+            resets += 1
+            console.print(f"  reset     {cause}", highlight=False)
+        if cabinet is None:
+            continue
+        if swaps and not asked and board.feeds:
+            cabinet.ask(cmd="auto", swaps=swaps, bad_every=0)
+            asked = True
+        now = cabinet.swaps()
+        if now != known:
+            known = now
+            console.print(f"  swaps     {json.dumps(now)}", highlight=False)
+        if swaps and now.get("completed", 0) >= swaps:
+            return 0
