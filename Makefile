@@ -34,9 +34,12 @@ $(STAMP): requirements.lock pyproject.toml tools/swapcab/mpy_packages.lock
 	@$(BIN)/python -m swapcab.mpy_fetch
 	@touch $@
 
+# each port's stubs in a folder of its own: their modules have the same names
 $(TYPINGS): requirements-stubs.lock $(STAMP)
 	@mkdir -p build/typings
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target build/typings -r requirements-stubs.lock
+	@for port in stm32 esp32 rp2; do folder=build/typings; [ $$port = stm32 ] || folder=build/typings-$$port; \
+		grep -E "stdlib|$$port" requirements-stubs.lock > build/stubs-$$port.txt; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $$folder -r build/stubs-$$port.txt || exit 1; done
 	@touch $@
 
 build: $(STAMP) ## compile the firmware with mpy-cross into build/mpy
@@ -64,7 +67,8 @@ size: build ## heap after start, at its peak, and the size of each module
 soak: $(STAMP) ## cabinet-hours on virtual time with troubles of every kind; SEEDS=8 HOURS=1
 	@$(BIN)/python tests/scenarios/soak.py --seeds $(SEEDS) --hours $(HOURS) $(ARGS)
 
-chaos: $(STAMP) ## half an hour of misfortunes on the uplink's line; MINUTES=30, ARGS=--tls
+chaos: $(STAMP) ## misfortunes on the uplink's line: 100 virtual hours, then half a real one; MINUTES=30, ARGS=--tls
+	@$(BIN)/python tests/scenarios/chaos_virtual.py
 	@$(BIN)/python tests/scenarios/chaos.py --minutes $(MINUTES) $(ARGS)
 
 powercut: build ## a power cut at every flash operation of the journal

@@ -27,6 +27,7 @@ def sources() -> dict[str, Path]:
         if path.stem not in HOST_ONLY:
             found[f"plant/{path.name}"] = path
     found["nor_flash.py"] = ROOT / "tests" / "models" / "nor_flash.py"
+    found["ram_journal.py"] = ROOT / "tests" / "benchmark" / "uplink" / "ram_journal.py"
     for path in sorted((ROOT / "tests" / "scenarios" / "virtual").glob("*.py")):
         found[f"virtual/{path.name}"] = path
     return found
