@@ -11,7 +11,6 @@ from cabinet.core.options import Options
 from cabinet.core.reading import CabinetReading
 from cabinet.devices.bms.pack_link_can import PackLinkCan
 from cabinet.devices.bms.pack_link_modbus import PackLinkModbus
-from cabinet.devices.chargers.elcon import ElconCharger
 from cabinet.devices.io.kiosk import KioskLine
 from cabinet.devices.io.slot_board import SlotBoard
 from cabinet.runtime import console
@@ -34,6 +33,8 @@ BATCH_BYTES = 1536  # a message of a draining backlog; building it takes about f
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cabinet.config import Secrets, Settings, SlotWiring
     from cabinet.ports import Board
 
@@ -45,6 +46,17 @@ def _uplink_options(settings: "Settings", secrets: "Secrets") -> UplinkOptions:
         prefix=given.prefix, window=given.window, batch=given.batch, keepalive_s=given.keepalive_s,
         batch_bytes=BATCH_BYTES, tls={"ca": secrets.uplink_ca} if given.tls == "on" else None,
     )
+
+
+def _charger(driver: str) -> "Any":
+    """A charger's class, imported only where one is used."""
+    if driver == "npb":
+        from cabinet.devices.chargers.npb import NpbCharger
+
+        return NpbCharger
+    from cabinet.devices.chargers.elcon import ElconCharger
+
+    return ElconCharger
 
 
 class App:
@@ -83,6 +95,7 @@ class App:
             board.network(), self.clock, self.journal, _uplink_options(settings, secrets), self._birth, board.random_bytes, self._command
         )
         self.supervisor = Supervisor(self.clock, board.watchdog(WATCHDOG_MS), board.heartbeat(), self.loop.note)
+        self._guard_mains()
 
     def _open_buses(self, buses: dict) -> None:
         for name, bus in buses.items():
@@ -96,7 +109,7 @@ class App:
     def _slot(self, wiring: "SlotWiring") -> SlotParts:
         pack_class = PackLinkModbus if wiring.pack_driver == "pack-link-modbus" else PackLinkCan
         pack = pack_class(self.buses[wiring.pack_bus], wiring.pack_address, self.clock)
-        charger = ElconCharger(self.buses[wiring.charger_bus], wiring.charger_address, self.clock)
+        charger = _charger(wiring.charger_driver)(self.buses[wiring.charger_bus], wiring.charger_address, self.clock)
         slot_board = self._slot_board(wiring)
         pack.name = "pack %d" % wiring.number  # technicians count slots, not addresses
         charger.name = "charger %d" % wiring.number
@@ -114,6 +127,14 @@ class App:
             self.boards[place] = slot_board
             self.devices.append(slot_board)
         return self.boards[place]
+
+    def _guard_mains(self) -> None:
+        """Where chargers may get out of hand, the relay before their mains is let fall then."""
+        unguarded = [part.charger for part in self.parts if hasattr(part.charger, "runaway")]
+        if unguarded:
+            from cabinet.runtime.mains import MainsGuard
+
+            self.supervisor.mains_wanted = MainsGuard(unguarded, self.loop.note).wanted
 
     def _birth(self) -> dict:
         return {

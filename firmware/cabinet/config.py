@@ -21,6 +21,9 @@ NEEDED = object()  # a field without default
 CABINET = (
     ("id", "text", NEEDED, 1, 32, "identity of the cabinet in topics and events; letters, digits, - and _"),
     ("slots", "int", NEEDED, 1, MAX_SLOTS, "number of slots"),
+    ("mains_relay", "choice", "none", 0, ("none", "heartbeat"),
+     "what can take the mains from the chargers: nothing, or a relay that the board's heartbeat output holds; "
+     "needed for chargers that do not stop by themselves when nobody speaks to them (npb)"),
 )
 BUS = (
     ("kind", "choice", NEEDED, 0, ("modbus", "can", "kiosk"), "what is spoken on the line"),
@@ -34,16 +37,18 @@ GROUP = (
     ("charger", "section", NEEDED, 0, 0, "how the chargers are reached"),
     ("io", "section", NEEDED, 0, 0, "how locks, doors and presence switches are reached"),
 )
-DRIVERS = {  # driver: (section, kind of bus, highest address)
-    "pack-link-modbus": ("pack", "modbus", 247),
-    "pack-link-can": ("pack", "can", 127),
-    "elcon": ("charger", "can", 255),
-    "slot-board": ("io", "modbus", 247),
+DRIVERS = {  # driver: (section, kind of bus, lowest address, highest address)
+    "pack-link-modbus": ("pack", "modbus", 1, 247),
+    "pack-link-can": ("pack", "can", 1, 127),
+    "elcon": ("charger", "can", 1, 253),
+    "npb": ("charger", "can", 0, 3),
+    "slot-board": ("io", "modbus", 1, 247),
 }
+NEED_MAINS_RELAY = ("npb",)  # chargers without a communication timeout of their own
 DEVICE = (
     ("bus", "text", NEEDED, 1, 16, "name of the bus, as under `buses`"),
     ("driver", "choice", NEEDED, 0, tuple(sorted(DRIVERS)), "what is spoken to the device"),
-    ("first_address", "int", NEEDED, 1, 255, "address of the first slot's device, counted up slot by slot (slot boards: one for 8 slots)"),
+    ("first_address", "int", NEEDED, 0, 255, "address of the first slot's device, counted up slot by slot (slot boards: one for 8 slots)"),
 )
 CONTROL = tuple((name, "int", row[0], row[1], row[2], row[3]) for name, row in sorted(option_table.FIELDS.items()))
 UPLINK = (
@@ -127,6 +132,11 @@ class Settings:
         for name, bus in _mapping(tree.get("buses"), "buses").items():
             self.buses[name] = _section(bus, BUS, "buses." + name)
         self.slots = _slots(tree.get("groups"), self.buses, self.cabinet.slots)
+        if self.cabinet.mains_relay == "none":
+            for slot in self.slots:
+                if slot.charger_driver in NEED_MAINS_RELAY:
+                    raise SettingsError("cabinet.mains_relay", "none", "heartbeat: a charger of the kind %s goes on for ever when "
+                                        "nobody speaks to it, so a relay must be able to take its mains" % slot.charger_driver)
         self.limits = _limits(tree.get("limits"))
         self.tokens = _tokens(tree.get("access", {}))
 
@@ -201,13 +211,15 @@ def _name(text: str, path: str) -> None:
 
 def _device(tree: "Any", section: str, buses: dict, count: int, path: str) -> Section:
     device = _section(tree, DEVICE, path)
-    wanted_section, bus_kind, highest = DRIVERS[device.driver]
+    wanted_section, bus_kind, lowest, highest = DRIVERS[device.driver]
     if wanted_section != section:
         raise SettingsError(path + ".driver", device.driver, "a driver for `%s`" % section)
     if device.bus not in buses:
         raise SettingsError(path + ".bus", device.bus, "one of the buses " + ", ".join(sorted(buses)))
     if buses[device.bus].kind != bus_kind:
         raise SettingsError(path + ".bus", device.bus, "a bus of kind %s for the driver %s" % (bus_kind, device.driver))
+    if device.first_address < lowest:
+        raise SettingsError(path + ".first_address", device.first_address, "at least %d for the driver %s" % (lowest, device.driver))
     if device.first_address + count - 1 > highest:
         raise SettingsError(path + ".first_address", device.first_address, "at most %d for %d devices" % (highest - count + 1, count))
     return device
@@ -242,7 +254,8 @@ def _unique_addresses(slots: list) -> None:
     seen = {}
     for slot in slots:
         io = (slot.io_bus, slot.io_address)
-        for what, place in (("pack", (slot.pack_bus, slot.pack_address)), ("charger", (slot.charger_bus, slot.charger_address))):
+        # on CAN, packs and chargers have identifiers of their own: only devices of one kind can get into each other's way
+        for what, place in (("pack", (slot.pack_bus, slot.pack_address)), ("charger", (slot.charger_bus, slot.charger_address, "charger"))):
             if place in seen or place == io:
                 raise SettingsError("groups", slot.number, "one device an address: the %s of slot %d shares address %d on bus %s"
                                     % (what, slot.number, place[1], place[0]))

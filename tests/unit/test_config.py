@@ -98,6 +98,20 @@ def test_every_wrong_value_is_named_with_its_path():
         assert said in str(error), (str(error), said)
 
 
+def test_chargers_that_never_stop_by_themselves_need_the_mains_relay():
+    tree = example()
+    for group in tree["groups"]:
+        group["charger"] = {"bus": "can", "driver": "npb", "first_address": group["first_slot"] - 1}
+    try:
+        config.parse(json.dumps(tree))
+    except config.SettingsError as error:
+        assert error.path == "cabinet.mains_relay" and "heartbeat" in str(error)
+    else:
+        raise AssertionError("taken")
+    tree["cabinet"]["mains_relay"] = "heartbeat"
+    assert [s.charger_address for s in config.parse(json.dumps(tree)).slots] == [0, 1, 2, 3]
+
+
 def test_what_is_no_json_object_is_refused_with_a_next_step():
     for text in ("", "[]", "{", "nul", "\x00\xff", "[" * 200, '{"a":1}'):
         try:

@@ -20,9 +20,12 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--slots", type=int, default=12, help="2 .. 48 (default 12)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--speed", type=float, default=60.0, help="packs charge so many times faster than real ones (default 60)")
+    parser.add_argument("--npb", type=int, default=0, help="so many of the first slots have NPB chargers, 0 .. 4 (default 0)")
     arguments = parser.parse_args(argv)
     if not 2 <= arguments.slots <= 48:
         parser.error(f"--slots: {arguments.slots} is not in 2 .. 48")
+    if not 0 <= arguments.npb <= min(4, arguments.slots):
+        parser.error(f"--npb: {arguments.npb} is not in 0 .. {min(4, arguments.slots)}")
     if not 0.0 < arguments.speed <= 1000.0:
         parser.error(f"--speed: {arguments.speed} is not in 0 .. 1000")
     return arguments
@@ -52,7 +55,7 @@ def _watch_parent(plant: Plant) -> None:
 
 
 async def _run(arguments: argparse.Namespace) -> int:
-    plant = Plant(arguments.dir, arguments.slots, arguments.seed, arguments.speed)
+    plant = Plant(arguments.dir, arguments.slots, arguments.seed, arguments.speed, arguments.npb)
     server = await serve(plant, arguments.dir / "plant.sock")
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):

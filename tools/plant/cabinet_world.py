@@ -8,6 +8,7 @@ from plant.auditor import Auditor
 from plant.charger import Charger
 from plant.collector import Collector
 from plant.fleet import BAD_KINDS, Fleet
+from plant.npb import NpbCharger
 from plant.pack import Pack
 from plant.rider import COMPLETED, GONE, REFUSED, Rider
 from plant.rng import Rng
@@ -28,12 +29,15 @@ class World:
 
     PASSER_BY = 30.0  # s until somebody shuts a door that stands open and unattended
 
-    def __init__(self, slots: int = 12, seed: int = 1, speed: float = 60.0, fleet_master: bytes = proof.FLEET_MASTER) -> None:
+    def __init__(
+        self, slots: int = 12, seed: int = 1, speed: float = 60.0, fleet_master: bytes = proof.FLEET_MASTER, npb: int = 0
+    ) -> None:
+        """`npb`: so many of the first slots have NPB chargers, the others Elcon ones."""
         self.now = 0.0
         self.speed = speed
         self.rng = Rng(seed)
         self.fleet = Fleet(Rng(seed + 7919), fleet_master)
-        self.slots = [Slot(n + 1, Charger(CHARGER_BASE + n + 1)) for n in range(slots)]
+        self.slots = [Slot(n + 1, NpbCharger(n, True) if n < npb else Charger(CHARGER_BASE + n + 1)) for n in range(slots)]
         self.modbus_slots = slots * 2 // 3  # the packs of the others are on CAN
         self.ambient_c = 24.0
         self.mains = True

@@ -9,6 +9,7 @@ import struct
 from plant import image
 from plant.crc16 import crc16
 from plant.isotp_peer import IsoTpPeer
+from plant.npb import FROM_UNIT, TO_UNIT, NpbCharger
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -214,7 +215,8 @@ class CanNodes:
     def __init__(self, world: "World", rng: "Rng", now: float = 0.0) -> None:
         self.world = world
         self.nodes = {s.number: self.make_node(s, rng, now) for s in world.slots[world.modbus_slots :]}
-        self.chargers = {s.charger.address: s.charger for s in world.slots}
+        self.chargers = {s.charger.address: s.charger for s in world.slots if not isinstance(s.charger, NpbCharger)}
+        self.npb = {s.charger.address: s.charger for s in world.slots if isinstance(s.charger, NpbCharger)}
         self.charger_due = {a: now + rng.unit() for a in self.chargers}
         self.commands = 0
 
@@ -229,6 +231,10 @@ class CanNodes:
     def command(self, address: int, data: bytes) -> None:
         """Command frame to a charger."""
         self.commands += image.charger_command(self.chargers[address], data)
+
+    def ask_npb(self, charger: "NpbCharger", data: bytes) -> "bytes | None":
+        """A frame to an NPB charger; its answer."""
+        return charger.hear(data)
 
     def poll(self, now: float) -> list:
         """Frames that are due."""
@@ -248,6 +254,10 @@ class CanNodes:
         middle = can_id >> 8 & 0xFF
         if extended and can_id & ID_MASK == COMMAND_ID and middle in self.chargers:
             self.command(middle, data)
+        elif extended and can_id & ~0xFF == TO_UNIT and can_id & 0xFF in self.npb:
+            answer = self.ask_npb(self.npb[can_id & 0xFF], data)
+            if answer is not None:
+                out.append((FROM_UNIT | can_id & 0xFF, True, answer))
         elif extended and can_id & ID_MASK == image.CHALLENGE_ID and middle in self.nodes:
             self.nodes[middle].hear(data, now, out)
         return out

@@ -26,10 +26,10 @@ class Plant:
     CAN_BITRATE = 250000
     CARD_LIFE = 2.0  # s
 
-    def __init__(self, run_dir: Path, slots: int, seed: int, speed: float) -> None:
+    def __init__(self, run_dir: Path, slots: int, seed: int, speed: float, npb: int = 0) -> None:
         self.dir = run_dir
         run_dir.mkdir(parents=True, exist_ok=True)
-        self.world = World(slots, seed, speed)
+        self.world = World(slots, seed, speed, npb=npb)
         self.boards = (slots + CHANNELS - 1) // CHANNELS
         self.stop = asyncio.Event()
         self.board_registers = BoardRegisters(self.world)

@@ -12,6 +12,7 @@ import isotp
 from plant import image
 from plant.cabinet_world import World
 from plant.frames import CanNodes, PackNode
+from plant.npb import VALUES, NpbCharger
 from plant.pack import Pack
 from plant.rng import Rng
 from plant.slcan import CanHub
@@ -84,6 +85,8 @@ class CanBus(CanNodes):
         self.messages = [packs.get_message_by_name(n) for n in FRAME_NAMES]
         self.status_message = elcon.get_message_by_name("ChargerStatus")
         self.command_message = elcon.get_message_by_name("ChargerCommand")
+        npb = load("npb.dbc")
+        self.npb_command, self.npb_answer = npb.get_message_by_name("NpbCommand"), npb.get_message_by_name("NpbAnswer")
         super().__init__(world, Rng(seed), self.loop.time())
         self.hub = CanHub()
         self.hub.attach(self._heard)
@@ -104,6 +107,21 @@ class CanBus(CanNodes):
             self.commands += 1
             v: Any = self.command_message.decode(data)
             self.chargers[address].command(float(v["MaxVoltage"]), float(v["MaxCurrent"]), int(v["Stop"]) == 0)
+
+    def ask_npb(self, charger: NpbCharger, data: bytes) -> "bytes | None":
+        """By the DBC."""
+        if len(data) == 2:
+            name, value = charger.tell(int.from_bytes(data, "little"))
+            if name is None:
+                return None
+            answer = self.npb_answer.encode({"Command": VALUES[name], name: value}, scaling=False, padding=False, strict=False)
+            return answer[:3] if name == "Operation" else answer
+        if len(data) in (3, 4):
+            v: Any = self.npb_command.decode(data.ljust(4, b"\0"), scaling=False, decode_choices=False)
+            name = next((n for n in v if n != "Command"), None)
+            if name is not None:
+                charger.write(name, int(v[name]))
+        return None
 
     def _heard(self, can_id: int, extended: bool, data: bytes) -> None:
         self.hub.send(self.hear(can_id, extended, data, self.loop.time()))

@@ -42,6 +42,7 @@ def sim(
     picture: Annotated[Path | None, typer.Option(help="headless: draw the panel into this SVG")] = None,
     folder: Annotated[Path | None, typer.Option(help="run folder [default: build/sim/<n>]")] = None,
     heap: Annotated[str, typer.Option(help="heap cap of the firmware")] = "512k",
+    npb: Annotated[int, typer.Option(help="so many of the first slots have Mean Well NPB chargers (0 to 4), the others Elcon ones")] = 0,
 ) -> None:
     """Run a simulated cabinet: a person sees a live panel; --headless ends with a verdict and exit code."""
     try:
@@ -61,6 +62,7 @@ def sim(
             picture=picture,
             folder=folder,
             heap=heap,
+            npb=npb,
         )
         options.check()
         if not headless and not sys.stdin.isatty():

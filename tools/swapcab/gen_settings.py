@@ -40,8 +40,8 @@ def render() -> str:
             lines.append(f"| `{name}` | {config.allowed(kind, lowest, highest)} | {shown} | {meaning} |")
         return "\n".join(lines) + "\n"
 
-    drivers = ["", "| driver | stands in | kind of bus | highest address |", "|---|---|---|---|"]
-    drivers += [f"| `{name}` | `{row[0]}` | {row[1]} | {row[2]} |" for name, row in sorted(config.DRIVERS.items())]
+    drivers = ["", "| driver | stands in | kind of bus | addresses |", "|---|---|---|---|"]
+    drivers += [f"| `{name}` | `{row[0]}` | {row[1]} | {row[2]} to {row[3]} |" for name, row in sorted(config.DRIVERS.items())]
     parts = [
         HEAD,
         table("cabinet", "The cabinet itself.", config.CABINET),

@@ -16,24 +16,36 @@ def modbus_slots(slots: int) -> int:
     return max(1, slots * 2 // 3)
 
 
-def _group(first: int, last: int, pack_driver: str, pack_bus: str) -> dict:
+def _group(first: int, last: int, pack_driver: str, pack_bus: str, npb: bool = False) -> dict:
+    charger = {"bus": "can", "driver": "elcon", "first_address": FIRST_CHARGER_ADDRESS + first - 1}
+    if npb:
+        charger = {"bus": "can", "driver": "npb", "first_address": first - 1}
     return {
         "first_slot": first,
         "last_slot": last,
         "pack": {"bus": pack_bus, "driver": pack_driver, "first_address": first},
-        "charger": {"bus": "can", "driver": "elcon", "first_address": FIRST_CHARGER_ADDRESS + first - 1},
+        "charger": charger,
         "io": {"bus": "io", "driver": "slot-board", "first_address": 1},
     }
 
 
-def settings(slots: int, host: str = "127.0.0.1", port: int = 1883) -> dict:
-    """A cabinet whose first two thirds of packs are on RS485 and the rest on CAN; chargers on CAN, boards on RS485."""
+def settings(slots: int, host: str = "127.0.0.1", port: int = 1883, npb: int = 0) -> dict:
+    """A cabinet whose first two thirds of packs are on RS485 and the rest on CAN; chargers on CAN, boards on RS485.
+
+    The chargers of the first `npb` slots are Mean Well NPB, the others Elcon."""
     border = modbus_slots(slots)
-    groups = [_group(1, border, "pack-link-modbus", "packs")]
-    if border < slots:
-        groups.append(_group(border + 1, slots, "pack-link-can", "can"))
+    groups = []
+    for first, last, driver, bus in ((1, border, "pack-link-modbus", "packs"), (border + 1, slots, "pack-link-can", "can")):
+        cut = min(max(npb, first - 1), last)
+        if first <= cut:
+            groups.append(_group(first, cut, driver, bus, True))
+        if cut < last:
+            groups.append(_group(cut + 1, last, driver, bus))
+    cabinet = {"id": CABINET_ID, "slots": slots}
+    if npb:
+        cabinet["mains_relay"] = "heartbeat"
     return {
-        "cabinet": {"id": CABINET_ID, "slots": slots},
+        "cabinet": cabinet,
         "buses": {
             "packs": {"kind": "modbus", "port": "rs485-packs", "baud": 115200},
             "io": {"kind": "modbus", "port": "rs485-io", "baud": 115200},
@@ -55,7 +67,7 @@ def secrets(cabinet_id: str = CABINET_ID) -> dict:
     }
 
 
-def write(folder: Path, slots: int, host: str, port: int) -> None:
+def write(folder: Path, slots: int, host: str, port: int, npb: int = 0) -> None:
     """settings.json and secrets.json in `folder`."""
-    (folder / "settings.json").write_text(json.dumps(settings(slots, host, port), indent=1))
+    (folder / "settings.json").write_text(json.dumps(settings(slots, host, port, npb), indent=1))
     (folder / "secrets.json").write_text(json.dumps(secrets(), indent=1))

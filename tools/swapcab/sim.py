@@ -82,8 +82,9 @@ class Simulation:
         self._drain_since = 0.0
         python = sys.executable
         plant = [python, "-m", "plant", "--dir", short(self.folder), "--slots", str(options.slots), "--seed", str(options.seed)]
+        plant += ["--speed", f"{options.speed:g}", "--npb", str(options.npb)]
         tools = {"PYTHONPATH": str(ROOT / "tools")}
-        self.plant_process = Child("plant", [*plant, "--speed", f"{options.speed:g}"], self.folder / "plant.log", env=tools)
+        self.plant_process = Child("plant", plant, self.folder / "plant.log", env=tools)
         self.firmware = Child(
             "firmware",
             [str(Path(python).with_name("micropython")), "-X", f"heapsize={options.heap}", "-m", "main", short(self.folder)],
@@ -97,7 +98,7 @@ class Simulation:
     def start(self) -> None:
         """Bring everything up; raises SimError."""
         self.net.start()
-        settings_template.write(self.folder, self.options.slots, "127.0.0.1", self.net.firmware_port)
+        settings_template.write(self.folder, self.options.slots, "127.0.0.1", self.net.firmware_port, self.options.npb)
         self.plant_process.start()
         self._connect_plant()
         self._apply_faults(0.0)

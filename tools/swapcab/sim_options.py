@@ -68,11 +68,14 @@ class Options:
     picture: Path | None = None
     folder: Path | None = None
     heap: str = "512k"
+    npb: int = 0
 
     def check(self) -> None:
         """Raises OptionError."""
         if not 3 <= self.slots <= 48:
             raise OptionError(f"--slots {self.slots}: from 3 to 48")
+        if not 0 <= self.npb <= min(4, self.slots):
+            raise OptionError(f"--npb {self.npb}: from 0 to {min(4, self.slots)}; these chargers have four addresses on a bus")
         if self.swaps < 0:
             raise OptionError(f"--swaps {self.swaps}: 0 or more")
         if not 0.1 <= self.speed <= 1000:

@@ -41,8 +41,12 @@ EVENTS = {
     70: ("device.lost", RING_A, True, "device bus reason"),
     71: ("device.back", RING_A, False, "device bus"),
     72: ("task.restarted", RING_A, True, "task error"),
-    80: ("link.up", RING_B, False, "after_s"),
+    73: ("mains.cut", RING_A, True, "device"),
+    74: ("mains.restored", RING_A, False, ""),
+    80: ("link.up", RING_B, False, "after_s interface"),
     81: ("link.down", RING_B, False, "reason"),
+    82: ("time.set", RING_A, False, "before after server"),
+    83: ("time.refused", RING_B, False, "server offered reason"),
     90: ("telemetry.slot", RING_B, False, "soc_pct pack_mv current_ma temp_max_ddegc cell_min_mv cell_max_mv"),
     91: ("telemetry.cabinet", RING_B, False, "power_w full loop_gap_ms heap_free"),
 }

@@ -40,6 +40,8 @@ class Supervisor:
         self._on_event = on_event  # called with an events.Event
         self._critical = []
         self.failed = ""  # what keeps the watchdog from being fed
+        self._excused_ms = 0
+        self.mains_wanted: "Any" = None  # called with ticks_ms: whether the chargers' mains relay may be held; None: always
 
     def critical(self, name: str, run: "Any", limit_ms: int) -> Critical:
         """Start `run(critical)`; it must call `report(critical)` at least every `limit_ms`."""
@@ -92,7 +94,8 @@ class Supervisor:
             self._heartbeat.drop()  # once a critical task failed only a reset helps
             return False
         self._watchdog.feed()
-        self._heartbeat.toggle()
+        if self.mains_wanted is None or self.mains_wanted(now):
+            self._heartbeat.toggle()
         return True
 
     async def run(self) -> str:

@@ -1,0 +1,263 @@
+"""The charger that never stops by itself: set up before it is used, read back before it is switched on, cut off when it is lost."""
+
+from cabinet.bus.can_bus import CanBus
+from cabinet.core.reading import CHARGER_HARDWARE, CHARGER_INPUT_VOLTAGE
+from cabinet.devices.chargers.npb import NpbCharger
+from cabinet.runtime.mains import OFF_MS, MainsGuard
+from plant import npb
+
+COMMAND, ANSWER = 0x000C0102, 0x000C0002
+
+
+class HandClock:
+    ms = 0x3FFFF000  # the counter wraps soon
+
+    def ticks_ms(self):
+        return self.ms & 0x3FFFFFFF
+
+
+class Pack:
+    """48 V and some resistance."""
+
+    temp_c = 25.0
+
+    def volts(self):
+        return 52.0
+
+    def accepts_a(self, amps, volts, line_ohm):
+        return max(0.0, min(amps, (volts - 52.0) / 0.1))
+
+
+class Wire:
+    """The unit of the plant behind a CAN port."""
+
+    bitrate = 250_000
+
+    def __init__(self, unit):
+        self.unit = unit
+        self.out = []
+        self.inbox = []
+        self.cut = False
+
+    def send(self, can_id, extended, data):
+        assert extended and can_id == COMMAND
+        if self.cut:
+            return True
+        self.out.append(bytes(data))
+        answer = self.unit.hear(bytes(data))
+        if answer is not None:
+            self.inbox.append(answer)
+        return True
+
+    def recv(self, frame):
+        if not self.inbox:
+            return False
+        data = self.inbox.pop(0)
+        frame.can_id = ANSWER
+        frame.extended = True
+        frame.length = len(data)
+        frame.data[: len(data)] = data
+        return True
+
+    def set_filters(self, filters):
+        self.filters = filters
+
+    def state(self):
+        return 0
+
+
+class Bench:
+    def __init__(self):
+        self.clock = HandClock()
+        self.unit = npb.NpbCharger(2)
+        self.wire = Wire(self.unit)
+        self.bus = CanBus("can", self.wire, self.clock)
+        self.charger = NpbCharger(self.bus, 2, self.clock)
+        self.pack = Pack()
+        self.mains = True
+        self.events = []
+        self.guard = MainsGuard([self.charger], self.events.append)
+        self.want = (0, 0)
+        self.unit.step(0.01, self.pack, True)
+
+    def run(self, ms, renew=True):
+        for _ in range(ms // 20):
+            if renew:
+                self.charger.set(*self.want)
+            self.mains = self.guard.wanted(self.clock.ticks_ms())
+            self.bus.step()
+            self.unit.step(0.02, self.pack, self.mains)
+            self.clock.ms += 20
+
+
+def test_nothing_but_off_and_its_setup_is_sent_before_it_stores_nothing():
+    bench = Bench()
+    bench.want = (54_600, 5_000)
+    bench.run(400)
+    first = [d for d in bench.wire.out if len(d) > 2]
+    assert first[0] == b"\x00\x00\x00"  # off
+    bench.run(5_000)
+    writes = [d for d in bench.wire.out if len(d) > 2 and d != b"\x00\x00\x00"]
+    assert writes[0] == b"\xc2\x00\x00\x00"  # off at power-on, kept
+    assert writes[1] == b"\xc2\x00\x00\x04"  # and nothing is stored from now on
+    assert writes[2] == b"\x20\x00\x54\x15"  # only then the first set-point
+    assert bench.unit.kept[npb.SYSTEM_CONFIG] == npb.POWER_ON_OFF
+    assert bench.unit.out_a > 4.9
+
+
+def test_a_day_of_set_points_costs_two_writes_of_its_eeprom():
+    bench = Bench()
+    for ma in range(1_000, 9_000, 100):
+        bench.want = (54_600, ma)
+        bench.run(1_000)
+    assert bench.unit.set_a > 8.0 and bench.unit.eeprom_writes <= 2
+
+
+def test_it_stays_off_when_the_mains_comes_back():
+    bench = Bench()
+    bench.want = (54_600, 5_000)
+    bench.run(5_000)
+    bench.want = (0, 0)
+    bench.run(1_000)
+    bench.unit.step(5.0, bench.pack, False)
+    bench.unit.step(0.1, bench.pack, True)
+    assert bench.unit.powered and not bench.unit.started
+
+
+def test_the_reading_tells_volt_ampere_and_temperature():
+    bench = Bench()
+    bench.want = (54_600, 5_000)
+    bench.run(6_000)
+    r = bench.charger.reading
+    assert abs(r.output_ma - 5_000) < 100 and r.output_mv > 52_000 and r.temp_ddegc >= 250 and r.fault_bits == 0
+    assert 0 <= bench.clock.ticks_ms() - r.taken_ms <= 1_000 and bench.charger.fault == ""
+
+
+def test_a_lower_current_reaches_it_at_once_without_a_pause_in_charging():
+    bench = Bench()
+    bench.want = (54_600, 5_000)
+    bench.run(6_000)
+    bench.wire.out.clear()
+    bench.want = (54_600, 3_000)
+    bench.run(200)
+    assert b"\x30\x00\x2c\x01" in bench.wire.out
+    bench.run(3_000)
+    assert b"\x00\x00\x00" not in bench.wire.out and abs(bench.unit.out_a - 3.0) < 0.1
+
+
+def test_off_goes_out_at_once():
+    bench = Bench()
+    bench.want = (54_600, 5_000)
+    bench.run(6_000)
+    bench.wire.out.clear()
+    bench.charger.set(0, 0)
+    bench.bus.step()
+    assert b"\x00\x00\x00" in bench.wire.out and not bench.unit.started
+
+
+def test_a_set_point_that_nobody_renews_is_withdrawn():
+    bench = Bench()
+    bench.want = (54_600, 5_000)
+    bench.run(6_000)
+    bench.run(3_000, renew=False)
+    assert not bench.unit.started and bench.charger.set_ma == 0
+
+
+def test_a_set_point_that_it_does_not_take_is_never_switched_on():
+    bench = Bench()
+    bench.want = (30_000, 5_000)  # below what this model can give: it keeps the one it had
+    bench.run(20_000)
+    assert b"\x00\x00\x01" not in bench.wire.out and not bench.unit.started
+
+
+def test_one_that_charges_by_its_own_curve_is_refused():
+    bench = Bench()
+    bench.unit.kept[npb.CURVE_CONFIG] |= npb.CURVE_ENABLED
+    bench.unit.values[npb.CURVE_CONFIG] |= npb.CURVE_ENABLED
+    bench.want = (54_600, 5_000)
+    bench.run(20_000)
+    assert bench.charger.fault == "exception" and bench.charger.reading.fault_bits & CHARGER_HARDWARE
+    assert not bench.unit.started and b"\x00\x00\x01" not in bench.wire.out and bench.charger.reading.taken_ms is None
+
+
+def test_one_that_does_not_keep_its_configuration_is_refused_without_wearing_it_out():
+    bench = Bench()
+    bench.unit._write = lambda command, value: setattr(bench.unit, "eeprom_writes", bench.unit.eeprom_writes + 1)
+    bench.want = (54_600, 5_000)
+    bench.run(60_000)
+    assert bench.charger.fault == "exception" and bench.unit.eeprom_writes <= 3
+
+
+def test_one_that_is_lost_while_it_charges_loses_its_mains():
+    bench = Bench()
+    bench.want = (54_600, 5_000)
+    bench.run(6_000)
+    bench.wire.cut = True
+    bench.run(2_400)
+    assert bench.charger.fault == "timeout"
+    bench.want = (0, 0)  # core: its data are too old
+    bench.run(2_000)
+    assert bench.unit.out_a > 4.0 and bench.mains
+    bench.run(2_000)
+    assert not bench.mains and bench.events[0].values == ("charger 2",)
+    bench.run(2_000)
+    assert bench.unit.out_a == 0.0 and not bench.unit.powered
+    bench.run(OFF_MS)
+    assert bench.mains and len(bench.events) == 2 and bench.unit.powered and not bench.unit.started
+    bench.run(60_000)
+    assert len(bench.events) == 2  # it is known to be off: once is enough
+    bench.wire.cut = False
+    bench.want = (54_600, 5_000)
+    bench.run(6_000)
+    assert bench.unit.out_a > 4.0 and bench.charger.fault == ""
+
+
+def test_one_that_does_not_obey_loses_its_mains():
+    bench = Bench()
+    bench.want = (54_600, 5_000)
+    bench.run(6_000)
+    bench.unit.stuck = True
+    bench.want = (0, 0)
+    bench.run(2_000)
+    assert bench.mains and bench.unit.out_a > 4.0
+    bench.run(3_000)
+    assert not bench.mains
+    bench.run(2_000)
+    assert bench.unit.out_a == 0.0
+
+
+def test_one_that_was_without_mains_for_a_moment_is_set_up_again():
+    bench = Bench()
+    bench.want = (54_600, 5_000)
+    bench.run(6_000)
+    bench.unit._power_on()
+    before = len(bench.wire.out)
+    bench.run(6_000)
+    assert b"\xc2\x00\x00\x04" in bench.wire.out[before:] and bench.unit.out_a > 4.0
+
+
+def test_a_mains_fault_is_told():
+    bench = Bench()
+    bench.run(3_000)
+    bench.unit.faults |= 4
+    bench.charger.on_frame(ANSWER, bytearray(b"\x40\x00\x60\x00"), 4, bench.clock.ticks_ms())
+    assert bench.charger.reading.fault_bits == CHARGER_INPUT_VOLTAGE
+
+
+def test_odd_answers_change_nothing():
+    bench = Bench()
+    bench.run(3_000)
+    taken = bench.charger.reading.taken_ms
+    for data in (b"", b"\x60", b"\x60\x00", b"\x60\x00\x01", b"\xff\xff\xff\xff"):
+        bench.charger.on_frame(ANSWER, bytearray(data + bytes(8 - len(data))), len(data), bench.clock.ticks_ms())
+    assert bench.charger.reading.taken_ms == taken and bench.charger.stats.implausible == 4
+
+
+def test_an_address_that_its_pins_do_not_have_is_refused():
+    bench = Bench()
+    try:
+        NpbCharger(bench.bus, 4, bench.clock)
+    except ValueError as error:
+        assert "0 to 3" in str(error)
+    else:
+        raise AssertionError("taken")
