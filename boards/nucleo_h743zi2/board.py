@@ -7,10 +7,12 @@ all of it on the same pins.
 import machine
 import pins
 import stm32_parts
+from chips.board_parts import Dog, RelayHeartbeat, cause_name, lookup
+from chips.interface import Interface
 from chips.mcp23017 import MCP23017
+from chips.serial_line import Rs485Line, SerialPort
 from chips.w25q import W25Q
 from stm32_can import CanLine
-from stm32_serial import Rs485Line, SerialPort
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,12 +40,12 @@ class Board:
         self.run_dir = run_dir  # where settings and secrets lie; nothing of the hardware depends on it
         self.clock: "Clock" = stm32_parts.RtcClock()
         self._chip: "W25Q | None" = None
-        self._lan: "stm32_parts.Lan | None" = None
-        self._heartbeat: "stm32_parts.RelayHeartbeat | None" = None
+        self._lan: "Interface | None" = None
+        self._heartbeat: "RelayHeartbeat | None" = None
 
     def serial(self, port: str, baud: int) -> "SerialLine":
         """Open a serial line. Raises ValueError for a name that the board does not have."""
-        number, buffer, drive = _lookup(pins.SERIAL, port, "serial line")
+        number, buffer, drive = lookup(pins.SERIAL, port, "serial line")
         uart = machine.UART(number, baud, bits=8, parity=None, stop=1, timeout=0, rxbuf=buffer)
         if drive:
             return Rs485Line(uart, baud, _output(drive, 0))
@@ -51,7 +53,7 @@ class Board:
 
     def can(self, port: str, bitrate: int) -> "CanPort":
         """Open a CAN controller. Raises ValueError for a name that the board or its image does not have."""
-        number = _lookup(pins.CAN, port, "CAN")
+        number = lookup(pins.CAN, port, "CAN")
         if not hasattr(machine, "CAN"):
             raise ValueError("this image has no machine.CAN: MicroPython 1.28 or later is needed")
         try:
@@ -63,7 +65,7 @@ class Board:
 
     def flash(self, area: str) -> "FlashArea":
         """A raw flash area. Raises ValueError if the board has none, OSError if the chip is missing, wrong or protected."""
-        base, size = _lookup(pins.FLASH_AREAS, area, "flash area")
+        base, size = lookup(pins.FLASH_AREAS, area, "flash area")
         if self._chip is None:
             select = _output(pins.FLASH_CS, 1)
             spi = machine.SPI(pins.FLASH_SPI, pins.FLASH_HZ, polarity=0, phase=0)
@@ -73,17 +75,17 @@ class Board:
     def network(self) -> "Network":
         """The Ethernet interface."""
         if self._lan is None:
-            self._lan = stm32_parts.Lan(self.clock)
+            self._lan = Interface(stm32_parts.lan(), self.clock, stm32_parts.true_random, "no Ethernet link or no address yet")
         return self._lan
 
     def watchdog(self, timeout_ms: int) -> "Watchdog":
         """Start the hardware watchdog."""
-        return stm32_parts.Dog(timeout_ms)
+        return Dog(machine.WDT, timeout_ms, 32000)
 
     def heartbeat(self) -> "Heartbeat":
         """The mains relay's heartbeat output."""
         if self._heartbeat is None:
-            self._heartbeat = stm32_parts.RelayHeartbeat(_output(pins.HEARTBEAT, 0))
+            self._heartbeat = RelayHeartbeat(_output(pins.HEARTBEAT, 0))
         return self._heartbeat
 
     def random_bytes(self, count: int) -> bytes:
@@ -92,17 +94,11 @@ class Board:
 
     def reset_cause(self) -> str:
         """power_on, watchdog, soft, hard or unknown."""
-        return stm32_parts.reset_cause()
+        return cause_name(machine)
 
     def expander(self, address: int) -> MCP23017:
         """An I/O expander (0x20 to 0x27), all pins inputs until told otherwise. Not part of cabinet.ports: for own devices."""
         return MCP23017(machine.I2C(pins.EXPANDER_I2C, freq=pins.EXPANDER_HZ), address)
-
-
-def _lookup(table: dict, name: str, kind: str):  # noqa: ANN202
-    if name not in table:
-        raise ValueError("no %s %s on this board; it has: %s" % (kind, name, ", ".join(sorted(table))))
-    return table[name]
 
 
 if TYPE_CHECKING:

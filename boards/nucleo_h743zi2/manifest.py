@@ -9,6 +9,6 @@ require("ssl")
 package("cabinet", base_path="../../firmware")
 module("main.py", base_path="../../firmware")
 package("chips", base_path="..")
-for name in ("board.py", "pins.py", "stm32_can.py", "stm32_parts.py", "stm32_serial.py"):
+for name in ("board.py", "pins.py", "stm32_can.py", "stm32_parts.py"):
     module(name, base_path=".")
 package("umqtt", files=("simple.py",), base_path="../../build/lib")

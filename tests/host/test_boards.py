@@ -3,27 +3,30 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from swapcab import build, build_board, gen_boards
 
 ROOT = Path(__file__).resolve().parents[2]
-BOARD = ROOT / "boards" / "nucleo_h743zi2"
+BOARDS = sorted(path.parent.name for path in (ROOT / "boards").glob("*/pins.py"))
 
 
-def frozen():
+def frozen(board):
     """{module path on the board: file} that the manifest names."""
     found = {}
+    home = ROOT / "boards" / board
 
     def package(name, files=None, base_path="."):
-        folder = BOARD / base_path / name
+        folder = home / base_path / name
         paths = [folder / file for file in files] if files else sorted(folder.rglob("*.py"))
         for path in paths:
             found[path.relative_to(folder.parent).as_posix()] = path
 
     def module(name, base_path="."):
-        found[name] = BOARD / base_path / name
+        found[name] = home / base_path / name
 
     tools = {"include": lambda path: None, "require": lambda name: None, "package": package, "module": module}
-    exec((BOARD / "manifest.py").read_text(), tools)
+    exec((home / "manifest.py").read_text(), tools)
     return found
 
 
@@ -41,23 +44,29 @@ def test_a_page_without_the_marks_is_refused():
     assert refused
 
 
-def test_the_manifest_freezes_what_the_build_compiles():
-    names = {name for name in build_board.sources("nucleo_h743zi2") if name not in build_board.AS_THEY_ARE}
-    assert names <= set(frozen())
-    assert set(frozen()) - names <= build.NOT_ON_THE_CONTROLLER  # in flash they cost nothing
+@pytest.mark.parametrize("board", BOARDS)
+def test_the_manifest_freezes_what_the_build_compiles(board):
+    names = {name for name in build_board.sources(board) if name not in build_board.AS_THEY_ARE}
+    assert names <= set(frozen(board))
+    assert set(frozen(board)) - names <= build.NOT_ON_THE_CONTROLLER  # in flash they cost nothing
 
 
-def test_what_the_manifest_freezes_is_there():
-    for name, path in frozen().items():
+@pytest.mark.parametrize("board", BOARDS)
+def test_what_the_manifest_freezes_is_there(board):
+    for name, path in frozen(board).items():
         if path.is_relative_to(ROOT / "build"):
             continue  # fetched by make setup
         assert path.is_file(), name
 
 
-def test_every_pin_is_named_once_and_every_zio_name_is_one_of_the_board():
-    pins = gen_boards.load("nucleo_h743zi2").PINS
+@pytest.mark.parametrize("board", BOARDS)
+def test_every_pin_is_named_once(board):
+    pins = gen_boards.load(board).PINS
     names = [row[3] for row in pins if row[3]]
     assert len(names) == len(set(names))
-    for use, _signal, cpu, zio, _note in pins:
+
+
+def test_pins_of_the_nucleo_are_pins_of_its_package_and_zio_names_those_of_the_board():
+    for use, _signal, cpu, zio, _note in gen_boards.load("nucleo_h743zi2").PINS:
         assert re.fullmatch(r"[A-H](1[0-5]|[0-9])", cpu), use
         assert re.fullmatch(r"(A[0-8]|D([0-9]|[1-6][0-9]|7[0-2]))?", zio), use

@@ -5,8 +5,7 @@ a next character if asked for more than is there, a CAN controller that copies u
 and refuses a second frame of the same id.
 """
 
-import sys
-
+import stand_in
 from i2c_bus import I2c, Mcp23017Model
 from spi_bus import Clock, Select, Spi
 from w25q_model import W25QModel
@@ -14,15 +13,6 @@ from w25q_model import W25QModel
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-
-class Module:
-    """A module that is filled with attributes."""
-
-
-def empty_module() -> "Any":
-    """One."""
-    return Module()
 
 
 class World:
@@ -51,7 +41,7 @@ class World:
 
 def build(world: World) -> dict:
     """The modules on one world."""
-    machine, pyb, network, time = empty_module(), empty_module(), empty_module(), empty_module()
+    machine, pyb, network, time = stand_in.empty_module(), stand_in.empty_module(), stand_in.empty_module(), stand_in.empty_module()
 
     class Pin:
         """A pin by its CPU object; a name as text would be a Zio name and is refused here."""
@@ -128,6 +118,9 @@ def build(world: World) -> dict:
             self.sent.extend(bytes(data))
             world.clock.now_us += len(data) * 10000000 // self.baud
             return len(data)
+
+        def flush(self):
+            """Nothing is left to wait for."""
 
     class CAN:
         """machine.CAN of 1.28 on FDCAN."""
@@ -244,43 +237,11 @@ def build(world: World) -> dict:
     time.ticks_ms, time.ticks_us = world.clock.ticks_ms, world.clock.ticks_us
     time.gmtime = lambda second: (2000, 1, 1, 0, 0, second, 5, 1) if second == 0 else (2026, 11, 22, 13, 30, 0, 6, 326)
     time.time = lambda: 848669400 + world.clock.now_us // 1000000
-    dialler, resolver = empty_module(), empty_module()
-    dialler.dial, resolver.Resolver = dial, Resolver
     stand_ins = {"machine": machine, "pyb": pyb, "network": network, "time": time}
-    stand_ins.update({"cabinet.uplink.dial": dialler, "cabinet.uplink.resolver": resolver})
+    stand_ins.update(stand_in.uplink_modules())
     return stand_ins
 
 
-class Resolver:
-    """Whom the board would ask for names."""
-
-    def __init__(self, server, port, clock, random_bytes) -> None:
-        self.server = server
-
-
-async def dial(host, port, tls=None, resolver=None):
-    """What the board hands on: nothing is opened here."""
-    return (host, port, tls, resolver)
-
-
 def load(world: World, folder: str, names: tuple, first: str = "board"):
-    """The board's module `first`, imported against the stand-ins; what was imported before stays as it was."""
-    stand_ins = build(world)
-    time = stand_ins.pop("time")  # the interpreter's own modules need theirs
-    kept = {name: sys.modules.get(name) for name in tuple(stand_ins) + names}
-    for name in names:
-        sys.modules.pop(name, None)
-    sys.modules.update(stand_ins)
-    sys.path.insert(0, folder)
-    try:
-        module = __import__(first)
-        if first == "board":
-            module.stm32_parts.time = world.time = time
-        return module
-    finally:
-        sys.path.remove(folder)
-        for name, module in kept.items():
-            if module is None:
-                sys.modules.pop(name, None)
-            else:
-                sys.modules[name] = module
+    """The board's module `first`, imported against the stand-ins."""
+    return stand_in.load(world, build(world), folder, names, first)

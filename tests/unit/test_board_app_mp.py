@@ -51,7 +51,7 @@ class RunningClock(Clock):
 def start():
     """The application, ready to run, and the hardware behind it."""
     world = World()
-    board = load(world, ROOT + "boards/nucleo_h743zi2", ("board", "pins", "stm32_serial", "stm32_can", "stm32_parts"))
+    board = load(world, ROOT + "boards/nucleo_h743zi2", ("board", "pins", "stm32_can", "stm32_parts"))
     real = RunningClock()  # the models keep their own
     world.time.ticks_ms, world.time.ticks_us = real.ticks_ms, real.ticks_us
     return App(board.Board("/flash"), config.parse(json.dumps(SETTINGS)), config.parse_secrets(json.dumps(SECRETS)), "00"), world

@@ -1,4 +1,4 @@
-"""The NUCLEO-H743ZI2 board keeps the contracts of cabinet/ports.py, on stand-ins for the STM32 port's modules."""
+"""What is particular to the NUCLEO-H743ZI2, on stand-ins for the STM32 port's modules. What all boards share: test_board_conformance.py."""
 
 import errno
 import sys
@@ -6,10 +6,11 @@ import sys
 ROOT = __file__.replace("\\", "/")[: -len("tests/unit/test_board_contract.py")] or "./"
 sys.path[:0] = [ROOT + "boards", ROOT + "tests/models"]
 
+from board_checks import refusal  # noqa: E402
 from stm32_modules import World, load  # noqa: E402
 
 FOLDER = ROOT + "boards/nucleo_h743zi2"
-MODULES = ("board", "pins", "stm32_serial", "stm32_can", "stm32_parts")
+MODULES = ("board", "pins", "stm32_can", "stm32_parts")
 
 
 class Frame:
@@ -24,61 +25,6 @@ def bench():
     world = World()
     module = load(world, FOLDER, MODULES)
     return module.Board(), world, module
-
-
-def contracts():
-    """{contract: names of its attributes and methods}, read from ports.py."""
-    found = {}
-    with open(ROOT + "firmware/cabinet/ports.py") as source:
-        for line in source:
-            words = line.replace("(", " ").replace(":", " ").split()
-            if line.startswith("class "):
-                found[words[1]] = names = []
-            elif line.startswith("    def ") or line.startswith("    async def "):
-                names.append(words[words.index("def") + 1])
-            elif line.startswith("    ") and line[4].isalpha() and ":" in line and " " not in line.strip().split(":")[0]:
-                names.append(words[0])
-    return found
-
-
-def refusal(call, *args):
-    """The exception that a call ends with."""
-    try:
-        call(*args)
-    except (OSError, ValueError) as error:
-        return error
-    return None
-
-
-def test_every_part_has_every_name_of_its_contract():
-    board, _world, _module = bench()
-    parts = {
-        "Board": board,
-        "Clock": board.clock,
-        "SerialLine": board.serial("rs485-packs", 115200),
-        "CanPort": board.can("can-1", 250000),
-        "FlashArea": board.flash("journal-a"),
-        "Network": board.network(),
-        "Watchdog": board.watchdog(8000),
-        "Heartbeat": board.heartbeat(),
-    }
-    checked = contracts()
-    for contract, part in parts.items():
-        assert checked[contract], contract
-        for name in checked[contract]:
-            assert hasattr(part, name), (contract, name)
-
-
-def test_nothing_is_acquired_before_it_is_asked_for():
-    _board, world, _module = bench()
-    assert not world.pins and not world.uarts and not world.cans and not world.watchdog_ms and not world.log
-
-
-def test_a_name_that_the_board_does_not_have_is_refused_with_those_it_has():
-    board, _world, _module = bench()
-    for call, args in ((board.serial, ("rs485-9", 9600)), (board.can, ("can-3", 250000)), (board.flash, ("photos",))):
-        error = refusal(call, *args)
-        assert isinstance(error, ValueError) and "it has: " in str(error)
 
 
 def test_the_driver_of_a_line_is_on_from_before_the_first_bit_to_after_the_last_and_off_else():
@@ -225,36 +171,6 @@ def test_wall_time_is_unknown_until_the_clock_was_set_once():
     board.clock.synchronise(1795354200)
     assert board.clock.quality() == 2 and world.rtc[:4] == (2026, 11, 22, 7)
     assert isinstance(refusal(board.clock.synchronise, 5), ValueError)
-
-
-def test_ticks_wrap_at_two_to_the_thirty():
-    board, world, _module = bench()
-    world.clock.now_us = (1 << 30) * 1000 + 7000
-    assert board.clock.ticks_ms() == 7
-
-
-def test_the_heartbeat_stays_low_once_it_was_dropped():
-    board, world, _module = bench()
-    beat = board.heartbeat()
-    beat.toggle()
-    assert world.pins["E9"].level == 1
-    beat.toggle()
-    assert world.pins["E9"].level == 0
-    beat.toggle()
-    beat.drop()
-    beat.toggle()
-    assert world.pins["E9"].level == 0
-    board.heartbeat().toggle()
-    assert world.pins["E9"].level == 0
-
-
-def test_the_watchdog_refuses_times_that_the_hardware_cannot_keep():
-    board, world, _module = bench()
-    for timeout_ms in (0, 99, 32001):
-        assert isinstance(refusal(board.watchdog, timeout_ms), ValueError)
-    assert world.watchdog_ms == 0
-    board.watchdog(8000).feed()
-    assert (world.watchdog_ms, world.fed) == (8000, 1)
 
 
 def test_random_bytes_come_from_the_hardware_or_not_at_all():

@@ -37,12 +37,22 @@ def load(board: str) -> ModuleType:
     return module
 
 
+def header(pins: ModuleType) -> str:
+    """What the names on the board's connectors are called."""
+    return getattr(pins, "HEADER", "Zio")
+
+
+def prefix(pins: ModuleType) -> str:
+    """What stands before a pin's number or name in data sheets."""
+    return getattr(pins, "PREFIX", "P")
+
+
 def pin_table(pins: ModuleType) -> str:
     """Use, signal, pins, note."""
-    lines = ["| use | signal | MCU pin | Zio | wiring |", "|---|---|---|---|---|"]
+    lines = [f"| use | signal | MCU pin | {header(pins)} | wiring |", "|---|---|---|---|---|"]
     last = ""
     for use, signal, cpu, zio, note in pins.PINS:
-        lines.append(f"| {'' if use == last else f'`{use}`'} | {signal} | P{cpu} | {zio} | {note} |")
+        lines.append(f"| {'' if use == last else f'`{use}`'} | {signal} | {prefix(pins)}{cpu} | {zio} | {note} |")
         last = use
     return "\n".join(lines)
 
@@ -57,9 +67,10 @@ def flash_table(pins: ModuleType) -> str:
 
 def picture(board: str, pins: ModuleType) -> str:
     """The wiring as SVG: the controller on the left, what hangs on it on the right."""
+    far_ends = {**FAR_ENDS, **getattr(pins, "FAR_ENDS", {})}
     groups: dict[str, list[str]] = {}
     for use, signal, cpu, zio, _note in pins.PINS:
-        groups.setdefault(use, []).append(f"{signal} P{cpu}" + (f" ({zio})" if zio else ""))
+        groups.setdefault(use, []).append(f"{signal} {prefix(pins)}{cpu}" + (f" ({zio})" if zio else ""))
     row_height, top, width = 46, 56, 980
     height = top + row_height * len(groups) + 16
     parts = [
@@ -78,7 +89,7 @@ def picture(board: str, pins: ModuleType) -> str:
             f'<text x="36" y="{y + 31}" font-size="11" fill="#333333">{escape(shown)}</text>',
             f'<line x1="490" y1="{y + 18}" x2="600" y2="{y + 18}" stroke="{colour}" stroke-width="2"/>',
             f'<rect x="600" y="{y}" width="360" height="36" rx="6" fill="#ffffff" stroke="{colour}"/>',
-            f'<text x="612" y="{y + 23}" fill="#1a2b3c">{escape(FAR_ENDS.get(use, ""))}</text>',
+            f'<text x="612" y="{y + 23}" fill="#1a2b3c">{escape(far_ends.get(use, ""))}</text>',
         ]
     return "\n".join(parts) + "\n</svg>\n"
 

@@ -1,10 +1,11 @@
-"""Serial lines on STM32 UARTs.
+"""Serial lines on `machine.UART`, plain and with a half-duplex RS485 transceiver.
 
-How the port behaves (read in MicroPython's ports/stm32/uart.c, 1.28): `write` returns when the last stop bit has left the
-shift register, and there is no IRQ_TXIDLE. So the driver-enable pin is simply lowered after `write`, a few microseconds
-after the last bit; no interrupt is needed. The price: the loop stands still for the length of a frame, 0.7 ms for
-8 bytes at 115,200 baud, 8.3 ms at 9,600. A Modbus frame must go out in one piece; a plain line takes 32 bytes at a time.
+The driver-enable pin is lowered once the last bit is out, without an interrupt: on STM32 `write` returns then (there is no
+IRQ_TXIDLE), elsewhere `flush` waits for it. The price: the loop stands still for the length of a frame, 0.7 ms for 8 bytes
+at 115,200 baud, 8.3 ms at 9,600. A Modbus frame must go out in one piece; a plain line takes 32 bytes at a time.
 """
+
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class SerialPort:
         self.baud = baud
 
     def write(self, data: "bytes | bytearray | memoryview") -> int:
-        """Send a first part; returns when it is on the wire, and how much it was."""
+        """Hand over a first part; returns how much it was."""
         return self._send(memoryview(data)[:_AT_A_TIME] if len(data) > _AT_A_TIME else data)
 
     def _send(self, data: "bytes | bytearray | memoryview") -> int:
@@ -43,17 +44,33 @@ class SerialPort:
 
 
 class Rs485Line(SerialPort):
-    """A UART with a half-duplex transceiver: `drive` is the pin on DE and /RE."""
+    """A UART with a half-duplex transceiver: `drive` is the pin on DE and /RE.
 
-    def __init__(self, uart: "Any", baud: int, drive: "Any") -> None:
+    `last_characters`: for so long `flush` returns too early; 1 on RP2, whose `flush` may return while the last one is sent.
+    """
+
+    def __init__(self, uart: "Any", baud: int, drive: "Any", last_characters: int = 0) -> None:
         super().__init__(uart, baud)
         self._drive = drive
+        self._rest_us = -(-last_characters * 10000000 // baud)
         drive(0)
 
     def write(self, data: "bytes | bytearray | memoryview") -> int:
         """Take the line, send all of it, let it go."""
         self._drive(1)
         try:
-            return self._send(data)
+            sent = self._send(data)
+            if sent:
+                self._last_bit()
+            return sent
         finally:
             self._drive(0)
+
+    def _last_bit(self) -> None:
+        try:
+            self.stream.flush()
+        except OSError:
+            return  # it takes longer than it ever may: let the line go
+        if self._rest_us:
+            sleep_us: "Any" = time
+            sleep_us.sleep_us(self._rest_us)

@@ -1,0 +1,68 @@
+"""What boards share beside the chips: names looked up, watchdog, heartbeat, a check of random bytes, reset causes."""
+
+import errno
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def lookup(table: dict, name: str, kind: str) -> "Any":
+    """The row of a port. Raises ValueError that names those which the board has."""
+    if name not in table:
+        raise ValueError("no %s %s on this board; it has: %s" % (kind, name, ", ".join(sorted(table)) or "none"))
+    return table[name]
+
+
+def refuse_stuck(data: bytes) -> bytes:
+    """`data`, unless one byte comes five times on end, once in 4 thousand million bytes by chance. Raises OSError then."""
+    run = 1
+    for i in range(1, len(data)):
+        run = run + 1 if data[i] == data[i - 1] else 1
+        if run == 5:
+            raise OSError(errno.EIO, "the hardware random source is stuck")
+    return data
+
+
+def cause_name(machine: "Any") -> str:
+    """power_on, watchdog, soft, hard or unknown, from the port's own constants."""
+    cause = machine.reset_cause()
+    for constant, name in (("PWRON_RESET", "power_on"), ("WDT_RESET", "watchdog"), ("SOFT_RESET", "soft"), ("HARD_RESET", "hard")):
+        if cause == getattr(machine, constant, None):
+            return name
+    return "unknown"
+
+
+class Dog:
+    """The hardware watchdog, at most `most_ms` long. Once started it cannot be stopped."""
+
+    def __init__(self, wdt_class: "Any", timeout_ms: int, most_ms: int) -> None:
+        if not 100 <= timeout_ms <= most_ms:
+            raise ValueError("watchdog time of %d ms is not allowed; allowed: 100 to %d" % (timeout_ms, most_ms))
+        self._wdt = wdt_class(id=0, timeout=timeout_ms)
+
+    def feed(self) -> None:
+        """Postpone the reset."""
+        self._wdt.feed()
+
+
+class RelayHeartbeat:
+    """The output into a charge pump: only its edges hold the relay, neither of its levels does."""
+
+    def __init__(self, pin: "Any") -> None:
+        self._pin = pin
+        self._level = 0
+        self._dropped = False
+        pin(0)
+
+    def toggle(self) -> None:
+        """One half period."""
+        if not self._dropped:
+            self._level ^= 1
+            self._pin(self._level)
+
+    def drop(self) -> None:
+        """Let the relay fall now, until the next reset."""
+        self._dropped = True
+        self._level = 0
+        self._pin(0)
