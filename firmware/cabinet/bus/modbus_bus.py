@@ -231,7 +231,7 @@ class ModbusBus:
         if not client.compose(now_ms):
             schedule.served(client, now_ms)
             return 1000
-        size = close(self.tx, client.address, self._tx_len)
+        size = self._close(client)
         view = self._views.get(size)
         if view is None:
             view = self._views[size] = memoryview(self.tx)[:size]
@@ -272,7 +272,7 @@ class ModbusBus:
                     rx[have + i] = chunk[i]
             self._have = have + count
             self._quiet_us = now = self.clock.ticks_us()  # after reading: no byte came later than this
-        at = find_answer(self.rx, self._offset, self._have, self.tx, self._want - self._offset)
+        at = self._find(client)
         if at >= 0:
             self._learn(client, _diff_us(now, self._base_us))
             self._done(client, self._judge(client, at), now)
@@ -282,7 +282,7 @@ class ModbusBus:
             return 0
         silence = _diff_us(now, self._quiet_us)
         if self._have and silence > self.gap_us + _SILENCE_US:
-            if not is_frame(self.rx, self._have):
+            if not self._whole_frame():
                 self._done(client, "crc", now)
                 return 0
             self._late_reason = "foreign"
@@ -306,6 +306,20 @@ class ModbusBus:
             wait = _LOOK_LATER_US
         self._wake_us = (now + wait) & _MASK
         return wait
+
+    # what another protocol on such a line does in its own way
+
+    def _close(self, client: "ModbusClient") -> int:
+        """Complete the request in tx; returns its length."""
+        return close(self.tx, client.address, self._tx_len)
+
+    def _find(self, client: "ModbusClient") -> int:
+        """Where in rx the answer begins; -1 if it is not there."""
+        return find_answer(self.rx, self._offset, self._have, self.tx, self._want - self._offset)
+
+    def _whole_frame(self) -> bool:
+        """Whether what came is a good frame of anybody."""
+        return is_frame(self.rx, self._have)
 
     def _learn(self, client: "ModbusClient", lag: int) -> None:
         """How long the unit thinks. One slow answer must not make the next ones wait: small steps, and rather too early."""

@@ -1,0 +1,167 @@
+"""Serial lines on which each maker frames in his own way: start bytes, a length, a check. What the frames look like stands in the profile
+of the device; the clockwork (who is asked when, silence, echo, late answers) is that of the Modbus master."""
+
+from micropython import const
+
+from cabinet.bus.modbus_bus import ModbusBus
+from cabinet.devices.crc16 import crc16
+from cabinet.devices.profiles.form import P_ASK, P_BEGIN, P_LENGTH, P_PLUS, PAGE_WORDS
+
+_SUM8 = const(1)
+_XOR8 = const(2)
+_NEGSUM16_BE = const(3)
+_CRC16 = const(4)
+_SIZES = b"\x00\x01\x01\x02\x02"
+_SLACK = const(4)  # bytes that may stand between an answer and what follows it
+_LOOK_BYTES = const(200)  # a longer answer is fetched in pieces: a line keeps 256 bytes at least
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.devices.profiles.form import Profile
+    from cabinet.devices.profiles.pack_serial import ProfileSerial
+
+
+def check_value(kind: int, buf: "bytes | bytearray", start: int, end: int) -> int:
+    """The check over buf[start:end]: sum8, xor8, two's complement of the sum in 16 bits, or Modbus CRC."""
+    if kind == _CRC16:
+        return crc16(buf, start, end)
+    value = 0
+    if kind == _XOR8:
+        for index in range(start, end):
+            value ^= buf[index]
+        return value
+    for index in range(start, end):
+        value += buf[index]
+    return value & 0xFF if kind == _SUM8 else -value & 0xFFFF
+
+
+def put_check(kind: int, buf: bytearray, start: int, end: int) -> int:
+    """Write the check behind buf[start:end]; returns where it ends."""
+    if not kind:
+        return end
+    value = check_value(kind, buf, start, end)
+    if kind == _NEGSUM16_BE:
+        buf[end] = value >> 8
+        buf[end + 1] = value & 0xFF
+    else:
+        buf[end] = value & 0xFF
+        if kind == _CRC16:
+            buf[end + 1] = value >> 8
+    return end + _SIZES[kind]
+
+
+def check_holds(kind: int, buf: "bytes | bytearray", start: int, end: int) -> bool:
+    """Whether the check that ends at buf[end] is that of what begins at buf[start]."""
+    if not kind:
+        return True
+    at = end - _SIZES[kind]
+    value = check_value(kind, buf, start, at)
+    if kind == _NEGSUM16_BE:
+        return buf[at] << 8 | buf[at + 1] == value
+    if kind == _CRC16:
+        return buf[at] | buf[at + 1] << 8 == value
+    return buf[at] == value
+
+
+def same(pool: bytes, template: int, address: int, buf: "bytes | bytearray", at: int) -> bool:
+    """Whether buf[at:] begins with a template of the pool, the address in its place."""
+    size = pool[template]
+    place = pool[template + 1]
+    for index in range(size):
+        byte = address if index == place else pool[template + 2 + index]
+        if buf[at + index] != byte:
+            return False
+    return True
+
+
+class FramedBus(ModbusBus):
+    """One line; every device on it brings its profile."""
+
+    kind = "serial"
+    length = 0  # of the answer that was found, without its check
+
+    def ask(self, client: "ProfileSerial", page: int) -> bool:
+        """Called from compose(): send the request of a page."""
+        profile = client.profile
+        pages = profile.pages
+        p = page * PAGE_WORDS
+        end = self._put(profile, pages[p + P_ASK], client.address, 0)
+        start = profile.request_check_from
+        after = pages[p + P_ASK] + 2 + profile.pool[pages[p + P_ASK]]
+        end = put_check(profile.request_check, self.tx, start, end)
+        self._tx_len = self._put(profile, after, client.address, end)
+        tail = pages[p + P_BEGIN] + 2 + profile.pool[pages[p + P_BEGIN]]
+        self._want = client.lengths[page] + self._tail_size(profile, tail)
+        return True
+
+    def _put(self, profile: "Profile", template: int, address: int, end: int) -> int:
+        pool = profile.pool
+        size = pool[template]
+        place = pool[template + 1]
+        for index in range(size):
+            self.tx[end + index] = address if index == place else pool[template + 2 + index]
+        return end + size
+
+    @staticmethod
+    def _tail_size(profile: "Profile", tail: int) -> int:
+        size = profile.pool[tail]
+        return size + 2 if size and profile.pool[tail + 1] != 255 else size  # one with an address is a frame with a check of its own
+
+    def _close(self, client: "ProfileSerial") -> int:
+        return self._tx_len
+
+    def _send(self, now: int) -> int:
+        wait = ModbusBus._send(self, now)
+        if self._client is not None and self._want - self._offset > _LOOK_BYTES:
+            early = (self._want - self._offset - _LOOK_BYTES) * self.char_us
+            wait = wait - early if wait > early else 1
+            self._wake_us = (now + wait) & 0x3FFFFFFF
+        return wait
+
+    def _find(self, client: "ProfileSerial") -> int:
+        profile = client.profile
+        pages = profile.pages
+        page = client.page
+        p = page * PAGE_WORDS
+        begin = pages[p + P_BEGIN]
+        tail = begin + 2 + profile.pool[begin]
+        size = profile.pool[begin]
+        rx = self.rx
+        have = self._have
+        fixed = pages[p + P_LENGTH]
+        for at in range(self._offset, have - size + 1):
+            if not same(profile.pool, begin, client.address, rx, at):
+                continue
+            length = fixed
+            if fixed < 0:
+                if at - fixed >= have:
+                    return -1
+                length = rx[at - fixed] + pages[p + P_PLUS]
+                if length < client.least(page):
+                    continue
+            if at + length > have or not check_holds(profile.answer_check, rx, at + profile.check_from, at + length):
+                continue
+            if not self._followed(profile, tail, client.address, at + length):
+                continue
+            self.length = length - _SIZES[profile.answer_check]
+            client.lengths[page] = length
+            return at
+        return -1
+
+    def _followed(self, profile: "Profile", tail: int, address: int, at: int) -> bool:
+        """Whether the frame is followed by what must follow it."""
+        size = profile.pool[tail]
+        if not size:
+            return True
+        whole = self._tail_size(profile, tail)
+        rx = self.rx
+        for start in range(at, min(at + _SLACK, self._have - whole) + 1):
+            if same(profile.pool, tail, address, rx, start) and (whole == size or check_holds(_CRC16, rx, start, start + whole)):
+                return True
+        return False
+
+    def _whole_frame(self) -> bool:
+        return False
+
+    def _judge(self, client: "ProfileSerial", at: int) -> str:
+        return client.accept(self.rx, at, self.clock.ticks_ms())

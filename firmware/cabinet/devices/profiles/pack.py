@@ -1,0 +1,240 @@
+"""What all packs with a profile share: pages become one reading, texts become an identity, and a second pack in the place of the first
+is not believed.
+
+A pack whose profile has no serial number is read all the same, so that heat and alarms are seen; core never accepts it.
+"""
+
+from micropython import const
+
+from cabinet.core import ticks
+from cabinet.core.reading import CHEMISTRY_LFP, CHEMISTRY_NMC, CHEMISTRY_UNKNOWN, STATE_CHARGE_SWITCH_ON, PackReading
+from cabinet.devices.profiles import form
+from cabinet.devices.profiles.decode import NO_CELL, NO_TEMP, Values, take
+from cabinet.devices.profiles.form import (
+    BIT,
+    CAPACITY_MAH,
+    CELL_COUNT,
+    CELL_MAX_MV,
+    CELL_MIN_MV,
+    CHARGE_LIMIT_MA,
+    CHARGE_LIMIT_MV,
+    CHEMISTRY,
+    COUNTER,
+    CURRENT_MA,
+    CYCLES,
+    F_TO,
+    FIELD_WORDS,
+    FROM_CELLS,
+    FROM_TEMPS,
+    HAS_COUNTER,
+    HAS_SERIAL,
+    NOMINAL_CELL_MV,
+    NOMINAL_MV,
+    PACK_MV,
+    SERIAL_SIZE,
+    SOC_PCT,
+    SOH_PCT,
+    STATE_SHIFT,
+    TEMP_MAX,
+    TEMP_MIN,
+)
+
+IDENTITY_PERIOD_MS = const(30_000)
+STALE_MS = const(20_000)  # after this a reading is forgotten, so that it can never become young again
+_FROZEN_POLLS = const(3)
+_FROZEN_MS = const(1_000)
+_ALARMS = const(0xFFFF)
+_SERIAL_MAX = const(16)  # characters of a serial number that a cabinet keeps; of a longer one the last
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.devices.profiles.form import Profile
+
+_CHEMISTRIES = (CHEMISTRY_LFP, CHEMISTRY_NMC)
+
+
+class ProfilePack:
+    """State of one slot's pack. `reading` is written here and nowhere else."""
+
+    def __init__(self, profile: "Profile") -> None:
+        self.profile = profile
+        self.values = Values(profile)
+        self.reading = PackReading()
+        self.refused = False  # another pack answered in the place of the one that was identified; until forget()
+        self._switched = _knows_charge_switch(profile)
+        self._who = b""  # serial number as it came
+        self._same = 0  # readings without a new measurement
+        self._new_ms = 0
+
+    def forget(self) -> None:
+        """The pack is gone."""
+        self.reading.clear()
+        self.values.clear()
+        self.refused = False
+        self._same = 0
+
+    def check_age(self, now_ms: int) -> None:
+        """Forget a reading long before the tick counter wraps."""
+        taken = self.reading.taken_ms
+        if taken is not None and ticks.diff(now_ms, taken) > STALE_MS:
+            self.reading.taken_ms = None
+        taken = self.reading.identity_taken_ms
+        if taken is not None and ticks.diff(now_ms, taken) > STALE_MS + IDENTITY_PERIOD_MS:
+            self.reading.clear()
+
+    def take(self, page: int, buf: "bytes | bytearray", at: int, length: int) -> bool:
+        """One page; False if it is not plausible, and then nothing of it is kept."""
+        return take(self.profile, page, buf, at, length, self.values)
+
+    def identify(self, now_ms: int) -> str:
+        """All pages of the identity are there: who is it? "" or the fault that it shows."""
+        reading = self.reading
+        values = self.values
+        serial = values.serial
+        numbers = values.numbers
+        cells = numbers[CELL_COUNT]
+        length = _text_end(serial)
+        if length < 1 or not cells >= 1:
+            return "implausible"
+        dummy = self.profile.dummy
+        if dummy and len(dummy) == length and _same_text(dummy, serial):
+            return "implausible"  # what the factory writes into every pack names none
+        if reading.identity_taken_ms is None:
+            if self.refused:
+                return "foreign"
+            self._who = bytes(serial)
+            first = length - _SERIAL_MAX if length > _SERIAL_MAX else 0
+            reading.serial = str(self._who[first:length], "ascii")
+            end = _text_end(values.maker)
+            reading.maker = str(bytes(values.maker[:end]), "ascii") if end > 0 else self.profile.maker
+        elif not _same(self._who, serial):
+            self.refuse()
+            return "foreign"
+        chemistry = numbers[CHEMISTRY]
+        reading.chemistry = chemistry if chemistry in _CHEMISTRIES else CHEMISTRY_UNKNOWN
+        reading.cell_count = cells
+        nominal = numbers[NOMINAL_MV]
+        reading.nominal_mv = nominal if nominal else numbers[NOMINAL_CELL_MV] * cells
+        reading.capacity_mah = numbers[CAPACITY_MAH]
+        reading.identity_taken_ms = now_ms
+        return ""
+
+    def refuse(self) -> None:
+        """Believe nothing that comes from here until the pack has been taken out."""
+        self.reading.clear()
+        self.refused = True
+
+    def complete(self, now_ms: int) -> str:
+        """All pages of a reading are there and young: "" if it was made of them, else the fault."""
+        reading = self.reading
+        profile = self.profile
+        if self.refused:
+            return "foreign"
+        if profile.flags & HAS_SERIAL and reading.identity_taken_ms is None:
+            return ""  # nothing is believed of somebody unknown
+        if not self._bounds():
+            return "implausible"
+        values = self.values
+        numbers = values.numbers
+        if profile.flags & HAS_COUNTER:
+            if not self._moved(numbers[COUNTER], now_ms):
+                return "frozen"
+        else:
+            reading.counter = reading.counter + 1 & 0xFFFF
+        bits = 0
+        for page in range(profile.page_count):
+            bits |= values.bits[page]
+        reading.alarm_bits = bits & _ALARMS
+        reading.state_bits = bits >> STATE_SHIFT
+        reading.pack_mv = numbers[PACK_MV]
+        reading.current_ma = numbers[CURRENT_MA]
+        reading.soc_pct = numbers[SOC_PCT]
+        reading.soh_pct = numbers[SOH_PCT]
+        reading.cell_min_mv = numbers[CELL_MIN_MV]
+        reading.cell_max_mv = numbers[CELL_MAX_MV]
+        reading.temp_min_ddegc = numbers[TEMP_MIN]
+        reading.temp_max_ddegc = numbers[TEMP_MAX]
+        off = self._switched and not reading.state_bits & STATE_CHARGE_SWITCH_ON
+        reading.charge_limit_ma = 0 if off else numbers[CHARGE_LIMIT_MA]
+        reading.charge_limit_mv = numbers[CHARGE_LIMIT_MV]
+        reading.cycles = numbers[CYCLES]
+        reading.taken_ms = now_ms
+        return ""
+
+    def _bounds(self) -> bool:
+        """Lowest and highest cell and temperature, found in the lists where the pack does not tell them; False if they are not in order."""
+        values = self.values
+        numbers = values.numbers
+        flags = self.profile.flags
+        if flags & FROM_CELLS:
+            end = numbers[CELL_COUNT]
+            if not 0 < end <= values.cells_end:
+                end = values.cells_end
+            if not _extremes(values.cells, end, NO_CELL, numbers, CELL_MIN_MV):
+                return False
+        if flags & FROM_TEMPS and not _extremes(values.temps, values.temps_end, NO_TEMP, numbers, TEMP_MIN):
+            return False
+        return numbers[CELL_MIN_MV] <= numbers[CELL_MAX_MV] and numbers[TEMP_MIN] <= numbers[TEMP_MAX]
+
+    def _moved(self, counter: int, now_ms: int) -> bool:
+        """Whether the BMS still measures, judged by its counter."""
+        reading = self.reading
+        if reading.taken_ms is None and self._same == 0 or counter != reading.counter:
+            reading.counter = counter
+            self._same = 1
+            self._new_ms = now_ms
+            return True
+        if self._same < 255:
+            self._same += 1
+        return self._same <= _FROZEN_POLLS or ticks.diff(now_ms, self._new_ms) <= _FROZEN_MS
+
+
+def _knows_charge_switch(profile: "Profile") -> bool:
+    fields = profile.fields
+    return any(fields[f] == BIT and fields[f + F_TO] == STATE_SHIFT for f in range(0, len(fields), FIELD_WORDS))
+
+
+def _extremes(items: "form.array", end: int, none: int, numbers: "form.array", to: int) -> bool:
+    """Lowest and highest of items[:end] into numbers[to] and numbers[to + 1]; False if there is not one."""
+    found = False
+    low = high = 0
+    for index in range(end):
+        item = items[index]
+        if item == none:
+            continue
+        if not found:
+            found = True
+            low = high = item
+        elif item < low:
+            low = item
+        elif item > high:
+            high = item
+    numbers[to] = low
+    numbers[to + 1] = high
+    return found
+
+
+def _text_end(text: bytearray) -> int:
+    """Length of a printable text that is padded with zeros or blanks; -1 if it is anything else."""
+    length = 0
+    size = len(text)
+    while length < size and 0x20 < text[length] < 0x7F:
+        length += 1
+    for index in range(length, size):
+        if text[index] and text[index] != 0x20:
+            return -1
+    return length
+
+
+def _same(kept: bytes, text: bytearray) -> bool:
+    index = 0
+    while index < SERIAL_SIZE and kept[index] == text[index]:
+        index += 1
+    return index == SERIAL_SIZE
+
+
+def _same_text(known: str, text: bytearray) -> bool:
+    index = 0
+    while index < len(known) and ord(known[index]) == text[index]:
+        index += 1
+    return index == len(known)

@@ -1,0 +1,36 @@
+"""A pack on a line with frames of its own kind."""
+
+from array import array
+
+from cabinet.devices.profiles.form import P_LENGTH, P_MIN, PAGE_WORDS, SERIAL
+from cabinet.devices.profiles.pack_polled import PolledPack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.bus.framed_bus import FramedBus
+    from cabinet.devices.profiles.form import Profile
+    from cabinet.ports import Clock
+
+
+class ProfileSerial(PolledPack):
+    """The pack at one address; where a protocol has none, the only one on the line."""
+
+    def __init__(self, bus: "FramedBus", address: int, clock: "Clock", profile: "Profile") -> None:
+        self._bus = bus
+        self.lengths = array("H", [0] * profile.page_count)  # of the last answer to each page: how long to wait for the next one
+        for page in range(profile.page_count):
+            fixed = profile.pages[page * PAGE_WORDS + P_LENGTH]
+            self.lengths[page] = fixed if fixed > 0 else profile.pages[page * PAGE_WORDS + P_MIN]
+        PolledPack.__init__(self, bus, address, clock, profile, SERIAL)
+
+    def least(self, page: int) -> int:
+        """The shortest answer that is taken, without its check."""
+        return self.profile.pages[page * PAGE_WORDS + P_MIN]
+
+    def compose(self, now_ms: int) -> bool:
+        """The next request of this pack."""
+        return self.begin(now_ms) and self._bus.ask(self, self.page)
+
+    def accept(self, buf: "bytearray", at: int, now_ms: int) -> str:
+        """An answer."""
+        return self.take(buf, at, self._bus.length, now_ms)
