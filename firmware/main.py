@@ -47,6 +47,10 @@ def load(folder: str) -> "tuple | None":
         text = _read(folder + "/settings.json", config.MAX_BYTES)
         digest = hexlify(hashlib.sha256(text).digest()[:4]).decode()
         settings = config.parse(text)
+        if settings.profiles:
+            from cabinet.devices.profiles import shelf
+
+            shelf.load(settings, lambda name: _read(folder + "/" + name, config.MAX_BYTES), config.SettingsError)
         secrets = config.parse_secrets(_read(folder + "/secrets.json", config.MAX_BYTES))
         if settings.uplink.tls == "on":
             secrets.uplink_ca = _read(folder + "/" + settings.uplink.ca_file, config.MAX_BYTES)

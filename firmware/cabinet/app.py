@@ -76,6 +76,7 @@ class App:
         self.boards = {}
         self.devices = []
         self.cabinet_reading = CabinetReading()
+        self.profiles = settings.profiles
         self._open_buses(settings.buses)
         parts = [self._slot(wiring) for wiring in settings.slots]
         readings = [(part.pack.reading, part.charger.reading, part.board.slots[part.channel]) for part in parts]
@@ -101,14 +102,27 @@ class App:
         for name, bus in buses.items():
             if bus.kind == "modbus":
                 self.buses[name] = ModbusBus(name, self.board.serial(bus.port, bus.baud), self.clock)
+            elif bus.kind == "serial":
+                from cabinet.bus.framed_bus import FramedBus
+
+                self.buses[name] = FramedBus(name, self.board.serial(bus.port, bus.baud), self.clock)
             elif bus.kind == "can":
                 self.buses[name] = CanBus(name, self.board.can(bus.port, bus.baud), self.clock)
             else:
                 self.kiosk = KioskLine(self.board.serial(bus.port, bus.baud))
 
-    def _slot(self, wiring: "SlotWiring") -> SlotParts:
+    def _pack(self, wiring: "SlotWiring") -> "Any":
+        bus = self.buses[wiring.pack_bus]
+        if wiring.pack_driver.startswith("profile:"):
+            from cabinet.devices.profiles import shelf
+
+            profile = self.profiles[wiring.pack_driver[8:]]
+            return shelf.driver(profile)(bus, wiring.pack_address, self.clock, profile)
         pack_class = PackLinkModbus if wiring.pack_driver == "pack-link-modbus" else PackLinkCan
-        pack = pack_class(self.buses[wiring.pack_bus], wiring.pack_address, self.clock)
+        return pack_class(bus, wiring.pack_address, self.clock)
+
+    def _slot(self, wiring: "SlotWiring") -> SlotParts:
+        pack = self._pack(wiring)
         charger = _charger(wiring.charger_driver)(self.buses[wiring.charger_bus], wiring.charger_address, self.clock)
         slot_board = self._slot_board(wiring)
         pack.name = "pack %d" % wiring.number  # technicians count slots, not addresses

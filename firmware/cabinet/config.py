@@ -26,7 +26,7 @@ CABINET = (
      "needed for chargers that do not stop by themselves when nobody speaks to them (npb)"),
 )
 BUS = (
-    ("kind", "choice", NEEDED, 0, ("modbus", "can", "kiosk"), "what is spoken on the line"),
+    ("kind", "choice", NEEDED, 0, ("modbus", "can", "kiosk", "serial"), "what is spoken on the line"),
     ("port", "text", NEEDED, 1, 64, "name of the port, see the board's page in docs/boards.md"),
     ("baud", "int", NEEDED, 1200, 1000000, "bits per second"),
 )
@@ -44,10 +44,11 @@ DRIVERS = {  # driver: (section, kind of bus, lowest address, highest address)
     "npb": ("charger", "can", 0, 3),
     "slot-board": ("io", "modbus", 1, 247),
 }
+PROFILE = "profile:"  # driver of a pack whose protocol is a data file
 NEED_MAINS_RELAY = ("npb",)  # chargers without a communication timeout of their own
 DEVICE = (
     ("bus", "text", NEEDED, 1, 16, "name of the bus, as under `buses`"),
-    ("driver", "choice", NEEDED, 0, tuple(sorted(DRIVERS)), "what is spoken to the device"),
+    ("driver", "driver", NEEDED, 0, tuple(sorted(DRIVERS)), "what is spoken to the device; profile:NAME: as the profile says (profiles.md)"),
     ("first_address", "int", NEEDED, 0, 255, "address of the first slot's device, counted up slot by slot (slot boards: one for 8 slots)"),
 )
 CONTROL = tuple((name, "int", row[0], row[1], row[2], row[3]) for name, row in sorted(option_table.FIELDS.items()))
@@ -132,6 +133,7 @@ class Settings:
         for name, bus in _mapping(tree.get("buses"), "buses").items():
             self.buses[name] = _section(bus, BUS, "buses." + name)
         self.slots = _slots(tree.get("groups"), self.buses, self.cabinet.slots)
+        self.profiles = {slot.pack_driver[len(PROFILE) :]: None for slot in self.slots if slot.pack_driver.startswith(PROFILE)}
         if self.cabinet.mains_relay == "none":
             for slot in self.slots:
                 if slot.charger_driver in NEED_MAINS_RELAY:
@@ -184,8 +186,8 @@ def allowed(kind: str, lowest: int, highest: "Any") -> str:
         return "a whole number from %d to %d" % (lowest, highest)
     if kind == "text":
         return "a text of %d to %d characters" % (lowest, highest)
-    if kind == "choice":
-        return "one of " + ", ".join(highest)
+    if kind == "choice" or kind == "driver":
+        return "one of " + ", ".join(highest) + ("" if kind == "choice" else "; for packs profile:NAME too")
     return "an object {...}"
 
 
@@ -194,8 +196,8 @@ def _value(value: "Any", kind: str, lowest: int, highest: "Any", path: str) -> o
         right = isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
     elif kind == "text":
         right = isinstance(value, str) and lowest <= len(value) <= highest
-    elif kind == "choice":
-        right = isinstance(value, str) and value in highest
+    elif kind == "choice" or kind == "driver":
+        right = isinstance(value, str) and (value in highest or kind == "driver" and _names_profile(value))
     else:
         right = isinstance(value, dict)
     if not right:
@@ -209,9 +211,24 @@ def _name(text: str, path: str) -> None:
             raise SettingsError(path, text, "letters, digits, - and _")
 
 
+def _names_profile(driver: str) -> bool:
+    name = driver[len(PROFILE) :]
+    if not driver.startswith(PROFILE) or not 1 <= len(name) <= 16:
+        return False
+    return all("a" <= character <= "z" or "0" <= character <= "9" or character == "-" for character in name)
+
+
+def _served(driver: str, bus: "Any") -> tuple:
+    """A driver's section, kind of bus, lowest and highest address. Which bus a profile is for stands in its file: see main."""
+    if driver.startswith(PROFILE):
+        kind = "modbus, can or serial" if bus is None or bus.kind not in ("modbus", "can", "serial") else bus.kind
+        return "pack", kind, 1, 247
+    return DRIVERS[driver]
+
+
 def _device(tree: "Any", section: str, buses: dict, count: int, path: str) -> Section:
     device = _section(tree, DEVICE, path)
-    wanted_section, bus_kind, lowest, highest = DRIVERS[device.driver]
+    wanted_section, bus_kind, lowest, highest = _served(device.driver, buses.get(device.bus))
     if wanted_section != section:
         raise SettingsError(path + ".driver", device.driver, "a driver for `%s`" % section)
     if device.bus not in buses:
