@@ -90,6 +90,28 @@ def emulate(
 
 
 @app.command()
+def fleet(
+    cabinets: Annotated[int, typer.Option(help="how many; 25 share a MicroPython process, each with the uplink of the firmware")] = 50,
+    broker: Annotated[str, typer.Option(help="mosquitto, amqtt or mqtt://HOST:PORT [default: mosquitto if installed, else amqtt]")] = "",
+    outage: Annotated[list[str] | None, typer.Option(help="SECONDS@SECONDS: for so long, so long after all have connected")] = None,
+    every: Annotated[float, typer.Option(help="seconds between two events of a cabinet")] = 1.0,
+    seconds: Annotated[float, typer.Option(help="without --outage: how long they work")] = 10.0,
+    plot: Annotated[Path | None, typer.Option(help="draw connects per second and what waits into this SVG")] = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help="write the JSON line to this file too")] = None,
+) -> None:
+    """Many cabinets' uplinks on one broker: what it takes, and how a mass reconnect spreads; see docs/fleet.md."""
+    from swapcab.fleet_run import Options as FleetOptions
+    from swapcab.fleet_run import run
+
+    try:
+        outages = [Outage.parse(text) for text in outage or []]
+    except OptionError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    raise typer.Exit(run(FleetOptions(cabinets, broker, outages, every, seconds, plot, json_path)))
+
+
+@app.command()
 def size(slots: Annotated[int, typer.Option(help="slots of the cabinet")] = 12) -> None:
     """Heap after start, at its peak, and the size of each module; written to build/size.json."""
     from swapcab.size import run

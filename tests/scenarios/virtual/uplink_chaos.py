@@ -8,13 +8,17 @@ unchanged, however often it is cut off. Started by tests/scenarios/chaos_virtual
 import asyncio
 import gc
 
-from ram_journal import RamJournal
+from ram_journal import RamJournal  # pyright: ignore[reportMissingImports]
 
 from cabinet.core import events
 from cabinet.uplink.uplink import Uplink, UplinkOptions
 from plant.rng import Rng
 from virtual.broker import MODES, Broker
 from virtual.timebase import VirtualClock, VirtualTime
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 SECOND_US = 1_000_000
 HOUR_US = 3600 * SECOND_US
@@ -91,7 +95,8 @@ class Run:
         self.repeats = self.commands = self.starts = self.sessions = self.failures = 0
         self.acts = {}
         self.heap = []  # kept, once an hour when nothing waits to be sent
-        self.uplink = self.task = None
+        self.uplink: "Any" = None
+        self.task: "Any" = None
 
     def received(self, ring: str, envelope: dict) -> None:
         """Called by the broker with every event."""
@@ -173,12 +178,15 @@ class Run:
         return 1 + self.rng.below(20) if self.rng.below(4) else 20 + self.rng.below(300)
 
     def mend(self) -> None:
-        """The misfortune is over."""
-        self.broker.harm = ""
-        self.broker.set_mode("up")
+        """The misfortune is over; a connection on which bytes were lost is, too: TCP leaves nothing out."""
+        broker = self.broker
+        lossy = broker.harm == "swallow" or broker.mode == "mute"
+        broker.harm = ""
+        broker.set_mode("reset" if lossy else "up")
 
     def _weigh(self) -> None:
         if self.uplink.backlog() < 8:
+            self.broker.results.clear()
             gc.collect()
             self.heap.append(gc.mem_alloc())
 
