@@ -12,13 +12,14 @@ from typing import Annotated
 
 import typer
 
-from swapcab import settings_template
+from swapcab import profile_cli, settings_template
 from swapcab.paths import ROOT, use_firmware
 from swapcab.sim_options import Fault, OptionError, Options, Outage
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Host tools of Swapcab.")
 settings_app = typer.Typer(no_args_is_help=True, help="Settings files: check one, print a template.")
 app.add_typer(settings_app, name="settings")
+app.add_typer(profile_cli.app, name="profile")
 if importlib.util.find_spec("swapcab.journal_cli"):
     app.add_typer(importlib.import_module("swapcab.journal_cli").app, name="journal")
 
