@@ -11,6 +11,10 @@ from slcan import SlcanPort
 from unix_clock import UnixClock
 from unix_network import UnixNetwork
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cabinet.ports import InputPort
+
 _ADAPTER_BAUD = 115200
 _EXIT_WATCHDOG = 70
 
@@ -92,6 +96,12 @@ class Board:
     def serial(self, port: str, baud: int) -> SerialPty:
         """Open a serial line."""
         return SerialPty(self._device(port), baud)
+
+    def inputs(self, port: str, index: int) -> "InputPort":
+        """The file PORT-INDEX in the run directory. (There is no `pulses`: a machine like this times no pulse.)"""
+        from file_inputs import FileInputs
+
+        return FileInputs(self._path("{}-{}".format(port, index)))
 
     def can(self, port: str, bitrate: int) -> SlcanPort:
         """Open an slcan adapter."""

@@ -72,14 +72,15 @@ class App:
         self.journal = Journal(board.flash("journal-a"), board.flash("journal-b"), secrets.device_key, self.clock)
         self.state = StateStore(board.flash("state"), secrets.device_key)
         self.buses = {}
+        self.ports = {}  # of buses that are no lines
         self.kiosk = None
         self.boards = {}
         self.devices = []
         self.cabinet_reading = CabinetReading()
         self.profiles = settings.profiles
         self._open_buses(settings.buses)
-        parts = [self._slot(wiring) for wiring in settings.slots]
-        readings = [(part.pack.reading, part.charger.reading, part.board.slots[part.channel]) for part in parts]
+        readings = []
+        parts = [self._slot(wiring, readings) for wiring in settings.slots]
         settings.slots.clear()  # what follows needs the room
         options = Options(known_tokens=KnownTokens(settings.tokens), **settings.control.values())
         settings.tokens.clear()
@@ -97,11 +98,25 @@ class App:
         )
         self.supervisor = Supervisor(self.clock, board.watchdog(WATCHDOG_MS), board.heartbeat(), self.loop.note)
         self._guard_mains()
+        if self.uplink.options.tls is not None:
+            from cabinet.runtime.slices import Slices
+
+            self.uplink.options.tls["turn"] = Slices(self.loop, self.supervisor, self.gauge)
 
     def _open_buses(self, buses: dict) -> None:
-        for name, bus in buses.items():
+        for name in sorted(buses):
+            bus = buses[name]
             if bus.kind == "modbus":
                 self.buses[name] = ModbusBus(name, self.board.serial(bus.port, bus.baud), self.clock)
+            elif bus.kind == "kerong":
+                from cabinet.bus.kerong_bus import KerongBus
+
+                self.buses[name] = KerongBus(name, self.board.serial(bus.port, bus.baud), self.clock)
+            elif bus.kind == "pins":
+                from cabinet.bus.pin_bus import PinBus
+
+                self.ports[name] = bus.port
+                self.buses[name] = PinBus(name, self.clock)
             elif bus.kind == "serial":
                 from cabinet.bus.framed_bus import FramedBus
 
@@ -121,26 +136,56 @@ class App:
         pack_class = PackLinkModbus if wiring.pack_driver == "pack-link-modbus" else PackLinkCan
         return pack_class(bus, wiring.pack_address, self.clock)
 
-    def _slot(self, wiring: "SlotWiring") -> SlotParts:
+    def _slot(self, wiring: "SlotWiring", readings: list) -> SlotParts:
         pack = self._pack(wiring)
         charger = _charger(wiring.charger_driver)(self.buses[wiring.charger_bus], wiring.charger_address, self.clock)
-        slot_board = self._slot_board(wiring)
+        board = self._lock_board(wiring)
+        readings.append((pack.reading, charger.reading, self._switches(wiring, board)))
         pack.name = "pack %d" % wiring.number  # technicians count slots, not addresses
         charger.name = "charger %d" % wiring.number
         self.devices.append(pack)
         self.devices.append(charger)
-        return SlotParts(wiring.number, pack, charger, slot_board, wiring.io_channel)
+        return SlotParts(wiring.number, pack, charger, board, wiring.io_channel)
 
-    def _slot_board(self, wiring: "SlotWiring") -> SlotBoard:
+    def _lock_board(self, wiring: "SlotWiring") -> "Any":
         place = (wiring.io_bus, wiring.io_address)
         if place not in self.boards:
-            first_slot = wiring.number - wiring.io_channel
-            slot_board = SlotBoard(self.buses[wiring.io_bus], wiring.io_address, self.clock, first_slot)
-            if slot_board.cabinet is not None and not self.boards:
-                self.cabinet_reading = slot_board.cabinet
-            self.boards[place] = slot_board
-            self.devices.append(slot_board)
+            bus = self.buses[wiring.io_bus]
+            if wiring.io_driver == "slot-board":
+                made = SlotBoard(bus, wiring.io_address, self.clock, wiring.number - wiring.io_channel)
+                self._take_cabinet(made.inputs)
+            else:
+                from cabinet.devices.io import factory
+
+                made = factory.lock_board(wiring.io_driver, bus, wiring.io_address, self.board, self.ports.get(wiring.io_bus, ""))
+            self.boards[place] = made
+            self.devices.append(made)
         return self.boards[place]
+
+    def _switches(self, wiring: "SlotWiring", board: "Any") -> "Any":
+        """The reading of door, latch and presence switch: the lock board's own, or that of the inputs beside it."""
+        if not wiring.inputs_driver:
+            return board.slots[wiring.io_channel]
+        channel = (wiring.number - 1) % 8
+        place = (wiring.inputs_bus, wiring.inputs_address, "inputs")
+        if place not in self.boards:
+            from cabinet.devices.io import factory
+
+            inputs, devices = factory.input_device(
+                wiring.inputs_driver, self.buses[wiring.inputs_bus], wiring.inputs_address, self.board,
+                self.ports.get(wiring.inputs_bus, ""), wiring.number - channel,
+            )
+            if hasattr(board, "latches"):
+                inputs.feedback = board
+                inputs.feedback_shift = wiring.io_channel - channel
+            self._take_cabinet(inputs)
+            self.boards[place] = inputs
+            self.devices.extend(devices)
+        return self.boards[place].slots[channel]
+
+    def _take_cabinet(self, inputs: "Any") -> None:
+        if inputs.cabinet is not None:
+            self.cabinet_reading = inputs.cabinet
 
     def _guard_mains(self) -> None:
         """Where chargers may get out of hand, the relay before their mains is let fall then."""

@@ -26,16 +26,18 @@ CABINET = (
      "needed for chargers that do not stop by themselves when nobody speaks to them (npb)"),
 )
 BUS = (
-    ("kind", "choice", NEEDED, 0, ("modbus", "can", "kiosk", "serial"), "what is spoken on the line"),
+    ("kind", "choice", NEEDED, 0, ("modbus", "can", "kiosk", "serial", "kerong", "pins"), "what is spoken on the line; pins: no line, but what is "
+     "wired to the controller or to expanders beside it"),
     ("port", "text", NEEDED, 1, 64, "name of the port, see the board's page in docs/boards.md"),
-    ("baud", "int", NEEDED, 1200, 1000000, "bits per second"),
+    ("baud", "int", NEEDED, 1200, 1000000, "bits per second (pins: of the expanders' I2C, else any)"),
 )
 GROUP = (
     ("first_slot", "int", NEEDED, 1, MAX_SLOTS, "first slot of the group"),
     ("last_slot", "int", NEEDED, 1, MAX_SLOTS, "last slot of the group"),
     ("pack", "section", NEEDED, 0, 0, "how the packs are reached"),
     ("charger", "section", NEEDED, 0, 0, "how the chargers are reached"),
-    ("io", "section", NEEDED, 0, 0, "how locks, doors and presence switches are reached"),
+    ("io", "section", NEEDED, 0, 0, "how the locks are reached; with slot boards doors, latches, presence switches and dangers too"),
+    ("inputs", "section", None, 0, 0, "how doors, latches, presence switches and dangers are read where `io` is not a slot board"),
 )
 DRIVERS = {  # driver: (section, kind of bus, lowest address, highest address)
     "pack-link-modbus": ("pack", "modbus", 1, 247),
@@ -43,13 +45,22 @@ DRIVERS = {  # driver: (section, kind of bus, lowest address, highest address)
     "elcon": ("charger", "can", 1, 253),
     "npb": ("charger", "can", 0, 3),
     "slot-board": ("io", "modbus", 1, 247),
+    "kr-cu16": ("io", "kerong", 0, 15),
+    "xunming": ("io", "modbus", 1, 247),
+    "waveshare": ("io", "modbus", 1, 247),
+    "pins": ("io", "pins", 0, 5),
+    "waveshare-inputs": ("inputs", "modbus", 1, 247),
+    "pin-inputs": ("inputs", "pins", 0, 5),
 }
+CHANNELS = {"kr-cu16": 16}  # slots of one board, where it is not 8
+ADDRESSES = {"waveshare-inputs": 4}  # of eight slots, where it is not 1
 PROFILE = "profile:"  # driver of a pack whose protocol is a data file
 NEED_MAINS_RELAY = ("npb",)  # chargers without a communication timeout of their own
 DEVICE = (
     ("bus", "text", NEEDED, 1, 16, "name of the bus, as under `buses`"),
     ("driver", "driver", NEEDED, 0, tuple(sorted(DRIVERS)), "what is spoken to the device; profile:NAME: as the profile says (profiles.md)"),
-    ("first_address", "int", NEEDED, 0, 255, "address of the first slot's device, counted up slot by slot (slot boards: one for 8 slots)"),
+    ("first_address", "int", NEEDED, 0, 255, "address of the first slot's device, counted up slot by slot; of io and inputs: of the first "
+     "board of the cabinet, one for 8 slots (kr-cu16: 16; waveshare-inputs: four for 8 slots)"),
 )
 CONTROL = tuple((name, "int", row[0], row[1], row[2], row[3]) for name, row in sorted(option_table.FIELDS.items()))
 UPLINK = (
@@ -103,7 +114,7 @@ class Section:
 class SlotWiring:
     """Where the devices of one slot are."""
 
-    def __init__(self, number: int, pack: Section, charger: Section, io: Section, offset: int) -> None:
+    def __init__(self, number: int, pack: Section, charger: Section, io: Section, inputs: "Any", offset: int) -> None:
         self.number = number
         self.pack_bus = pack.bus
         self.pack_driver = pack.driver
@@ -113,8 +124,14 @@ class SlotWiring:
         self.charger_address = charger.first_address + offset
         self.io_bus = io.bus
         self.io_driver = io.driver
-        self.io_address = io.first_address + (number - 1) // 8
-        self.io_channel = (number - 1) % 8
+        channels = CHANNELS.get(io.driver, 8)
+        self.io_address = io.first_address + (number - 1) // channels
+        self.io_channel = (number - 1) % channels
+        self.inputs_driver = ""
+        if inputs is not None:
+            self.inputs_bus = inputs.bus
+            self.inputs_driver = inputs.driver
+            self.inputs_address = inputs.first_address + (number - 1) // 8 * ADDRESSES.get(inputs.driver, 1)
 
 
 class Settings:
@@ -242,6 +259,19 @@ def _device(tree: "Any", section: str, buses: dict, count: int, path: str) -> Se
     return device
 
 
+def _inputs(group: Section, io: Section, buses: dict, path: str) -> "Any":
+    if group.inputs is None:
+        if io.driver != "slot-board":
+            raise SettingsError(path + ".inputs", None, "where doors, latches, packs and dangers are read: a board of the kind %s has locks "
+                                "only" % io.driver)
+        return None
+    if io.driver == "slot-board":
+        raise SettingsError(path + ".inputs", group.inputs, "nothing: slot boards read all of this themselves")
+    blocks = 1 + (group.last_slot - 1) // 8
+    each = ADDRESSES.get(group.inputs.get("driver") if isinstance(group.inputs, dict) else None, 1)
+    return _device(group.inputs, "inputs", buses, blocks * each - (1 if each == 4 and blocks > 1 else 0), path + ".inputs")
+
+
 def _slots(groups: "Any", buses: dict, count: int) -> list:
     if not isinstance(groups, list) or not groups:
         raise SettingsError("groups", groups, "a list of groups of slots that are wired alike")
@@ -254,12 +284,13 @@ def _slots(groups: "Any", buses: dict, count: int) -> list:
         size = group.last_slot - group.first_slot + 1
         pack = _device(group.pack, "pack", buses, size, path + ".pack")
         charger = _device(group.charger, "charger", buses, size, path + ".charger")
-        io = _device(group.io, "io", buses, 1 + (group.last_slot - 1) // 8, path + ".io")
+        io = _device(group.io, "io", buses, 1 + (group.last_slot - 1) // CHANNELS.get(group.io.get("driver"), 8), path + ".io")
+        inputs = _inputs(group, io, buses, path)
         for offset in range(size):
             number = group.first_slot + offset
             if slots[number - 1] is not None:
                 raise SettingsError(path, number, "each slot in one group only")
-            slots[number - 1] = SlotWiring(number, pack, charger, io, offset)
+            slots[number - 1] = SlotWiring(number, pack, charger, io, inputs, offset)
     for number, slot in enumerate(slots):
         if slot is None:
             raise SettingsError("groups", number + 1, "each slot from 1 to %d in a group; this one is in none" % count)

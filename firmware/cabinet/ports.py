@@ -144,6 +144,26 @@ class Heartbeat(Protocol):
         ...
 
 
+class InputPort(Protocol):
+    """32 switches of eight slots on a board that has some: `Board.inputs(port, index)`, which not every board has."""
+
+    def read(self) -> int:
+        """Debounced levels: doors shut, latches in, packs present, dangers, 8 bits each from the lowest on; -1 while not known yet.
+
+        Raises OSError if the hardware does not answer."""
+        ...
+
+
+class PulsePort(Protocol):
+    """Lock outputs whose pulses a timer of the hardware ends, whatever this program does: `Board.pulses(port, index)`.
+
+    A board without such a timer does not have `pulses`, and a cabinet with locks on its pins does not start there."""
+
+    def pulse(self, channel: int, ms: int) -> bool:
+        """Energise an output for `ms` (1 to 2000); False if it has no such channel or a pulse is running."""
+        ...
+
+
 class Board(Protocol):
     """What a controller's hardware offers."""
 

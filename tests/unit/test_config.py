@@ -112,6 +112,44 @@ def test_chargers_that_never_stop_by_themselves_need_the_mains_relay():
     assert [s.charger_address for s in config.parse(json.dumps(tree)).slots] == [0, 1, 2, 3]
 
 
+def with_locks(driver, bus, first, inputs):
+    tree = example()
+    tree["buses"]["locks"] = {"kind": bus, "port": "rs485-3", "baud": 19200}
+    tree["buses"]["gpio"] = {"kind": "pins", "port": "expanders", "baud": 400000}
+    for group in tree["groups"]:
+        group["io"] = {"bus": "locks", "driver": driver, "first_address": first}
+        if inputs:
+            group["inputs"] = inputs
+    return tree
+
+
+PINS = {"bus": "gpio", "driver": "pin-inputs", "first_address": 0}
+
+
+def test_lock_boards_need_inputs_beside_them():
+    for driver, bus, first in (("kr-cu16", "kerong", 0), ("xunming", "modbus", 1), ("waveshare", "modbus", 1), ("pins", "pins", 0)):
+        error = error_of(with_locks(driver, bus, first, None))
+        assert error.path == "groups[0].inputs" and "locks only" in str(error)
+        wiring = config.parse(json.dumps(with_locks(driver, bus, first, PINS))).slots[3]
+        assert (wiring.io_driver, wiring.io_address, wiring.io_channel) == (driver, first, 3)
+        assert (wiring.inputs_driver, wiring.inputs_bus, wiring.inputs_address) == ("pin-inputs", "gpio", 0)
+    tree = example()
+    tree["groups"][0]["inputs"] = PINS
+    tree["buses"]["gpio"] = {"kind": "pins", "port": "expanders", "baud": 400000}
+    assert error_of(tree).path == "groups[0].inputs"
+    assert error_of(with_locks("kr-cu16", "modbus", 0, PINS)).path == "groups[0].io.bus"
+
+
+def test_boards_of_sixteen_locks_and_four_input_boards_are_counted_rightly():
+    tree = with_locks("kr-cu16", "kerong", 2, {"bus": "io", "driver": "waveshare-inputs", "first_address": 10})
+    tree["cabinet"]["slots"] = 24
+    del tree["groups"][1]
+    tree["groups"][0].update(last_slot=24, charger={"bus": "can", "driver": "elcon", "first_address": 1})
+    slots = config.parse(json.dumps(tree)).slots
+    assert [(s.io_address, s.io_channel) for s in (slots[0], slots[15], slots[16], slots[23])] == [(2, 0), (2, 15), (3, 0), (3, 7)]
+    assert [s.inputs_address for s in (slots[0], slots[7], slots[8], slots[16])] == [10, 10, 14, 18]
+
+
 def test_what_is_no_json_object_is_refused_with_a_next_step():
     for text in ("", "[]", "{", "nul", "\x00\xff", "[" * 200, '{"a":1}'):
         try:

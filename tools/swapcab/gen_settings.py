@@ -36,7 +36,7 @@ def render() -> str:
     def table(title: str, intro: str, fields: tuple) -> str:
         lines = [f"\n## {title}\n", intro + "\n", "| setting | allowed | default | meaning |", "|---|---|---|---|"]
         for name, kind, default, lowest, highest, meaning in fields:
-            shown = "needed" if default is config.NEEDED else f"`{default}`" if default != "" else "none"
+            shown = "needed" if default is config.NEEDED else f"`{default}`" if default not in ("", None) else "none"
             lines.append(f"| `{name}` | {config.allowed(kind, lowest, highest)} | {shown} | {meaning} |")
         return "\n".join(lines) + "\n"
 
@@ -47,7 +47,7 @@ def render() -> str:
         table("cabinet", "The cabinet itself.", config.CABINET),
         table("buses.NAME", "One object a line, under a name of your choice.", config.BUS),
         table("groups[]", "Slots that are wired alike; each slot stands in one group.", config.GROUP),
-        table("groups[].pack, .charger, .io", "How the devices of a group are reached.", config.DEVICE),
+        table("groups[].pack, .charger, .io, .inputs", "How the devices of a group are reached.", config.DEVICE),
         "\n".join(drivers) + "\n",
         table("control", "How slots are charged and swaps are run. The safety table (docs/safety.md) stands above these.", config.CONTROL),
         "\n## limits\n\nTightens limits of the safety table (docs/safety.md), never loosens them: "
