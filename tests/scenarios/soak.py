@@ -1,12 +1,15 @@
 """`make soak SEEDS=8 HOURS=1`: seeded cabinet-hours on virtual time, with troubles of every kind, judged at every control round.
 
 Prints one table over all seeds and writes build/soak.json; ends with 1 if an invariant broke, and then tells the last events
-of the story and the command that replays exactly that seed. docs/simulation.md explains all of it.
+of the story and the command that replays exactly that seed. Each seed that is done is a line of build/soak.jsonl; `--resume`
+leaves out the seeds that stand there, from runs of the same firmware and simulation, and adds theirs to the table.
+docs/simulation.md explains all of it.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -19,15 +22,20 @@ import virtual_build
 import virtual_run
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from swapcab.paths import OUT
 from swapcab.rows import Row, publish
 
 STORY = 60  # events of the story that are told
-CALM_SPEED = 300
+GOAL_SPEED = 300
+LIMIT_S = 36000.0  # of real time for an hour: others may be busy on this machine
+LINES = OUT.parent / "soak.jsonl"
+KEPT = ("story", "types", "reactions", "profile", "heap")  # not kept of a seed that passed
 
 
 def replay(seed: int, options: argparse.Namespace) -> str:
     """The command that does the same again, event by event."""
     extra = f" --faults {options.faults}" if options.faults else ""
+    extra += f" --python {options.python}" if options.python else ""
     return f"make soak SEEDS=1 HOURS={options.hours:g} ARGS='--seed {seed} --every {options.every}{extra}'"
 
 
@@ -56,7 +64,36 @@ def merged(results: list[dict[str, Any]], name: str) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def rows_of(results: list[dict[str, Any]], wall_s: float) -> list[Row]:
+def done_before(version: str, lines: Path = LINES) -> list[dict[str, Any]]:
+    """Results of earlier runs of this version. A line that was cut short by the end of a run does not count."""
+    found = []
+    for line in lines.read_text().splitlines() if lines.is_file() else []:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if row.get("version") == version:
+            found.append(row)
+    return found
+
+
+def keep(result: dict[str, Any], version: str, options: argparse.Namespace) -> dict[str, Any]:
+    """One more line of build/soak.jsonl."""
+    how = {"version": version, "hours": options.hours, "every_s": options.every, "kinds": options.faults, "python": options.python}
+    row = {**how, **result}
+    if result["ok"]:
+        row = {name: value for name, value in row.items() if name not in KEPT}
+    with open(LINES, "a") as file:
+        file.write(json.dumps(row) + "\n")
+    return row
+
+
+def by(result: dict[str, Any]) -> str:
+    """The interpreter that ran a seed."""
+    return Path(result.get("python") or "micropython").name
+
+
+def rows_of(results: list[dict[str, Any]], wall_speed: float) -> list[Row]:
     """What the runs show."""
     hours = total(results, "virtual_s") / 3600
     swaps = merged(results, "swaps")
@@ -81,8 +118,10 @@ def rows_of(results: list[dict[str, Any]], wall_s: float) -> list[Row]:
         Row("lock pulses", total(results, "pulses")),
         Row("chargers switched on", total(results, "charge_starts")),
         Row("times service was proven again", total(results, "settled")),
-        Row("virtual time over processor time", round(hours * 3600 / cpu_s, 1), "times", f"{CALM_SPEED}"),
-        Row("virtual time over wall time, all processes", round(hours * 3600 / wall_s, 1), "times"),
+        Row("virtual time over processor time", round(hours * 3600 / cpu_s, 1), "times", f"{GOAL_SPEED}"),
+        Row("virtual time over wall time, this run, all processes", round(wall_speed, 1), "times"),
+        *(Row(f"cabinet-hours under {name}", round(sum(r.get("virtual_s", 0) for r in results if by(r) == name) / 3600, 1), "h")
+          for name in sorted({by(r) for r in results})),
     ]
     return rows + [Row(f"trouble: {kind}", count) for kind, count in faults.items()]
 
@@ -96,29 +135,43 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=25, help="a trouble so often, seconds on average; 0: none")
     parser.add_argument("--faults", default="", help="only these kinds, separated by commas (see tests/scenarios/virtual/troubles.py)")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--python", default="", help="run under another Python, such as pypy3: the same story, event by event")
+    parser.add_argument("--resume", action="store_true", help="leave out the seeds of build/soak.jsonl, and add them to the table")
     options = parser.parse_args()
-    if options.seeds < 1 or options.hours <= 0 or options.every < 0 or options.processes < 1:
-        parser.error("--seeds and --processes: at least 1; --hours: more than 0; --every: 0 or more")
+    if options.seeds < 0 or options.hours <= 0 or options.every < 0 or options.processes < 1:
+        parser.error("--seeds: 0 or more; --processes: at least 1; --hours: more than 0; --every: 0 or more")
     virtual_build.prepare()
+    version = virtual_build.version()
+    results = done_before(version) if options.resume else []
+    done = {row["seed"] for row in results}
+    seeds = [seed for seed in range(options.seed, options.seed + options.seeds) if seed not in done]
+    began = time.monotonic()
+    fresh = run_all(seeds, version, options)
+    wall_s = time.monotonic() - began
+    results += fresh
+    title = f"soak, {len(results)} seeds, version {version}"
+    return 0 if publish(rows_of(results, total(fresh, "virtual_s") / wall_s), title, "soak") else 1
+
+
+def run_all(seeds: list[int], version: str, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Run these seeds, several at a time."""
     faults = [kind for kind in options.faults.split(",") if kind]
     results: list[dict[str, Any]] = []
-    began = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+
+    def one(seed: int) -> dict[str, Any]:
+        words = {"seed": seed, "hours": options.hours, "every_s": options.every, "faults": faults}
+        return virtual_run.run(words, LIMIT_S * max(1.0, options.hours), other=options.python)
+
     with Progress(*columns, transient=True) as progress, ThreadPoolExecutor(max_workers=options.processes) as pool:
-        bar = progress.add_task("soak", total=options.seeds)
-        words = [
-            {"seed": seed, "hours": options.hours, "every_s": options.every, "faults": faults}
-            for seed in range(options.seed, options.seed + options.seeds)
-        ]
-        for done in as_completed([pool.submit(virtual_run.run, word, 3600.0 * max(1.0, options.hours)) for word in words]):
-            result = done.result()
+        bar = progress.add_task("soak", total=len(seeds))
+        for done in as_completed([pool.submit(one, seed) for seed in seeds]):
+            result = keep(done.result(), version, options)
             results.append(result)
             if not result["ok"]:
                 tell(result, options, progress)
-            progress.update(bar, advance=1, description=f"{len(results)} of {options.seeds} seeds")
-    wall_s = time.monotonic() - began
-    title = f"soak, seeds {options.seed} to {options.seed + options.seeds - 1}, {options.hours:g} h each, a trouble every {options.every} s"
-    return 0 if publish(rows_of(results, wall_s), title, "soak") else 1
+            progress.update(bar, advance=1, description=f"{len(results)} of {len(seeds)} seeds")
+    return results
 
 
 if __name__ == "__main__":

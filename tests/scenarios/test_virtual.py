@@ -50,6 +50,16 @@ def test_a_seed_replays_exactly():
 
 
 @pytest.mark.timeout(LIMIT_S)
+def test_another_python_tells_the_same_story():
+    words = {"seed": 7, "hours": 0.025, "every_s": 8, "calm_s": 5, "story": 1}
+    here = virtual_run.run(words, LIMIT_S)
+    there = virtual_run.run(words, LIMIT_S, other=sys.executable)
+    assert here["story"] == there["story"] and here["story"]
+    for name in ("ok", "violation", "turns", "events", "checks", "swaps", "faults", "digest"):
+        assert here[name] == there[name], name
+
+
+@pytest.mark.timeout(LIMIT_S)
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_build_is_caught(name):
     result = virtual_run.run({"seed": 5, "hours": 0.14, "calm_s": 10, "broken": name}, LIMIT_S)

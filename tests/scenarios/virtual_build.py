@@ -33,6 +33,17 @@ def sources() -> dict[str, Path]:
     return found
 
 
+def version() -> str:
+    """What stands for this firmware and this simulation: runs of the same version may be added up."""
+    digest = hashlib.sha256()
+    everything = sources()
+    for path in sorted((ROOT / "tests" / "scenarios" / "pypy").rglob("*.py")):
+        everything[path.relative_to(ROOT).as_posix()] = path
+    for name in sorted(everything):
+        digest.update(name.encode() + b"\0" + everything[name].read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def compile_one(name: str, source: Path, out: Path) -> None:
     """Bytecode, as for the controller."""
     target = (out / name).with_suffix(".mpy")

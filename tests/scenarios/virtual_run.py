@@ -1,4 +1,4 @@
-"""One run on virtual time as a MicroPython process, started from the host."""
+"""One run on virtual time as a process of its own, started from the host: a MicroPython one, or another Python's (see pypy/start.py)."""
 
 from __future__ import annotations
 
@@ -15,27 +15,39 @@ HEAP = "16m"
 START = "import sys, json; from virtual import run; print(json.dumps(run.main(json.loads(sys.argv[1]))))"
 
 
+# where another Python finds the same sources
+HERE = ROOT / "tests" / "scenarios"
+PATHS = (HERE / "pypy", "tests/shims", "firmware", "tools", "tests/models", HERE, "build/lib")
+
+
 def interpreter() -> Path:
     """The MicroPython of this environment."""
     return Path(sys.executable).parent / "micropython"
 
 
-def command(words: dict[str, Any], start: str = START, heap: str = HEAP) -> list[str]:
-    """What is started, with build/virtual as its working directory."""
-    everything = {"settings": "settings.json", "secrets": "secrets.json", **words}
-    return [str(interpreter()), "-X", f"heapsize={heap}", "-c", start, json.dumps(everything)]
+def command(words: dict[str, Any], start: str = START, heap: str = HEAP, other: str = "") -> list[str]:
+    """What is started, with build/virtual as its working directory. `other`: another Python instead of MicroPython."""
+    everything = json.dumps({"settings": "settings.json", "secrets": "secrets.json", **words})
+    if other:
+        return [other, "-B", str(HERE / "pypy" / "start.py"), everything]
+    return [str(interpreter()), "-X", f"heapsize={heap}", "-c", start, everything]
+
+
+def environment(out: Path, other: str = "") -> dict[str, str]:
+    """Where modules are found."""
+    if other:
+        return {"PYTHONPATH": ":".join(str(ROOT / path) for path in PATHS), "PATH": "/usr/bin:/bin"}
+    return {"MICROPYPATH": f"{out}:.frozen", "PATH": "/usr/bin:/bin"}
 
 
 def run(
-    words: dict[str, Any], limit_s: float = 3600.0, out: Path = virtual_build.OUT, start: str = START, heap: str = HEAP
+    words: dict[str, Any], limit_s: float = 3600.0, out: Path = virtual_build.OUT, start: str = START, heap: str = HEAP, other: str = ""
 ) -> dict[str, Any]:
     """What the run counted; "ok" is False if an invariant broke or the run did not come to its end."""
     seed = words.get("seed")
-    environment = {"MICROPYPATH": f"{out}:.frozen", "PATH": "/usr/bin:/bin"}
+    line, paths = command(words, start, heap, other), environment(out, other)
     try:
-        done = subprocess.run(
-            command(words, start, heap), cwd=out, env=environment, capture_output=True, text=True, timeout=limit_s, stdin=subprocess.DEVNULL
-        )
+        done = subprocess.run(line, cwd=out, env=paths, capture_output=True, text=True, timeout=limit_s, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
         return {"seed": seed, "ok": False, "violation": {"name": "hung", "slot": 0, "t": 0, "detail": f"no end after {limit_s:.0f} s"}}
     try:

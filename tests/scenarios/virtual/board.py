@@ -42,6 +42,7 @@ class RtuLine:
         self.cut = False  # nobody hears anybody
         self.on_request = None  # called with the request
         self.on_answer = None  # called with (request, answer, instant of the last byte)
+        self.on_news = None  # called with the instant at which bytes begin to arrive
 
     def write(self, data: "bytes | bytearray | memoryview") -> int:
         """A request goes out. Its answer is worked out now and arrives when it can."""
@@ -79,6 +80,8 @@ class RtuLine:
             while index and chunks[index - 1][0] > start_us:
                 index -= 1
             chunks.insert(index, [start_us, frame, 0])
+            if self.on_news is not None:
+                self.on_news(start_us)
         return last_us
 
     def readinto(self, buf: "bytearray | memoryview") -> int:
@@ -179,6 +182,7 @@ class CanEnd:
         self.trouble_us = -(1 << 60)  # when it last did not work
         self.on_send = None  # called with (id, data, instant of the first bit)
         self.on_arrive = None  # called with (id, data, instant of the last bit)
+        self.on_news = None  # called with the instant at which the first frame that waits is there
 
     def send(self, can_id: int, extended: bool, data: "bytes | bytearray | memoryview") -> bool:
         """See ports.CanPort."""
@@ -213,6 +217,12 @@ class CanEnd:
             self._rx.append((self._free_us, can_id, extended, data))
             if self.on_arrive is not None:
                 self.on_arrive(can_id, data, self._free_us)
+        if self.on_news is not None and self._rx:
+            self.on_news(self._rx[0][0])
+
+    def first_us(self) -> int:
+        """When the first frame that waits is there; 0: none waits."""
+        return self._rx[0][0] if self._rx else 0
 
     def recv(self, frame: "Any") -> bool:
         """See ports.CanPort."""

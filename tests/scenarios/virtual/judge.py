@@ -221,7 +221,7 @@ class Judge:
         known = self.stored[ring].get(sequence)
         if known is not None:
             code, slot = known
-            if EVENTS[code][0] != kind or (envelope["slot"] or 0) != slot:
+            if EVENTS[code][0] != kind or (envelope.get("slot") or 0) != slot:
                 self.violate("event_changed", slot, "%d: %s was stored, %s received" % (sequence, EVENTS[code][0], kind))
         elif sequence > self.heads[ring]:
             self.violate("event_changed", 0, "%d: %s was never stored" % (sequence, kind))

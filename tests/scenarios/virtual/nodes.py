@@ -56,6 +56,8 @@ class Nodes(CanNodes):
     def __init__(self, world: "Any", rng: "Any") -> None:
         CanNodes.__init__(self, world, rng)
         self._next_charger = 0.0
+        self._addresses = sorted(self.charger_due)
+        self._in_order = [self.nodes[number] for number in sorted(self.nodes)]
         for slot in world.slots:
             if slot.pack is not None:
                 for frame in range(len(image.CAN_PERIOD_MS)):
@@ -69,10 +71,11 @@ class Nodes(CanNodes):
     def poll(self, now: float) -> list:
         """Frames that are due."""
         out = []
-        for node in self.nodes.values():
+        for node in self._in_order:
             node.poll(now, out)
         if now >= self._next_charger:
-            for address, due in self.charger_due.items():
+            for address in self._addresses:
+                due = self.charger_due[address]
                 if now >= due:
                     self.charger_due[address] = due + 1.0 if now - due < 1.0 else now + 1.0
                     if not self.chargers[address].silent:

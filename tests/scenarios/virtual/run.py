@@ -17,6 +17,7 @@ def main(words: dict) -> dict:
     sims.prepare()
     began = time.clock()  # of the processor: others may be busy on this machine
     sim = sims.Sim(words["seed"], read(words["settings"]), read(words["secrets"]), words.get("speed", 60.0))
+    sim.looks = bool(words.get("looks"))
     if words.get("broken"):
         from virtual import broken
 

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from typing import Any
 
 TURN_US = 250  # what one turn of the loop costs
-_EPOCH_MS = 1 << 40  # ahead of the machine's own ticks, which asyncio's C part puts into tasks that are due at once
+EPOCH_MS = 1 << 40  # ahead of the machine's own ticks, which asyncio's C part puts into tasks that are due at once
 MASK = 0x3FFFFFFF
 
 
 class VirtualTime:
     """The clock, and the agenda of the world outside."""
 
-    map = {0: 0}  # asyncio looks here whether anything might ever happen again
+    map = {0: 0}  # asyncio's own loop looks here whether anything might ever happen again
 
     def __init__(self) -> None:
         self.now_us = 0
@@ -37,14 +37,65 @@ class VirtualTime:
         core._io_queue = self
         core.cur_task = None
         core.ticks = self._loop_ticks
-        core.Loop.set_exception_handler(self._unretrieved)
+        if hasattr(core, "Loop"):
+            core.Loop.set_exception_handler(lambda loop, context: self.on_error and self.on_error(context["exception"]))
 
-    def _unretrieved(self, loop: "Any", context: dict) -> None:
-        if self.on_error is not None:
-            self.on_error(context["exception"])
+    def run(self, main: "Any") -> "Any":
+        """asyncio's loop on virtual time, in half the steps: until `main` ends. What it returns is returned, what it raises is raised."""
+        queue = core._task_queue
+        task_ended = core.CancelledError, Exception
+        agenda = self._agenda
+        while True:
+            while True:
+                self.turns += 1
+                task = queue.peek()
+                now = self.now_us
+                wait_ms = task.ph_key - EPOCH_MS - now // 1000
+                if wait_ms > 0:
+                    self.pass_until((now // 1000 + wait_ms) * 1000, True)
+                    continue
+                now += TURN_US
+                if agenda and agenda[-1][0] <= now:
+                    self.pass_until(now)
+                else:
+                    self.now_us = now
+                break
+            task = queue.pop()
+            core.cur_task = task
+            error = task.data
+            try:
+                if not error:
+                    task.coro.send(None)
+                elif task.state is None:
+                    task.data = error
+                    self.on_error(error)  # nobody has waited for it
+                else:
+                    task.data = None
+                    task.coro.throw(error)
+            except task_ended as ended:
+                if task is main:
+                    core.cur_task = None
+                    if isinstance(ended, StopIteration):
+                        return ended.value
+                    raise
+                self._ended(task, ended)
+
+    @staticmethod
+    def _ended(task: "Any", ended: BaseException) -> None:
+        waited_for = False
+        if task.state is True:
+            task.state = None
+        else:
+            while task.state.peek():
+                core._task_queue.push(task.state.pop(), EPOCH_MS - 1)
+                waited_for = True
+            task.state = False
+        if not waited_for and not isinstance(ended, (core.CancelledError, StopIteration)):
+            core._task_queue.push(task, EPOCH_MS - 1)
+        task.data = ended
 
     def _loop_ticks(self) -> int:
-        return _EPOCH_MS + self.now_us // 1000
+        return EPOCH_MS + self.now_us // 1000
 
     def at(self, instant_us: int, function: "Any", argument: "Any" = None) -> list:
         """Call `function(argument)` at an instant. Returns an entry for `cancel`."""
@@ -80,20 +131,13 @@ class VirtualTime:
         if target_us > self.now_us:
             self.now_us = target_us
 
-    # ---- what asyncio asks of its IO queue ----
-
     def wait_io_event(self, dt: int) -> None:
-        """`dt`: milliseconds until the next task is due."""
+        """For asyncio's own loop (`run` does not ask); `dt`: milliseconds until the next task is due."""
         self.turns += 1
         if dt > 0:
             self.pass_until((self.now_us // 1000 + dt) * 1000, True)
         else:
-            target = self.now_us + TURN_US
-            agenda = self._agenda
-            if agenda and agenda[-1][0] <= target:
-                self.pass_until(target)
-            else:
-                self.now_us = target
+            self.pass_until(self.now_us + TURN_US)
 
 
 class VirtualClock:

@@ -35,7 +35,8 @@ class Troubles:
         self.sim = sim
         self.rng = sim.rng
         self.slot_kinds = [kind for kind in SLOT_KINDS if kind in kinds] or SLOT_KINDS
-        self.kinds = [kind for kind in KINDS if not kinds or kind in kinds or (kind == "slot" and len(self.slot_kinds) < len(SLOT_KINDS))]
+        some_slot_kinds = len(self.slot_kinds) < len(SLOT_KINDS)
+        self.kinds = [kind for kind in sorted(KINDS) if not kinds or kind in kinds or (kind == "slot" and some_slot_kinds)]
         self.total = sum(KINDS[kind][0] for kind in self.kinds)
         self.every_us = every_s * 1_000_000
         self.counts = {}
@@ -298,7 +299,7 @@ class Troubles:
         if app is None:
             return
         task = self.rng.choice(TASKS)
-        error = self.rng.choice((ValueError, MemoryError, OSError, KeyError))("injected")
+        error = self.rng.choice((ValueError, MemoryError, OSError, RuntimeError))("injected")
         if task[:3] == "bus":
             owner, method = app.buses[task[4:]], "step"
         elif task == "kiosk":
