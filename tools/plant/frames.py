@@ -217,7 +217,7 @@ class CanNodes:
         self.nodes = {s.number: self.make_node(s, rng, now) for s in world.slots[world.modbus_slots :]}
         self.chargers = {s.charger.address: s.charger for s in world.slots if not isinstance(s.charger, NpbCharger)}
         self.npb = {s.charger.address: s.charger for s in world.slots if isinstance(s.charger, NpbCharger)}
-        self.charger_due = {a: now + rng.unit() for a in self.chargers}
+        self.charger_due = {a: now + rng.unit() for a in sorted(self.chargers)}
         self.commands = 0
 
     def make_node(self, slot: "Slot", rng: "Rng", now: float) -> PackNode:
