@@ -12,6 +12,7 @@ from pathlib import Path
 
 from plant.control import serve
 from plant.plant import Plant
+from plant.wire_profile import Maker
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
@@ -21,7 +22,11 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--speed", type=float, default=60.0, help="packs charge so many times faster than real ones (default 60)")
     parser.add_argument("--npb", type=int, default=0, help="so many of the first slots have NPB chargers, 0 .. 4 (default 0)")
+    parser.add_argument("--profile", type=Path, help="profile (.json) that the packs on CAN speak in place of the pack link; needs --dbc")
+    parser.add_argument("--dbc", type=Path, help="the maker's DBC file that it was imported from")
     arguments = parser.parse_args(argv)
+    if (arguments.profile is None) != (arguments.dbc is None):
+        parser.error("--profile and --dbc go together")
     if not 2 <= arguments.slots <= 48:
         parser.error(f"--slots: {arguments.slots} is not in 2 .. 48")
     if not 0 <= arguments.npb <= min(4, arguments.slots):
@@ -55,7 +60,8 @@ def _watch_parent(plant: Plant) -> None:
 
 
 async def _run(arguments: argparse.Namespace) -> int:
-    plant = Plant(arguments.dir, arguments.slots, arguments.seed, arguments.speed, arguments.npb)
+    maker = Maker(arguments.profile, arguments.dbc) if arguments.profile else None
+    plant = Plant(arguments.dir, arguments.slots, arguments.seed, arguments.speed, arguments.npb, maker)
     server = await serve(plant, arguments.dir / "plant.sock")
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):

@@ -13,6 +13,7 @@ from plant.cabinet_world import World
 from plant.image import CHANNELS
 from plant.wire_can import CanBus
 from plant.wire_modbus import BoardRegisters, ModbusLine, PackRegisters
+from plant.wire_profile import Maker
 from plant.wire_pty import PtyPort
 
 BOARD_FAULTS = ("dead", "crc", "babble", "foreign", "late", "none")
@@ -26,7 +27,7 @@ class Plant:
     CAN_BITRATE = 250000
     CARD_LIFE = 2.0  # s
 
-    def __init__(self, run_dir: Path, slots: int, seed: int, speed: float, npb: int = 0) -> None:
+    def __init__(self, run_dir: Path, slots: int, seed: int, speed: float, npb: int = 0, maker: "Maker | None" = None) -> None:
         self.dir = run_dir
         run_dir.mkdir(parents=True, exist_ok=True)
         self.world = World(slots, seed, speed, npb=npb)
@@ -36,7 +37,7 @@ class Plant:
         world = self.world
         self.packs_line = ModbusLine(run_dir / "rs485-packs", PackRegisters(world), self.BAUD, range(1, world.modbus_slots + 1), seed + 11)
         self.io_line = ModbusLine(run_dir / "rs485-io", self.board_registers, self.BAUD, range(1, self.boards + 1), seed + 12)
-        self.can = CanBus(world, run_dir / "can-1", seed + 13, self.CAN_BITRATE)
+        self.can = CanBus(world, run_dir / "can-1", seed + 13, self.CAN_BITRATE, maker)
         self.kiosk = PtyPort(run_dir / "kiosk", self._kiosk_bytes)
         self._kiosk_buffer = b""
         self._card_at = 0.0

@@ -79,7 +79,9 @@ class CanBus(CanNodes):
 
     TICK = 0.01
 
-    def __init__(self, world: World, link: Path, seed: int, bitrate: int = 250000) -> None:
+    def __init__(self, world: World, link: Path, seed: int, bitrate: int = 250000, maker: Any = None) -> None:
+        """`maker`: a wire_profile.Maker whose packs stand on this bus in place of those that speak the pack link."""
+        self.maker = maker
         self.loop = asyncio.get_running_loop()
         packs, elcon = load("pack_link.dbc"), load("elcon.dbc")
         self.messages = [packs.get_message_by_name(n) for n in FRAME_NAMES]
@@ -95,6 +97,10 @@ class CanBus(CanNodes):
 
     def make_node(self, slot: Slot, rng: Rng, now: float) -> PackNode:
         """The node of one slot."""
+        if self.maker is not None:
+            from plant.wire_profile import MakerNode
+
+            return MakerNode(self.world, slot, rng, now, self.maker)
         return WirePackNode(self.world, slot, rng, now, self.messages)
 
     def status(self, address: int) -> bytes:

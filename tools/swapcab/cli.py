@@ -44,6 +44,8 @@ def sim(
     folder: Annotated[Path | None, typer.Option(help="run folder [default: build/sim/<n>]")] = None,
     heap: Annotated[str, typer.Option(help="heap cap of the firmware")] = "512k",
     npb: Annotated[int, typer.Option(help="so many of the first slots have Mean Well NPB chargers (0 to 4), the others Elcon ones")] = 0,
+    profile: Annotated[Path | None, typer.Option(help="profile (.json) of the packs on CAN, in place of the pack link; needs --dbc")] = None,
+    dbc: Annotated[Path | None, typer.Option(help="the DBC file by which those packs speak")] = None,
 ) -> None:
     """Run a simulated cabinet: a person sees a live panel; --headless ends with a verdict and exit code."""
     try:
@@ -64,6 +66,8 @@ def sim(
             folder=folder,
             heap=heap,
             npb=npb,
+            profile=profile,
+            dbc=dbc,
         )
         options.check()
         if not headless and not sys.stdin.isatty():

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-
-app = typer.Typer(no_args_is_help=True, help="Packs whose protocol is a data file: check, compile, import from a DBC file (docs/profiles.md).")
+app = typer.Typer(no_args_is_help=True, help="Packs whose protocol is a data file (docs/profiles.md): check, compile, import a DBC file.")
 
 
 def _fail(error: Exception) -> typer.Exit:
@@ -122,9 +121,9 @@ def import_dbc(
     file: Annotated[Path, typer.Argument(help="the maker's DBC file")],
     name: Annotated[str, typer.Option(help="name of the profile [default: that of the file]")] = "",
     maker: Annotated[str, typer.Option(help="maker, where the pack does not tell it; up to 8 characters")] = "",
-    maps: Annotated[list[str] | None, typer.Option("--map", help="SIGNAL=QUANTITY, SIGNAL=serial:7, SIGNAL=pack_mv@0.1 V, SIGNAL=-")] = None,
+    maps: Annotated[list[str] | None, typer.Option("--map", help="SIGNAL=QUANTITY, SIGNAL=serial:7, SIGNAL=pack_mv@V, SIGNAL=-")] = None,
     fixed: Annotated[list[str] | None, typer.Option(help="QUANTITY=VALUE that is the same for all packs, as chemistry=lfp")] = None,
-    addresses: Annotated[str, typer.Option(help="FIRST-LAST: the low 8 bits of identifiers are the pack's address; none: one pack a line")] = "",
+    addresses: Annotated[str, typer.Option(help="FIRST-LAST, in the low 8 bits of identifiers; none: one pack a line")] = "",
     baud: Annotated[int, typer.Option(help="bits per second of the bus")] = 250000,
     challenge: Annotated[bool, typer.Option("--challenge", help="the packs answer the pack link's challenge (docs/pack-link.md)")] = False,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="file to write [default: NAME.json here]")] = None,

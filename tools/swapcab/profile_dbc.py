@@ -213,7 +213,8 @@ def _scale(signal: Any, meaning: Meaning, message: Any) -> dict[str, Any]:
     if meaning.unit is not None and unit[:1].isdigit():
         number, _, name = unit.partition(" ")
         step = Fraction(number)
-    key = name.strip().lower().replace("deg c", "degc")
+    name = name.strip().replace("deg C", "degC")
+    key = name.lower()
     if key not in UNITS or dimension_of(key) != DIMENSIONS[meaning.to]:
         raise ImportMistake(
             f"{where}: {meaning.to} is a {DIMENSIONS[meaning.to]}, `{unit}` is none that is known; give the unit with "
@@ -226,7 +227,7 @@ def _scale(signal: Any, meaning: Meaning, message: Any) -> dict[str, Any]:
         add += KELVIN[key] / factor
     if add.denominator != 1:
         raise ImportMistake(f"{where}: its offset {signal.offset} is no whole number of steps of {signal.scale}")
-    made: dict[str, Any] = {"unit": f"{_decimal(abs(scale), where)} {key}".strip()}
+    made: dict[str, Any] = {"unit": f"{_decimal(abs(scale), where)} {name}".strip()}
     if scale < 0:
         made["negate"] = True
     if add or key in KELVIN:

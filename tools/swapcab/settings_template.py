@@ -29,13 +29,13 @@ def _group(first: int, last: int, pack_driver: str, pack_bus: str, npb: bool = F
     }
 
 
-def settings(slots: int, host: str = "127.0.0.1", port: int = 1883, npb: int = 0) -> dict:
+def settings(slots: int, host: str = "127.0.0.1", port: int = 1883, npb: int = 0, can_driver: str = "pack-link-can") -> dict:
     """A cabinet whose first two thirds of packs are on RS485 and the rest on CAN; chargers on CAN, boards on RS485.
 
     The chargers of the first `npb` slots are Mean Well NPB, the others Elcon."""
     border = modbus_slots(slots)
     groups = []
-    for first, last, driver, bus in ((1, border, "pack-link-modbus", "packs"), (border + 1, slots, "pack-link-can", "can")):
+    for first, last, driver, bus in ((1, border, "pack-link-modbus", "packs"), (border + 1, slots, can_driver, "can")):
         cut = min(max(npb, first - 1), last)
         if first <= cut:
             groups.append(_group(first, cut, driver, bus, True))
@@ -67,7 +67,7 @@ def secrets(cabinet_id: str = CABINET_ID) -> dict:
     }
 
 
-def write(folder: Path, slots: int, host: str, port: int, npb: int = 0) -> None:
+def write(folder: Path, slots: int, host: str, port: int, npb: int = 0, can_driver: str = "pack-link-can") -> None:
     """settings.json and secrets.json in `folder`."""
-    (folder / "settings.json").write_text(json.dumps(settings(slots, host, port, npb), indent=1))
+    (folder / "settings.json").write_text(json.dumps(settings(slots, host, port, npb, can_driver), indent=1))
     (folder / "secrets.json").write_text(json.dumps(secrets(), indent=1))

@@ -83,6 +83,8 @@ class Simulation:
         python = sys.executable
         plant = [python, "-m", "plant", "--dir", short(self.folder), "--slots", str(options.slots), "--seed", str(options.seed)]
         plant += ["--speed", f"{options.speed:g}", "--npb", str(options.npb)]
+        if options.profile and options.dbc:
+            plant += ["--profile", str(options.profile.resolve()), "--dbc", str(options.dbc.resolve())]
         tools = {"PYTHONPATH": str(ROOT / "tools")}
         self.plant_process = Child("plant", plant, self.folder / "plant.log", env=tools)
         self.firmware = Child(
@@ -98,7 +100,8 @@ class Simulation:
     def start(self) -> None:
         """Bring everything up; raises SimError."""
         self.net.start()
-        settings_template.write(self.folder, self.options.slots, "127.0.0.1", self.net.firmware_port, self.options.npb)
+        driver = self._profile_driver()
+        settings_template.write(self.folder, self.options.slots, "127.0.0.1", self.net.firmware_port, self.options.npb, driver)
         self.plant_process.start()
         self._connect_plant()
         self._apply_faults(0.0)
@@ -109,6 +112,20 @@ class Simulation:
         if self.options.swaps:
             self.ask(cmd="auto", swaps=self.options.swaps, bad_every=self.options.bad_every)
         self.phase = "swaps"
+
+    def _profile_driver(self) -> str:
+        """What the packs on CAN speak; a profile is compiled into the run folder."""
+        if not self.options.profile:
+            return "pack-link-can"
+        from swapcab.profile_compile import compiled
+        from swapcab.profile_source import ProfileMistake, check, load
+
+        try:
+            checked = check(load(self.options.profile))
+            (self.folder / f"{checked.name}.profile").write_bytes(compiled(checked))
+        except ProfileMistake as error:
+            raise SimError(str(error)) from None
+        return f"profile:{checked.name}"
 
     def _connect_plant(self) -> None:
         path = self.folder / "plant.sock"

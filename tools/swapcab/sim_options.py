@@ -69,11 +69,15 @@ class Options:
     folder: Path | None = None
     heap: str = "512k"
     npb: int = 0
+    profile: Path | None = None
+    dbc: Path | None = None
 
     def check(self) -> None:
         """Raises OptionError."""
         if not 3 <= self.slots <= 48:
             raise OptionError(f"--slots {self.slots}: from 3 to 48")
+        if (self.profile is None) != (self.dbc is None):
+            raise OptionError("--profile and --dbc go together: the profile is the cabinet's side, the DBC file the packs'")
         if not 0 <= self.npb <= min(4, self.slots):
             raise OptionError(f"--npb {self.npb}: from 0 to {min(4, self.slots)}; these chargers have four addresses on a bus")
         if self.swaps < 0:
