@@ -53,11 +53,14 @@ def load(folder: str) -> "tuple | None":
             shelf.load(settings, lambda name: _read(folder + "/" + name, config.MAX_BYTES), config.SettingsError)
         secrets = config.parse_secrets(_read(folder + "/secrets.json", config.MAX_BYTES))
         if settings.uplink.tls == "on":
-            secrets.uplink_ca = _read(folder + "/" + settings.uplink.ca_file, config.MAX_BYTES)
+            for name in ("ca", "cert", "key"):
+                file = getattr(settings.uplink, name + "_file")
+                if file:
+                    setattr(secrets, "uplink_" + name, _read(folder + "/" + file, config.MAX_BYTES))
         return settings, secrets, digest
     except OSError as error:
         print(
-            "cannot read the settings in %s: error %s. Copy settings.json, secrets.json and, for TLS, the CA file there."
+            "cannot read the settings in %s: error %s. Copy settings.json, secrets.json and, for TLS, the certificates there."
             % (folder, error.errno)
         )
     except config.SettingsError as error:

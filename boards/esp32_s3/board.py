@@ -65,11 +65,12 @@ class Board:
         _base, size = lookup(pins.FLASH_AREAS, area, "flash area")
         return esp32_parts.partition(area, size)
 
-    def network(self) -> "Network":
-        """Wi-Fi."""
+    def network(self, name: str = "") -> "Network":
+        """Wi-Fi. Raises ValueError for another name than `wifi`."""
+        lookup({"": 0, "wifi": 0}, name, "network interface")
         if self._nic is None:
             hint = "no Wi-Fi or no address yet: look at network name, passphrase and antenna (docs/boards.md)"
-            self._nic = Interface(esp32_parts.station(), self.clock, esp32_parts.true_random, hint)
+            self._nic = Interface("wifi", esp32_parts.station(), self.clock, esp32_parts.true_random, hint)
         return self._nic
 
     def watchdog(self, timeout_ms: int) -> "Watchdog":

@@ -72,10 +72,11 @@ class Board:
             self._chip = W25Q(spi, select, self.clock)
         return self._chip.area(base, size)
 
-    def network(self) -> "Network":
-        """The Ethernet interface."""
+    def network(self, name: str = "") -> "Network":
+        """The Ethernet interface. Raises ValueError for another name than `ethernet`."""
+        lookup({"": 0, "ethernet": 0}, name, "network interface")
         if self._lan is None:
-            self._lan = Interface(stm32_parts.lan(), self.clock, stm32_parts.true_random, "no Ethernet link or no address yet")
+            self._lan = Interface("ethernet", stm32_parts.lan(), self.clock, stm32_parts.true_random, "no Ethernet link or no address yet")
         return self._lan
 
     def watchdog(self, timeout_ms: int) -> "Watchdog":

@@ -116,9 +116,9 @@ class Board:
         base, size = AREAS[area]
         return FlashFile(self._image, base, size)
 
-    def network(self) -> UnixNetwork:
-        """The machine's network."""
-        return UnixNetwork(self.clock, self.random_bytes)
+    def network(self, name: str = "") -> UnixNetwork:
+        """The machine's network; by one of its addresses, or (Linux) an interface such as eth0."""
+        return UnixNetwork(self.clock, self.random_bytes, name)
 
     def watchdog(self, timeout_ms: int) -> FeedWatchdog:
         """Start it."""

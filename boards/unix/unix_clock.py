@@ -6,7 +6,9 @@ _MASK = 0x3FFFFFFF
 
 
 class UnixClock:
-    """See ports.Clock. The machine keeps its wall clock synchronised."""
+    """See ports.Clock. The machine keeps its wall clock synchronised; `synchronise` moves the firmware's, and never the machine's."""
+
+    _offset_s = 0
 
     def ticks_ms(self) -> int:
         """Milliseconds modulo 2**30."""
@@ -18,7 +20,13 @@ class UnixClock:
 
     def wall_s(self) -> int:
         """Seconds since 1970."""
-        return int(time.time())
+        return int(time.time()) + self._offset_s
+
+    def synchronise(self, unix_s: int) -> None:
+        """What `wall_s` tells from now on."""
+        if unix_s < 1735689600:
+            raise ValueError("a time before 2025 is no time")
+        self._offset_s = unix_s - int(time.time())
 
     def quality(self) -> int:
         """Synchronised."""

@@ -70,8 +70,9 @@ class Board:
             self._chip = W25Q(spi, self._bus.select(machine.Pin(pins.FLASH_CS, machine.Pin.OUT, value=1)), self.clock)
         return self._chip.area(base, size)
 
-    def network(self) -> "Network":
-        """The Ethernet interface with DHCP, which goes on by itself."""
+    def network(self, name: str = "") -> "Network":
+        """The Ethernet interface with DHCP, which goes on by itself. Raises ValueError for another name than `ethernet`."""
+        lookup({"": 0, "ethernet": 0}, name, "network interface")
         if self._nic is None:
             port: "Any" = network  # the stubs are those of another RP2 board
             if not hasattr(port, "WIZNET5K"):
@@ -79,7 +80,7 @@ class Board:
             nic = port.WIZNET5K()
             nic.active(True)
             nic.ipconfig(dhcp4=True)
-            self._nic = Interface(nic, self.clock, self.random_bytes, "no Ethernet link or no address yet")
+            self._nic = Interface("ethernet", nic, self.clock, self.random_bytes, "no Ethernet link or no address yet")
         return self._nic
 
     def watchdog(self, timeout_ms: int) -> "Watchdog":

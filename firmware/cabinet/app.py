@@ -35,17 +35,31 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from cabinet.config import Secrets, Settings, SlotWiring
+    from cabinet.config import Secrets, Section, Settings, SlotWiring
     from cabinet.ports import Board
 
 
 def _uplink_options(settings: "Settings", secrets: "Secrets") -> UplinkOptions:
     given = settings.uplink
+    tls = None
+    if given.tls == "on":
+        tls = {"ca": secrets.uplink_ca, "cert": secrets.uplink_cert, "key": secrets.uplink_key, "hostname": given.server_name}
     return UplinkOptions(
         settings.cabinet.id, given.host, given.port, user=given.user or None, password=secrets.uplink_password or None,
         prefix=given.prefix, window=given.window, batch=given.batch, keepalive_s=given.keepalive_s,
-        batch_bytes=BATCH_BYTES, tls={"ca": secrets.uplink_ca} if given.tls == "on" else None,
+        batch_bytes=BATCH_BYTES, tls=tls, gather_ms=given.gather_s * 1000, compact=given.compact == "on",
+        telemetry_gather_ms=settings.telemetry.gather_s * 1000, state_settle_ms=given.state_settle_s * 1000,
+        state_pause_ms=given.state_pause_s * 1000, month_bytes=given.month_mb * 1000000, interfaces=" " in given.interfaces,
     )
+
+
+def _network(board: "Board", given: "Section") -> "Any":
+    names = given.interfaces.split()
+    if len(names) < 2:
+        return board.network(names[0]) if names else board.network()
+    from cabinet.uplink.interfaces import Interfaces
+
+    return Interfaces(board.clock, [board.network(name) for name in names], given.return_s * 1000)
 
 
 def _charger(driver: str) -> "Any":
@@ -67,7 +81,8 @@ class App:
         self.clock = board.clock
         self.settings_hash = settings_hash
         self.limits_version = settings.limits.version
-        self.telemetry_s = settings.telemetry.period_s
+        self.telemetry = settings.telemetry
+        self.time = settings.time
         self.gauge = Gauge(self.clock)
         self.journal = Journal(board.flash("journal-a"), board.flash("journal-b"), secrets.device_key, self.clock)
         self.state = StateStore(board.flash("state"), secrets.device_key)
@@ -94,7 +109,8 @@ class App:
             self.loop.on_message = self.kiosk.say
         self.parts = parts
         self.uplink = Uplink(
-            board.network(), self.clock, self.journal, _uplink_options(settings, secrets), self._birth, board.random_bytes, self._command
+            _network(board, settings.uplink), self.clock, self.journal, _uplink_options(settings, secrets), self._birth,
+            board.random_bytes, self._command, self.state,
         )
         self.supervisor = Supervisor(self.clock, board.watchdog(WATCHDOG_MS), board.heartbeat(), self.loop.note)
         self._guard_mains()
@@ -216,6 +232,14 @@ class App:
         self.loop.note(event)
         return accepted, reason
 
+    def _sntp(self) -> "Any":
+        from cabinet.uplink.sntp import Sntp
+        from cabinet.uplink.timekeeper import Timekeeper
+
+        servers = self.time.servers.split()
+        keeper = Timekeeper(self.clock, self.state, self.loop.note, len(servers))
+        return Sntp(servers, self.clock, self.board.random_bytes, keeper.offer, self.uplink.network, self.time.period_s, self.time.port)
+
     def _slot_view(self, number: int) -> dict:
         return self.control.slots[number - 1].view()
 
@@ -257,8 +281,12 @@ class App:
             supervisor.restartable("kiosk", lambda: serve_kiosk(self.kiosk, self.control, self.clock))
         watch = DeviceWatch(self.devices, self.loop.note)
         supervisor.restartable("devices", watch.run)
-        telemetry = Telemetry(self.telemetry_s, self.control, self.gauge, self.loop.note)
+        telemetry = Telemetry(self.telemetry, self.clock, self.control, self.gauge, self.loop.note)
         supervisor.restartable("telemetry", telemetry.run)
+        if self.uplink.options.interfaces:
+            supervisor.restartable("interfaces", lambda: self.uplink.network.run(self.uplink))
+        if self.time.servers:
+            supervisor.restartable("time", self._sntp().run)
         said = console.Console(
             self.gauge, len(self.parts), self._slot_view, self._cabinet_view, self._stats_view, self.uplink.publish_state,
         )

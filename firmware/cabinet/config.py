@@ -70,12 +70,37 @@ UPLINK = (
     ("user", "text", "", 0, 64, "user name at the broker; the password stands in the secrets file"),
     ("window", "int", 16, 1, 64, "messages in flight"),
     ("batch", "int", 16, 1, 64, "most events in one message while a backlog drains"),
-    ("keepalive_s", "int", 60, 5, 3600, "MQTT keep-alive, s"),
+    ("keepalive_s", "int", 300, 5, 3600, "MQTT keep-alive, s: a ping each half of it; a dead cabinet is noticed after 1.5 times as long"),
+    ("gather_s", "int", 15, 0, 3600, "so long an event waits for others that go in the same message, s; alarms are told of at once"),
+    ("compact", "choice", "on", 0, ("off", "on"), "in an array of events, leave out fields that are as in the event before"),
+    ("state_settle_s", "int", 15, 0, 3600, "so long a changed word in a slot's retained state waits for more changes, s"),
+    ("state_pause_s", "int", 1800, 1, 86400, "least time between two states of a slot in which only measured values moved, s"),
+    ("month_mb", "int", 0, 0, 100000, "budget of the line a month, MB: telemetry waits when it runs short, events never; 0: none"),
+    ("interfaces", "text", "", 0, 64, "network interfaces of the board in the order of preference, blanks between; empty: its only one"),
+    ("return_s", "int", 300, 30, 86400, "the uplink goes back to a better interface when that has answered for so long, s"),
     ("tls", "choice", "off", 0, ("off", "on"), "TLS with a verified server certificate; never falls back"),
     ("ca_file", "text", "", 0, 64, "with TLS: file beside settings.json with the certificate of the broker's authority (PEM or DER)"),
+    ("server_name", "text", "", 0, 253, "with TLS: the name in the broker's certificate, if it is not `host`"),
+    ("cert_file", "text", "", 0, 64, "with TLS: file with the cabinet's own certificate, for a broker that asks for one (PEM or DER)"),
+    ("key_file", "text", "", 0, 64, "with TLS: file with the private key of that certificate; secret"),
 )
-TELEMETRY = (("period_s", "int", 60, 5, 86400, "time between two telemetry records of a slot, s"),)
-TOP_LEVEL = ("cabinet", "buses", "groups", "control", "limits", "uplink", "telemetry", "access")
+TELEMETRY = (
+    ("period_s", "int", 60, 5, 86400, "each slot is looked at so often, s"),
+    ("heartbeat_s", "int", 3600, 5, 86400, "a slot is recorded at least so often, moved or not, s"),
+    ("gather_s", "int", 900, 0, 86400, "so long records wait for others that go in the same message, s"),
+    ("soc_pct", "int", 20, 0, 100, "a slot is recorded when the state of charge has moved by so much since its last record, %"),
+    ("voltage_mv", "int", 3000, 0, 100000, "or the voltage of the pack, mV"),
+    ("current_ma", "int", 8000, 0, 200000, "or its current, mA"),
+    ("temp_ddegc", "int", 100, 0, 2000, "or its highest temperature, 0.1 degC"),
+    ("cell_mv", "int", 200, 0, 5000, "or the voltage of its lowest or highest cell, mV"),
+    ("power_w", "int", 2000, 0, 200000, "the cabinet is recorded when the power of all chargers has moved by so much, W"),
+)
+TIME = (
+    ("servers", "text", "", 0, 253, "SNTP servers with blanks between, two or better three; empty: the board's own clock is trusted"),
+    ("port", "int", 123, 1, 65535, "their UDP port"),
+    ("period_s", "int", 3600, 60, 86400, "time between two questions, s"),
+)
+TOP_LEVEL = ("cabinet", "buses", "groups", "control", "limits", "uplink", "telemetry", "time", "access")
 MAX_TOKENS = 500
 MAX_TOKEN_CHARS = 32
 
@@ -135,7 +160,7 @@ class SlotWiring:
 
 
 class Settings:
-    """All settings, checked. Sections: cabinet, control, uplink, telemetry; `buses` by name; `slots`; `limits`; `tokens`."""
+    """All settings, checked. Sections: cabinet, control, uplink, telemetry, time; `buses` by name; `slots`; `limits`; `tokens`."""
 
     def __init__(self, tree: dict) -> None:
         _only(tree, TOP_LEVEL, "")
@@ -144,7 +169,10 @@ class Settings:
         self.uplink = _section(tree.get("uplink", {}), UPLINK, "uplink")
         if self.uplink.tls == "on" and not self.uplink.ca_file:
             raise SettingsError("uplink.ca_file", None, "the certificate of the broker's authority, without which TLS is not switched on")
+        if bool(self.uplink.cert_file) != bool(self.uplink.key_file):
+            raise SettingsError("uplink.key_file", self.uplink.key_file, "certificate and key together, or neither")
         self.telemetry = _section(tree.get("telemetry", {}), TELEMETRY, "telemetry")
+        self.time = _section(tree.get("time", {}), TIME, "time")
         _name(self.cabinet.id, "cabinet.id")
         self.buses = {}
         for name, bus in _mapping(tree.get("buses"), "buses").items():
@@ -350,6 +378,8 @@ class Secrets:
             raise SettingsError("secrets.uplink_password", "(not shown)", "a text of at most 256 characters")
         self.uplink_password = password
         self.uplink_ca = b""  # not secret, but kept with what proves identities
+        self.uplink_cert = b""
+        self.uplink_key = b""
 
 
 def _key(tree: dict, name: str) -> bytes:

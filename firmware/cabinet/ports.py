@@ -111,16 +111,29 @@ class Clock(Protocol):
         """0 unknown, 1 kept by an RTC, 2 synchronised."""
         ...
 
+    def synchronise(self, unix_s: int) -> None:
+        """Set wall time from a source that is trusted; the quality is 2 from then on. Raises ValueError for a time that cannot be."""
+        ...
+
 
 class Network(Protocol):
-    """The way out. Opening a stream may take long; it never blocks the loop."""
+    """The way out by one interface. Opening a stream may take long; it never blocks the loop."""
+
+    name: str  # of the interface, "" where there is only one
 
     def is_up(self) -> bool:
-        """Whether an interface has an address."""
+        """Whether the interface has an address."""
+        ...
+
+    async def lookup(self, name: str) -> str:
+        """The address of a host name. Raises OSError."""
         ...
 
     async def connect(self, host: str, port: int, tls: "dict | None") -> "tuple[Any, Any]":
-        """An asyncio (reader, writer) pair, TCP_NODELAY set where the port can. Raises OSError."""
+        """An asyncio (reader, writer) pair by this interface, TCP_NODELAY set where the port can. Raises OSError.
+
+        `tls`: see uplink/dial.py; None for plain TCP.
+        """
         ...
 
 
@@ -186,8 +199,8 @@ class Board(Protocol):
         """A raw flash area: "journal" or "state". Raises ValueError if the board has none."""
         ...
 
-    def network(self) -> Network:
-        """The network interface."""
+    def network(self, name: str = "") -> Network:
+        """An interface by its name; "" for the preferred (or only) one. Raises ValueError for a name that the board does not have."""
         ...
 
     def watchdog(self, timeout_ms: int) -> Watchdog:

@@ -180,7 +180,7 @@ class Fuzz:
                     packet = framer.next()
         except ProtocolError:
             self.refused += 1
-        assert session._accepted or stream[:1] != bytes((CONNACK,)) or self.refused
+        assert session.accepted or stream[:1] != bytes((CONNACK,)) or self.refused
         for message in session._inbox:
             if message.topic == self.uplink.topics.commands:
                 json.dumps(self.uplink.desk.handle(message.payload, message.retained))

@@ -48,7 +48,8 @@ def has_every_name(board, root, serial="rs485-packs", can="can-1"):
 
 def refuses_unknown_names(board):
     """ValueError, and what there is instead."""
-    for call, args in ((board.serial, ("rs485-9", 9600)), (board.can, ("can-9", 250000)), (board.flash, ("photos",))):
+    wrong = ((board.serial, ("rs485-9", 9600)), (board.can, ("can-9", 250000)), (board.flash, ("photos",)), (board.network, ("nowhere",)))
+    for call, args in wrong:
         error = refusal(call, *args)
         assert isinstance(error, ValueError) and len(str(error)) > 20, (args, error)
 
@@ -149,4 +150,12 @@ def network_tells_its_state(board, world):
         opened = None
     except StopIteration as done:
         opened = done.value
-    assert opened and opened[:3] == ("192.0.2.1", 1883, None) and opened[3].server == "192.0.2.53"
+    assert opened and opened[:3] == ("192.0.2.1", 1883, None) and opened[3] is network
+    looked_up = network.lookup("broker.example.org")
+    try:
+        looked_up.send(None)
+        found = None
+    except StopIteration as done:
+        found = done.value
+    assert found == "192.0.2.53 knows broker.example.org", found
+    assert isinstance(refusal(board.network, "fax"), ValueError) and board.network(network.name) is network

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from cabinet.runtime import gauge as gauges
+from cabinet.runtime.slices import Slices
 from cabinet.runtime.supervisor import Supervisor
 
 
@@ -120,5 +122,56 @@ def test_any_other_task_is_started_again_and_the_fact_is_told():
         assert events[0].name == "task.restarted"
         assert events[0].values[0] == "uplink" and "OSError" in events[0].values[1]
         assert supervisor.check()
+
+    asyncio.run(story())
+
+
+def test_known_work_may_hold_the_loop_for_as_long_as_it_was_announced_and_no_longer():
+    async def story():
+        supervisor, clock, watchdog, heartbeat, _ = supervised()
+        task = supervisor.critical("control", for_ever, 500)
+        supervisor.excuse(1000)
+        assert watchdog.fed == heartbeat.toggled == 1  # served before the work begins
+        clock.now += 1500
+        assert supervisor.check()
+        supervisor.report(task)
+        supervisor.excuse(0)
+        clock.now += 501
+        assert not supervisor.check() and heartbeat.dropped
+
+    asyncio.run(story())
+
+
+def test_a_slice_of_work_begins_right_after_a_control_round():
+    class Loop:
+        rounded = None
+
+    class Gauge:
+        done = []
+
+        def start(self):
+            return 7
+
+        def stop(self, kind, began):
+            self.done.append((kind, began))
+
+    async def story():
+        supervisor, clock, watchdog, _, _ = supervised()
+        supervisor.critical("control", for_ever, 500)
+        loop, gauge = Loop(), Gauge()
+        slices = Slices(loop, supervisor, gauge)
+        loop.rounded.set()  # a round that is long over does not count
+        waiting = asyncio.create_task(slices.wait())
+        for _ in range(5):
+            await asyncio.sleep_ms(0)
+        assert not waiting.done() and watchdog.fed == 0
+        loop.rounded.set()
+        await waiting
+        assert watchdog.fed == 1
+        clock.now += 1900
+        assert supervisor.check()
+        slices.done()
+        assert gauge.done == [(gauges.TLS, 7)]
+        assert not supervisor.check()
 
     asyncio.run(story())

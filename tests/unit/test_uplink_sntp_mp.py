@@ -32,14 +32,43 @@ def serve(port, seconds):
     return sock, asyncio.create_task(work())
 
 
+def sntp(port, take, servers=("127.0.0.1",)):
+    """Asks that port."""
+    return Sntp(list(servers), Clock(), os.urandom, take, port=port)
+
+
 def test_the_time_is_taken_from_the_right_answer():
     async def work():
         port = 20000 + int.from_bytes(os.urandom(2), "big") % 40000
         sock, task = serve(port, 1_700_000_123)
         told = []
-        sntp = Sntp("127.0.0.1", port, Clock(), os.urandom, told.append)
-        assert await sntp.ask() == 1_700_000_123
-        assert told == [1_700_000_123] and sntp.state_text == "synchronised"
+
+        def take(server, seconds):
+            told.append((server, seconds))
+            return True
+
+        asked = sntp(port, take)
+        assert await asked.round()
+        assert told == [("127.0.0.1", 1_700_000_123)] and asked.state_text == "synchronised"
+        task.cancel()
+        sock.close()
+
+    asyncio.run(work())
+
+
+def test_the_next_server_is_asked_where_one_is_silent_or_not_believed():
+    async def work():
+        port = 20000 + int.from_bytes(os.urandom(2), "big") % 40000
+        sock, task = serve(port, 1_700_000_123)
+        told = []
+
+        def take(server, seconds):
+            told.append(server)
+            return len(told) == 2
+
+        asked = sntp(port, take, ("no.name.without.resolver", "127.0.0.1", "127.0.0.1"))
+        assert await asked.round()
+        assert (len(told), asked.failures, asked.answers) == (2, 1, 2)
         task.cancel()
         sock.close()
 
@@ -51,14 +80,12 @@ def test_silence_is_an_error_and_no_time():
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         port = 20000 + int.from_bytes(os.urandom(2), "big") % 40000
         sock.bind(socket.getaddrinfo("127.0.0.1", port)[0][-1])
-        told = []
         try:
-            await Sntp("127.0.0.1", port, Clock(), os.urandom, told.append).ask(50)
+            await sntp(port, None).ask("127.0.0.1", 50)
         except OSError as error:
             assert "no answer" in str(error)
         else:
             raise ValueError("a time from nobody")
-        assert told == []
         sock.close()
 
     asyncio.run(work())

@@ -43,13 +43,49 @@ def test_noise_is_not_reported_however_long_it_lasts():
     assert not states.waiting()
 
 
-def test_switches_and_words_are_reported_at_once():
+def test_switches_and_words_are_reported_at_once_and_what_is_unknown_is_left_out():
     for change in ({"door_closed": False}, {"state": "full"}, {"pack": None}, {"why": "hot"}, {"current_ma": 0}, {"soc_pct": None}):
         states, _ = fresh()
         assert states.update(1, view(**change)) is True
         slot, sent = states.take()
         for name in change:
-            assert sent[name] == change[name]
+            assert sent.get(name) == change[name] and (name in sent) == (change[name] is not None)
+
+
+def settling():
+    """As fresh, with 10 s for words to settle."""
+    clock = Clock()
+    states = SlotStates(clock, 60000, 10000)
+    assert states.update(1, view()) is True
+    states.take()
+    return states, clock
+
+
+def test_words_that_change_in_quick_succession_go_as_one():
+    states, clock = settling()
+    for state in ("open", "empty", "checking"):
+        assert states.update(1, view(state=state, door_closed=state == "checking")) is False
+        assert states.take() is None
+        clock.now_ms += 3000
+    clock.now_ms += 1000
+    assert states.update(1, view(state="charging", soc_pct=20)) is True
+    assert states.take()[1]["soc_pct"] == 20 and states.take() is None
+
+
+def test_what_has_changed_back_before_it_was_due_is_not_told():
+    states, clock = settling()
+    states.update(1, view(door_closed=False))
+    clock.now_ms += 5000
+    assert states.update(1, view()) is False
+    clock.now_ms += 20000
+    assert states.update(1, view()) is False and states.take() is None
+
+
+def test_after_a_reconnect_nothing_settles():
+    states, clock = settling()
+    states.update(1, view(state="full"))
+    states.all_due()
+    assert states.take()[1]["state"] == "full"
 
 
 def test_measured_values_wait_for_the_pause_and_then_the_newest_is_sent():

@@ -1,7 +1,8 @@
 """The uplink under MicroPython with a journal in memory, for the wire tests: `micropython uplink_cabinet.py '{"host": ..., "port": ...}'`.
 
 Keys: events (backlog), alarm_after (an alarm is journaled once so many are acknowledged), seconds (a limit), and the options of the uplink.
-Prints {"told": ...} for each state of the link, and one JSON line with the counters at the end.
+Prints {"told": ...} for each state of the link, and one JSON line with the counters at the end; with TLS also how long each slice of the
+handshakes took, in microseconds.
 """
 
 import asyncio
@@ -30,6 +31,24 @@ def birth():
     return {"firmware": "test"}
 
 
+class Turn:
+    """Notes how long each slice takes, as runtime/slices.py does."""
+
+    def __init__(self, clock):
+        self._clock = clock
+        self._began = 0
+        self.slices_us = []
+
+    async def wait(self):
+        """Before a slice."""
+        await asyncio.sleep_ms(0)
+        self._began = self._clock.ticks_us()
+
+    def done(self):
+        """After it."""
+        self.slices_us.append(ticks.diff(self._clock.ticks_us(), self._began))
+
+
 async def main(want):
     """Until the backlog is gone or the time is up."""
     count = want.pop("events", 0)
@@ -39,6 +58,9 @@ async def main(want):
     journal = RamJournal()
     for number in range(count):
         journal.append(events.make("pack.accepted", number % 12 + 1, "SC12345678", 54321, 253, 41))
+    turn = Turn(clock)
+    if want.get("tls"):
+        want["tls"]["turn"] = turn
     network = UnixNetwork(clock, os.urandom)
     options = UplinkOptions("cab-1", want.pop("host"), want.pop("port"), backoff_first_ms=200, backoff_max_ms=2000, **want)
     uplink = Uplink(network, clock, journal, options, birth, os.urandom, accept)
@@ -57,7 +79,7 @@ async def main(want):
             break
     task.cancel()
     row = uplink.stats()
-    row.update({"backlog": uplink.backlog(), "acked_a": journal.acked(0), "head_a": journal.head(0)})
+    row.update({"backlog": uplink.backlog(), "acked_a": journal.acked(0), "head_a": journal.head(0), "slices_us": turn.slices_us})
     print(json.dumps(row))
 
 

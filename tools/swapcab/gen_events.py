@@ -145,7 +145,7 @@ def asyncapi() -> dict[str, Any]:
     channels = {
         "eventsA": ("events/a", "receive", False, "Ring A: never dropped before acknowledged. One envelope or an array.", events),
         "eventsB": ("events/b", "receive", False, "Ring B: oldest dropped first. One envelope or an array.", events),
-        "alarms": ("alarms", "receive", False, "Each alarm of ring A at once, one envelope; it comes again in its place in events/a.", alarm),
+        "alarms": ("alarms", "receive", False, "Each alarm of ring A at once; it comes again in its place in events/a.", alarm),
         "birth": ("birth", "receive", True, "Published after each connect.", {"$ref": "./schema/birth.json"}),
         "online": ("online", "receive", True, "1, or 0 by last will.", {"enum": [0, 1]}),
         "slot": ("slots/{slot}", "receive", True, "State of a slot, by exception.", {"$ref": "./schema/slot.json"}),

@@ -53,7 +53,8 @@ def render() -> str:
         "\n## limits\n\nTightens limits of the safety table (docs/safety.md), never loosens them: "
         '`{"rule id": {"LFP": limit, "NMC": limit}}`.\n',
         table("uplink", "The way to the operator's broker (docs/events.md).", config.UPLINK),
-        table("telemetry", "How often packs at rest are reported.", config.TELEMETRY),
+        table("telemetry", "How packs at rest are reported: by exception, with a heartbeat. A dead-band of 0 is none.", config.TELEMETRY),
+        table("time", "Where the time of day comes from (docs/uplink.md).", config.TIME),
         f"\n## access\n\n`tokens`: up to {config.MAX_TOKENS} texts of 1 to {config.MAX_TOKEN_CHARS} characters: "
         "riders whom the cabinet knows\nwithout asking anybody.\n",
         SECRETS,

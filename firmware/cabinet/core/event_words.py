@@ -58,6 +58,11 @@ WORDS = {
     "task": ("str", "name"),
     "error": ("str", "what ended it"),
     "after_s": ("int", "seconds without link"),
+    "interface": ("str", "network interface that carries it, where the board names them"),
+    "before": ("int", "Unix seconds that the clock showed; left out if the time was unknown"),
+    "after": ("int", "Unix seconds that it was set to"),
+    "server": ("str", "time server that said so"),
+    "offered": ("int", "Unix seconds that it said"),
     "current_ma": ("int", "mA, + = charging"),
     "cell_min_mv": ("int", "mV"),
     "cell_max_mv": ("int", "mV"),
@@ -76,6 +81,7 @@ OWN_WORDS = {
     "swap.resumed.step": ("str", "state in which the power went"),
     "device.lost.reason": ("str", "timeout, crc, exception, foreign, implausible or frozen"),
     "link.down.reason": ("str", "why"),
+    "time.refused.reason": ("str", "impossible, or jump: far from the clock, or before the newest time stored, and nobody else said so"),
 }
 
 

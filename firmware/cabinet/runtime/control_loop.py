@@ -59,6 +59,7 @@ class ControlLoop:
         self.storage_error = ""  # the last one
         self.on_message = None  # called with (slot, code, sentence) for the rider
         self.on_stored: "Any" = None  # called with each event once it is on flash
+        self.rounded: "Any" = None  # an asyncio.Event to be set after each round
 
     def restore(self) -> None:
         """Take up the swap that was in progress when the power went."""
@@ -78,6 +79,8 @@ class ControlLoop:
             self.step()
             self._gauge.stop(gauges.CONTROL, began)
             supervisor.report(task)
+            if self.rounded is not None:
+                self.rounded.set()
             due = ticks.add(due, PERIOD_MS)
             pause = ticks.diff(due, self._clock.ticks_ms())
             if pause < 0:  # a round was missed; do not hurry after it

@@ -14,7 +14,8 @@ JOURNAL = 1
 ERASE = 2
 COLLECT = 3
 STATUS = 4
-NAMES = ("control", "journal", "erase", "collect", "status")
+TLS = 5
+NAMES = ("control", "journal", "erase", "collect", "status", "tls")
 COLLECT_EVERY_MS = 200
 COLLECT_BELOW_BYTES = 24576  # sooner, if this little (or half of what the last collection left) is free: never by surprise
 

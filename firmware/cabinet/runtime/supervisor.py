@@ -41,6 +41,7 @@ class Supervisor:
         self._critical = []
         self.failed = ""  # what keeps the watchdog from being fed
         self._excused_ms = 0
+        self._excused_ms = 0
         self.mains_wanted: "Any" = None  # called with ticks_ms: whether the chargers' mains relay may be held; None: always
 
     def critical(self, name: str, run: "Any", limit_ms: int) -> Critical:
@@ -57,6 +58,12 @@ class Supervisor:
     def report(self, task: Critical) -> None:
         """The task is alive and has done its round."""
         task.reported_ms = self._clock.ticks_ms()
+
+    def excuse(self, held_ms: int) -> None:
+        """The loop is about to be held by known work: until told 0, reports may be late by so much. Serves watchdog and heartbeat first."""
+        if held_ms:
+            self.check()
+        self._excused_ms = held_ms
 
     async def _run_critical(self, task: Critical, run: "Any") -> None:
         try:
@@ -88,7 +95,7 @@ class Supervisor:
         for task in self._critical:
             if task.dead:
                 self.failed = task.name + ": " + task.dead
-            elif ticks.diff(now, task.reported_ms) > task.limit_ms:
+            elif ticks.diff(now, task.reported_ms) > task.limit_ms + self._excused_ms:
                 self.failed = task.name + ": no report for %d ms" % ticks.diff(now, task.reported_ms)
         if self.failed:
             self._heartbeat.drop()  # once a critical task failed only a reset helps

@@ -2,8 +2,11 @@
 
 import asyncio
 import gc
+from array import array
 
-from cabinet.core import events
+from micropython import const
+
+from cabinet.core import events, ticks
 from cabinet.runtime import gauge as gauges
 
 TYPE_CHECKING = False
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 KIOSK_MS = 50
 WATCH_MS = 250
 IDLE_MS = 200
+_ROW = const(7)
 
 
 async def serve_kiosk(kiosk: "Any", control: "Any", clock: "Clock") -> None:
@@ -62,13 +66,37 @@ class DeviceWatch:
 
 
 class Telemetry:
-    """Records how the packs are, a slot at a time, spread over the period."""
+    """Records how the packs are, by exception: what has moved by its dead-band since the last record, or has not been told for long.
 
-    def __init__(self, period_s: int, control: "Any", gauge: "Gauge", note: "Any") -> None:
-        self._period_ms = period_s * 1000
+    `settings` is the section `telemetry`. The slots are looked at one after the other, spread over the period.
+    """
+
+    def __init__(self, settings: "Any", clock: "Clock", control: "Any", gauge: "Gauge", note: "Any") -> None:
+        self._period_ms = settings.period_s * 1000
+        self._heartbeat_ms = settings.heartbeat_s * 1000
+        cell_mv = settings.cell_mv
+        self._bands = (settings.soc_pct, settings.voltage_mv, settings.current_ma, settings.temp_ddegc, cell_mv, cell_mv)
+        self._power = (settings.power_w,)
+        self._told = array("i", bytes(4 * _ROW * (len(control.slots) + 1)))  # ticks and values of the last records; 0: none
+        self._clock = clock
         self._control = control
         self._gauge = gauge
         self._note = note
+
+    def _due(self, row: int, bands: tuple, values: tuple) -> bool:
+        """Whether a record is to be made; then these values are the ones to be compared with."""
+        told = self._told
+        at = row * _ROW
+        now_ms = self._clock.ticks_ms() or 1
+        late_ms = ticks.diff(now_ms, told[at])
+        due = not told[at] or late_ms < 0 or late_ms >= self._heartbeat_ms
+        for index, band in enumerate(bands):
+            due = due or abs((values[index] or 0) - told[at + 1 + index]) >= band > 0
+        if due:
+            told[at] = now_ms
+            for index in range(len(bands)):
+                told[at + 1 + index] = values[index] or 0
+        return due
 
     async def run(self) -> None:
         """For ever."""
@@ -79,14 +107,14 @@ class Telemetry:
                 await asyncio.sleep_ms(pause_ms)
                 pack = slot.pack
                 if pack.taken_ms is not None:
-                    self._note(events.make(
-                        "telemetry.slot", slot.number, pack.serial, pack.soc_pct, pack.pack_mv, pack.current_ma, pack.temp_max_ddegc,
-                        pack.cell_min_mv, pack.cell_max_mv,
-                    ))
+                    values = (pack.soc_pct, pack.pack_mv, pack.current_ma, pack.temp_max_ddegc, pack.cell_min_mv, pack.cell_max_mv)
+                    if self._due(slot.number, self._bands, values):
+                        self._note(events.make("telemetry.slot", slot.number, pack.serial, *values))
             await asyncio.sleep_ms(pause_ms)
             power_mw = 0
             full = 0
             for slot in slots:
                 power_mw += slot.charger.output_mv * slot.charger.output_ma // 1000
                 full += slot.ready
-            self._note(events.make("telemetry.cabinet", 0, "", power_mw // 1000, full, self._gauge.gap_us // 1000, gc.mem_free()))
+            if self._due(0, self._power, (power_mw // 1000,)):
+                self._note(events.make("telemetry.cabinet", 0, "", power_mw // 1000, full, self._gauge.gap_us // 1000, gc.mem_free()))

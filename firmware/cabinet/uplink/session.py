@@ -46,7 +46,9 @@ class Session:
         self._writer: "Any" = None
         self.reason = ""
         self.established = False
-        self._accepted = False
+        self.accepted = False  # by the broker's CONNACK
+        self.silent = False  # ended because an answer was missing
+        self.left = False  # ended by ourselves
         self._subscribe_pid = 0
         self._ping_due = False
         self._ping_ms = None
@@ -124,22 +126,26 @@ class Session:
         options = self.options
         now_ms = self._clock.ticks_ms()
         if self._writing_ms is not None and ticks.diff(now_ms, self._writing_ms) > options.answer_ms:
-            self.end("line takes nothing for %d ms" % options.answer_ms)
-        elif not self._accepted:
+            self._missed("line takes nothing for")
+        elif not self.accepted:
             if ticks.diff(now_ms, self._begin_ms) > options.answer_ms:
-                self.end("no CONNACK within %d ms" % options.answer_ms)
+                self._missed("no CONNACK within")
         elif len(self._flights) and ticks.diff(now_ms, self._progress_ms) > options.answer_ms:
             self._drain.narrow()
-            self.end("no PUBACK within %d ms" % options.answer_ms)
+            self._missed("no PUBACK within")
         elif self._ping_ms is not None:
             if ticks.diff(now_ms, self._ping_ms) > options.answer_ms and ticks.diff(now_ms, self._received_ms) > options.answer_ms:
-                self.end("no PINGRESP within %d ms" % options.answer_ms)
+                self._missed("no PINGRESP within")
         elif options.keepalive_s:
             half_ms = options.keepalive_s * 500
             if ticks.diff(now_ms, self._sent_ms) >= half_ms or ticks.diff(now_ms, self._received_ms) >= half_ms:
                 self._ping_ms = now_ms
                 self._ping_due = True
                 self._wake.set()
+
+    def _missed(self, what: str) -> None:
+        self.silent = True
+        self.end("%s %d ms" % (what, self.options.answer_ms))
 
     # outbound: the one writer
 
@@ -169,7 +175,7 @@ class Session:
     async def _write_all(self) -> None:
         topics = self._topics
         await self._send(self._codec.connect(topics.online, b"0"))
-        while not self._accepted:
+        while not self.accepted:
             await self._pause()
         self._subscribe_pid = self._flights.take_pid()
         await self._send(self._codec.subscribe(topics.commands, self._subscribe_pid))
@@ -216,11 +222,11 @@ class Session:
             return False
         if self._drain.ready(0):
             return await self._write_events(0)
-        due = self.uplink.states.take()
+        due = None if self.uplink.meter.thrifty(meter.STATES) else self.uplink.states.take()
         if due is not None:
             await self._send_retained(self._topics.slot(due[0]), json.dumps(due[1]).encode(), meter.STATES)
             return True
-        if self._drain.ready(1) and not self.uplink.meter.thrifty():
+        if self._drain.ready(1) and not self.uplink.meter.thrifty(meter.TELEMETRY):
             return await self._write_events(1)
         return False
 
@@ -262,7 +268,7 @@ class Session:
 
     def _packet(self, packet: memoryview, body: int) -> None:
         kind = packet[0] & 0xF0
-        if not self._accepted:
+        if not self.accepted:
             self._connack(packet, body)
         elif kind == PUBACK:
             self._puback(answer_id(packet, body, 2))
@@ -286,7 +292,7 @@ class Session:
         code = packet[body + 1]
         if code:
             raise ProtocolError(_REFUSALS[code] if code < len(_REFUSALS) else "refused with code %d" % code)
-        self._accepted = True
+        self.accepted = True
         self._wake.set()
 
     def _puback(self, pid: int) -> None:

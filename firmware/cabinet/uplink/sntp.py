@@ -1,7 +1,7 @@
 """Time from the network (SNTP, RFC 4330) over UDP, without blocking.
 
-Wall time dates events and certificates; it never decides safety, so one honest server is enough. An answer counts only if it
-comes from the server asked, repeats the random stamp of the question, and tells a time that can be.
+Wall time dates events and certificates; it never decides safety. An answer counts only if it comes from the server asked, repeats the
+random stamp of the question, and tells a time that can be; whether the clock follows it is decided in timekeeper.py.
 """
 
 import asyncio
@@ -35,36 +35,48 @@ def answer(data: bytes, stamp: bytes) -> "int | None":
 
 
 class Sntp:
-    """Asks a server every `period_s`; `set_time(unix seconds)` is called with each good answer."""
+    """Asks `servers` (names or addresses) in turn every `period_s`; `take(server, unix seconds)` tells whether it was believed."""
 
-    def __init__(self, server: str, port: int, clock, random_bytes, set_time, resolver=None, period_s: int = 3600) -> None:
-        self._server = server
-        self._port = port
+    def __init__(self, servers: list, clock, random_bytes, take, resolver=None, period_s: int = 3600, port: int = 123) -> None:
+        self._servers = servers
         self._clock = clock
         self._random_bytes = random_bytes
-        self._set_time = set_time
+        self._take = take
         self._resolver = resolver
         self._period_s = period_s
+        self._port = port
         self.answers = 0
         self.failures = 0
         self.state_text = "not asked"
 
     async def run(self) -> None:
-        """For ever: asks again soon until it has an answer, then at its period."""
+        """For ever: asks again soon until a time was believed, then at its period."""
         pause_s = 4
         while True:
-            try:
-                await self.ask()
+            if await self.round():
                 pause_s = self._period_s
-            except (OSError, ValueError) as error:
-                self.failures += 1
-                self.state_text = str(error)
+            else:
                 pause_s = min(pause_s * 2, self._period_s)
             await asyncio.sleep_ms(pause_s * 1000)
 
-    async def ask(self, timeout_ms: int = 3000) -> int:
+    async def round(self) -> bool:
+        """Ask the servers one after the other until one is believed."""
+        for server in self._servers:
+            try:
+                seconds = await self.ask(server)
+            except (OSError, ValueError) as error:
+                self.failures += 1
+                self.state_text = str(error)
+                continue
+            if self._take(server, seconds):
+                self.state_text = "synchronised"
+                return True
+            self.state_text = "not believed: " + server
+        return False
+
+    async def ask(self, server: str, timeout_ms: int = 3000) -> int:
         """One question; returns Unix seconds. Raises OSError."""
-        address = self._server
+        address = server
         if not is_numeric(address):
             if self._resolver is None:
                 raise OSError("no resolver for " + address)
@@ -72,10 +84,8 @@ class Sntp:
         try:
             seconds = await asyncio.wait_for_ms(self._exchange(address), timeout_ms)
         except asyncio.TimeoutError:
-            raise OSError("no answer from " + self._server) from None
+            raise OSError("no answer from " + server) from None
         self.answers += 1
-        self.state_text = "synchronised"
-        self._set_time(seconds)
         return seconds
 
     async def _exchange(self, address: str) -> int:

@@ -1,7 +1,8 @@
 """The retained states of the slots, reported by exception: what changed, not what flickers.
 
-A changed word or switch goes out at once. A measured value goes out when it has moved by its dead-band since it was last sent,
-and at most once every `pause_ms` a slot. Sentences for people stay in the cabinet: the codes say the same.
+A changed word or switch goes out `settle_ms` after it changed, with whatever else has changed by then, and not at all if it has changed
+back. A measured value goes out when it has moved by its dead-band since it was last sent, and at most once every `pause_ms` a slot.
+Sentences for people stay in the cabinet: the codes say the same. What is not known or empty is left out.
 """
 
 from cabinet.core import ticks
@@ -35,27 +36,35 @@ def _differ(name: str, new: "Any", old: "Any") -> int:
 class SlotStates:
     """The last view of each slot, and which of them are to be sent."""
 
-    def __init__(self, clock, pause_ms: int) -> None:
+    def __init__(self, clock, pause_ms: int, settle_ms: int = 0) -> None:
         self._clock = clock
         self._pause_ms = pause_ms
+        self._settle_ms = settle_ms
         self._names = ()  # of the values below; every view has the same
         self._sent = {}  # slot: (values, ticks)
-        self._now = {}  # slot: values that are due
+        self._now = {}  # slot: (values that are to be sent, ticks from which on)
 
     def update(self, slot: int, view: dict) -> bool:
-        """Take the newest view; True if it is to be sent now."""
+        """Take the newest view; True if one is to be sent now."""
         if not self._names:
             self._names = tuple([name for name in view if name not in LEFT_OUT])
         values = tuple([view.get(name) for name in self._names])
+        now_ms = self._clock.ticks_ms()
         sent = self._sent.get(slot)
-        urgency = 2
+        urgency = 3
         if sent is not None:
             urgency = self._urgency(values, sent[0])
-            if urgency == 1 and ticks.diff(self._clock.ticks_ms(), sent[1]) >= self._pause_ms:
-                urgency = 2
-        if urgency == 2 or slot in self._now:
-            self._now[slot] = values
-        return urgency == 2
+            if urgency == 1 and ticks.diff(now_ms, sent[1]) >= self._pause_ms:
+                urgency = 3
+        due = self._now.get(slot)
+        if due is not None:
+            if urgency:
+                self._now[slot] = (values, due[1])
+            elif ticks.diff(now_ms, due[1]) < 0:  # it has changed back before anybody was told
+                self._now.pop(slot)
+        elif urgency >= 2:
+            self._now[slot] = (values, now_ms if urgency == 3 else ticks.add(now_ms, self._settle_ms))
+        return slot in self._now and ticks.diff(now_ms, self._now[slot][1]) >= 0
 
     def _urgency(self, values: tuple, before: tuple) -> int:
         urgency = 0
@@ -66,7 +75,8 @@ class SlotStates:
     def all_due(self) -> None:
         """A new connection: the broker may have lost what it retained."""
         for slot in self._sent:
-            self._now.setdefault(slot, self._sent[slot][0])
+            due = self._now.get(slot)
+            self._now[slot] = (due[0] if due else self._sent[slot][0], self._clock.ticks_ms())
 
     def waiting(self) -> bool:
         """Whether something is to be sent."""
@@ -74,9 +84,11 @@ class SlotStates:
 
     def take(self) -> "tuple[int, dict] | None":
         """(slot, view) to be sent next."""
-        if not self._now:
-            return None
-        slot = min(self._now)
-        values = self._now.pop(slot)
-        self._sent[slot] = (values, self._clock.ticks_ms())
-        return slot, dict(zip(self._names, values))
+        now_ms = self._clock.ticks_ms()
+        for slot in sorted(self._now):
+            values, due_ms = self._now[slot]
+            if ticks.diff(now_ms, due_ms) >= 0:
+                self._now.pop(slot)
+                self._sent[slot] = (values, now_ms)
+                return slot, {name: value for name, value in zip(self._names, values) if value not in (None, "", [])}
+        return None

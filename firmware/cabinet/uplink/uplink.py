@@ -28,6 +28,7 @@ class UplinkOptions:
         self.user = None
         self.password = None
         self.tls = None  # or {"ca": ..., "hostname": ..., "cert": ..., "key": ...}: files, PEM text or bytes
+        self.interfaces = False  # whether the network is uplink/interfaces.py, which is told how each session ended
         self.prefix = "swapcab/v1"
         self.window = 16  # messages in flight
         self.batch = 16  # events in one message of a backlog
@@ -35,7 +36,8 @@ class UplinkOptions:
         self.gather_ms = 0  # how long an event waits for others that go in the same message; for metered lines
         self.compact = False  # in arrays, leave out what is the same as in the envelope before; for metered lines
         self.telemetry_gather_ms = 1000
-        self.day_bytes = 0  # budget of a metered line; telemetry waits when it is used up, events never
+        self.month_bytes = 0  # budget of a metered line; telemetry waits when it is used up, events never
+        self.state_settle_ms = 0  # so long a changed word of a slot's state waits for more changes
         self.keepalive_s = 60
         self.state_pause_ms = 60000  # between two messages about a slot in which only measured values moved
         self.inbound_bytes = 1024  # largest packet taken from the broker
@@ -70,7 +72,7 @@ class Topics:
 class Uplink:
     """See the module. Made by app; `network` and `clock` are ports, `journal` is store's, `birth` returns a dict."""
 
-    def __init__(self, network, clock, journal, options: UplinkOptions, birth, random_bytes, on_command=None) -> None:
+    def __init__(self, network, clock, journal, options: UplinkOptions, birth, random_bytes, on_command=None, store=None) -> None:
         self.network = network
         self.clock = clock
         self.journal = journal
@@ -80,12 +82,18 @@ class Uplink:
         self.framer = Framer(options.inbound_bytes)
         gather_ms = (options.gather_ms, options.telemetry_gather_ms)
         self.drain = Drain(journal, clock, json.dumps(options.cabinet), options.batch, options.batch_bytes, gather_ms, options.compact)
-        self.meter = Meter(clock, options.day_bytes)
+        if options.month_bytes:
+            from cabinet.uplink.budget import Budget
+
+            self.meter: "Meter" = Budget(clock, store, options.month_bytes)
+        else:
+            self.meter = Meter(clock, store)
         self.desk = CommandDesk(clock, on_command)
         self._backoff = Backoff(options.backoff_first_ms, options.backoff_max_ms, random_bytes)
         self._birth = birth
-        self.states = SlotStates(clock, options.state_pause_ms)
+        self.states = SlotStates(clock, options.state_pause_ms, options.state_settle_ms)
         self._session = None
+        self._again = False  # with another interface, or because we left by ourselves: without a pause
         self._down_ms = clock.ticks_ms()
         self.state_text = "not started"
         self.commands_refused = False
@@ -116,6 +124,12 @@ class Uplink:
         if self.states.update(slot, view):
             self.notify()
 
+    def leave(self, reason: str) -> None:
+        """End the session and begin another one at once."""
+        if self._session is not None:
+            self._session.left = True
+            self._session.end(reason)
+
     def stats(self) -> dict:
         """Counters since start."""
         return {
@@ -142,17 +156,23 @@ class Uplink:
                 self.state_text = "failed: %r" % error
                 print("uplink:", self.state_text)
             self._session = None
-            await asyncio.sleep_ms(self._backoff.next_ms())
+            self.meter.roll()
+            if not self._again:
+                await asyncio.sleep_ms(self._backoff.next_ms())
 
     async def _one_session(self) -> None:
-        while not self.network.is_up():
-            self.state_text = "no network"
+        blind = self.options.tls is not None
+        while not self.network.is_up() or (blind and not self.clock.quality()):
+            self.state_text = "no certificate can be checked: time unknown" if self.network.is_up() else "no network"
             await asyncio.sleep_ms(500)
         self.state_text = "connecting"
         session = self._session = Session(self)
         reason = await session.run()
         if session.acknowledged > 2:  # it was worth it: more than birth and online
             self._backoff.reset()
+        self._again = session.left
+        if self.options.interfaces and not session.left:
+            self._again = self.network.ended(session.accepted and not session.silent)
         self.state_text = "down: " + reason
         self.failures += 1
         if self._down_ms is None:
@@ -167,7 +187,7 @@ class Uplink:
         self.sessions += 1
         self.state_text = "connected, commands refused by the broker" if self.commands_refused else "connected"
         if self._down_ms is not None:
-            self._note("link.up", ticks.diff(self.clock.ticks_ms(), self._down_ms) // 1000)
+            self._note("link.up", ticks.diff(self.clock.ticks_ms(), self._down_ms) // 1000, getattr(self.network, "name", None) or None)
             self._down_ms = None
 
     def subscribed(self, granted: bool) -> None:
@@ -193,8 +213,8 @@ class Uplink:
         if spent_us > self.slice_us_max:
             self.slice_us_max = spent_us
 
-    def _note(self, name: str, value: object) -> None:
+    def _note(self, name: str, *values: object) -> None:
         try:
-            self.journal.append(events.make(name, 0, "", value))
+            self.journal.append(events.make(name, 0, "", *values))
         except (OSError, RuntimeError, ValueError) as error:
             print("uplink: not journaled:", name, repr(error))
