@@ -142,6 +142,20 @@ def benchmark(context: typer.Context, part: Annotated[str, typer.Option(help="|"
     raise typer.Exit(failed)
 
 
+@app.command()
+def replay(
+    file: Annotated[str, typer.Argument(help="journal image, export or capture (.jsonl, .log), or one event (.json)")],
+    key: Annotated[str, typer.Option(help="device key: hex, or a file with it (also a secrets.json)")] = "",
+    rule: Annotated[str, typer.Option(help="only evidence of this rule")] = "",
+    sector_size: Annotated[int, typer.Option(help="bytes that one erase covers")] = 4096,
+    as_json: Annotated[bool, typer.Option("--json", help="the verdicts as JSON")] = False,
+) -> None:
+    """Put evidence of trips and rejections back into the firmware's core: is the verdict the same? Exit code 1 if not; docs/evidence.md."""
+    from swapcab.replay_cli import run
+
+    raise typer.Exit(run(file, key, rule, sector_size, as_json))
+
+
 @settings_app.command("check")
 def settings_check(file: Annotated[Path, typer.Argument(help="settings.json")]) -> None:
     """Say what is wrong with a settings file, or that nothing is."""

@@ -345,7 +345,8 @@ def decode(ring: str, record: RawRecord, cabinet: str) -> dict[str, Any]:
     try:
         boot, ticks, time_s, quality, code, slot, pack, *values = _loads(record.payload)
         name, names = fields[code]
-        data = {n: v for n, v in zip(names, values, strict=False) if v is not None}
+        pairs = zip(names, values, strict=False)
+        data = {n: v.hex() if isinstance(v, bytes) else v for n, v in pairs if v is not None}
     except (ValueError, TypeError, KeyError, EOFError, OverflowError, RecursionError, *_CBOR_ERRORS):
         read = codec.decode(record.sequence, record.payload, 0, len(record.payload))
         return codec.to_envelope(cabinet, 0 if ring == "A" else 1, read)

@@ -52,6 +52,7 @@ class CanBus:
         self.bus_off = 0
         self.load_permille = 0
         self.fault = ""
+        self.kept = bytearray()  # what devices keep of their last frames: one piece of memory for all
         self._owners = {}
         self._frame = Frame()
         self._ids = [0] * _QUEUE

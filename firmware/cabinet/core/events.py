@@ -24,6 +24,7 @@ EVENTS = {
     16: ("pack.quarantined", RING_A, True, "rule value limit"),
     20: ("fault.raised", RING_A, True, "rule severity value limit"),
     21: ("fault.cleared", RING_A, False, "rule"),
+    22: ("evidence.taken", RING_A, False, "rule decision value limit held_ms limits state frames"),
     30: ("charge.started", RING_A, False, "target_mv target_ma soc_pct"),
     31: ("charge.stopped", RING_A, False, "reason soc_pct"),
     40: ("swap.ordered", RING_A, False, "swap token origin"),

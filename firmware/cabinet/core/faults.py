@@ -65,6 +65,15 @@ class FaultSet:
         """The limit of a rule as it applies now."""
         return self._compiled.limits.limit(rule, self.chemistry)
 
+    @property
+    def version(self) -> str:
+        """Version of the limit set."""
+        return self._compiled.limits.version
+
+    def held_ms(self, rule: int, now_ms: int) -> int:
+        """How long a fault that has just been raised was at its limit."""
+        return ticks.diff(now_ms, self._since[rule]) if rules.debounce_ms(rule) else 0
+
     def active(self, rule: int) -> bool:
         """Whether this fault stands."""
         return self.state[rule] >= _ACTIVE

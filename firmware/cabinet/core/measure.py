@@ -140,6 +140,16 @@ class SlotMeasures:
         self._slow_count = 0
         self._first = True
 
+    @property
+    def instants(self) -> "array[int]":
+        """The instants that durations are counted from."""
+        return self._at
+
+    @property
+    def rise_60s(self) -> int:
+        """Temperature rise in 60 s, 0.1 degC, or UNKNOWN."""
+        return self.values[_RISE_60S]
+
     def begin_stay(self, now_ms: int) -> None:
         """Another pack, or the same one after the door was open: forget what was known."""
         at = self._at
@@ -381,6 +391,11 @@ class CabinetMeasures:
         self.values = array("i", [UNKNOWN] * rules.QUANTITIES)
         self._at = array("i", [0])
         self._first = True
+
+    @property
+    def heard_ms(self) -> int:
+        """When the cabinet's inputs were last fresh."""
+        return self._at[0]
 
     def fill(self, cabinet: "CabinetReading", fresh: bool, now_ms: int) -> None:
         """Work out everything at this instant."""

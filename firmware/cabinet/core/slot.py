@@ -7,7 +7,7 @@ door_left_open).
 
 from micropython import const
 
-from cabinet.core import events, reading, rules, ticks, words
+from cabinet.core import events, evidence, reading, rules, ticks, words
 from cabinet.core.faults import CompiledLimits, FaultSet
 from cabinet.core.limits import TARGETS
 from cabinet.core.measure import SlotMeasures
@@ -189,7 +189,7 @@ class SlotControl:
         self._last_taken = None
         self._fault_changes = 0
         self._full_at_ms = None
-        self._empty_ms = 0
+        self.empty_ms = 0  # since when it has been empty
 
     # --- what the shell and the other rooms ask
 
@@ -247,7 +247,7 @@ class SlotControl:
         taken = self.pack.taken_ms
         if taken is None or self.state not in (EMPTY, FAULT):
             return False
-        return reading.is_fresh(taken, now_ms, 1000) and ticks.diff(taken, self._empty_ms) > 500
+        return reading.is_fresh(taken, now_ms, 1000) and ticks.diff(taken, self.empty_ms) > 500
 
     @property
     def ready(self) -> bool:
@@ -361,9 +361,11 @@ class SlotControl:
         """Quantities, faults, state."""
         self.measures.fill(self, options, now_ms)
         faults = self.faults
+        told = len(out)
         faults.evaluate(self.measures.values, now_ms, out, self.serial)
         if faults.changes != self._fault_changes:
             self._fault_changes = faults.changes
+            evidence.of_slot_trips(self, options, now_ms, out, told)
             self.thermal = False
             for rule in rules.THERMAL:
                 if faults.active(rule):
@@ -375,6 +377,10 @@ class SlotControl:
         for condition, state in EXITS[self.state]:
             if condition(self):
                 self._enter(state, now_ms, out)
+                if state == REFUSED:
+                    evidence.of_rejection(self, faults.keep_rule, options, now_ms, out, told)
+                elif state == QUARANTINED:
+                    evidence.of_rejection(self, faults.worst_rule, options, now_ms, out, told)
                 break
         if self.state == OPEN and self._occupied and not self.present:
             self._removed(out)
@@ -418,7 +424,7 @@ class SlotControl:
         if state == IDENTIFYING:
             self._begin_stay(left, now_ms, out)
         elif state == EMPTY:
-            self._empty_ms = now_ms
+            self.empty_ms = now_ms
             if self._occupied:
                 self._removed(out)
         elif state == IDLE and left == CHECKING:

@@ -21,5 +21,9 @@ class CanClient:
     def on_frame(self, can_id: int, data: "bytearray", length: int, now_ms: int) -> "bytearray | None":
         """One of `can_ids` came in. Who keeps `data` gives another bytearray of 8 for it."""
 
+    def put_frames(self, out: bytearray) -> None:
+        """Append the frames behind the reading, as evidence, each behind the byte 2, its length, and its identifier (4 bytes, big
+        endian) which the length includes. A driver that keeps none adds nothing."""
+
     def tick(self, now_ms: int) -> None:
         """Called every TICK_MS: time limits, repeated sending."""

@@ -43,6 +43,10 @@ class ModbusClient:
         left = count - done
         return left if left < self.max_registers else self.max_registers
 
+    def put_frames(self, out: bytearray) -> None:
+        """Append the frames behind the reading, as evidence: see runtime/control_loop.py."""
+        self.bus.put_frames(self, out)
+
     def compose(self, now_ms: int) -> bool:
         """Call one of the bus's read/write methods; False if there is nothing to ask after all."""
         return False

@@ -6,7 +6,7 @@ charging and lock pulses acted on. If flash cannot take the events, nothing new 
 
 import asyncio
 
-from cabinet.core import events, ticks
+from cabinet.core import events, evidence, ticks
 from cabinet.runtime import gauge as gauges
 from cabinet.store.journal import JournalFull
 
@@ -24,6 +24,8 @@ REPORT_LIMIT_MS = 1000
 NEED_MS = {"absent": 0, "checking": 200, "charging": 500, "resting": 1500}
 _PROVE_AGAIN_MS = 1000
 _KEPT_EVENTS = 64  # while flash refuses them
+_KEPT_EVIDENCE = 8
+_EVIDENCE_BYTES = 400  # state and frames of one record
 _SNAPSHOT = "swap"
 
 
@@ -124,6 +126,9 @@ class ControlLoop:
             control.storage_ok = self._room()
             return True
         began = self._gauge.start()
+        for event in control.events:
+            if event.code == evidence.TAKEN:
+                self._add_frames(event)
         self._waiting.extend(control.events)
         control.events.clear()
         try:
@@ -136,13 +141,44 @@ class ControlLoop:
             self._append_waiting()
         except (OSError, JournalFull) as error:
             self.storage_error = str(error)  # what flash did not take is tried again in the next round
-        while len(self._waiting) > _KEPT_EVENTS:
-            self._waiting.pop(0)
-            self.dropped_events += 1
+        if self._waiting:
+            self._drop()
         stored = self._snapshot is None and not self._waiting
         control.storage_ok = stored and self._room()
         self._gauge.stop(gauges.JOURNAL, began)
         return stored
+
+    def _add_frames(self, event: events.Event) -> None:
+        """Put the raw frames beside what core knew. All of it was read before this round; what does not fit a record stays out."""
+        frames = bytearray()
+        room = _EVIDENCE_BYTES - len(event.values[-2])
+        if event.slot:
+            part = self._parts[event.slot - 1]
+            devices = (part.pack, part.charger, part.board)
+        else:
+            devices = (self._parts[0].board,)
+        for device in devices:
+            size = len(frames)
+            device.put_frames(frames)
+            if len(frames) > room:
+                frames = frames[:size]
+        event.values = event.values[:-1] + (bytes(frames),)
+
+    def _drop(self) -> None:
+        """What waits for flash must not fill the memory: evidence goes first, beyond _KEPT_EVIDENCE, then the oldest."""
+        kept = 0
+        position = 0
+        while position < len(self._waiting):
+            if self._waiting[position].code == evidence.TAKEN:
+                kept += 1
+                if kept > _KEPT_EVIDENCE:
+                    self._waiting.pop(position)
+                    self.dropped_events += 1
+                    continue
+            position += 1
+        while len(self._waiting) > _KEPT_EVENTS:
+            self._waiting.pop(0)
+            self.dropped_events += 1
 
     def _room(self) -> bool:
         """Whether ring A takes new business: at 100 % there is just room to end what is under way."""
@@ -159,7 +195,11 @@ class ControlLoop:
                     self.on_stored(event)
             except JournalFull:
                 self.storage_error = "the journal is full"
-                position += 1
+                if self._waiting[position].code == evidence.TAKEN:  # the fault itself passes, as an alarm
+                    self._waiting.pop(position)
+                    self.dropped_events += 1
+                else:
+                    position += 1
 
     async def _prove(self, index: int, part: SlotParts) -> None:
         try:

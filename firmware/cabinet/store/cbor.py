@@ -59,14 +59,14 @@ def put_text(buf: bytearray, at: int, value: str, limit: int) -> int:
 
 
 def put_value(buf: bytearray, at: int, value: object, limit: int) -> int:
-    """Write None, a boolean, an integer, bytes, or anything else as text."""
+    """Write None, a boolean, an integer, bytes, or anything else as text. `limit` holds for text; bytes are never cut."""
     if value is None or value is True or value is False:
         buf[at] = 0xF6 if value is None else 0xF5 if value else 0xF4
         return at + 1
     if isinstance(value, int):
         return put_int(buf, at, value)
     if isinstance(value, (bytes, bytearray)):
-        return put_bytes(buf, at, value[:limit])
+        return put_bytes(buf, at, value)
     return put_text(buf, at, value if isinstance(value, str) else str(value), limit)
 
 

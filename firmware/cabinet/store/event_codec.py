@@ -22,7 +22,7 @@ class Record:
 
 
 def encode(buf: bytearray, at: int, boot: int, ticks_ms: int, time_s: int, quality: int, event: Event) -> int:
-    """Write the payload of an event into `buf` at `at`; returns its length. Overlong text is cut."""
+    """Write the payload of an event into `buf` at `at`; returns its length. Overlong text is cut. Raises ValueError if it is too long."""
     values = event.values
     count = len(values)
     if count > _MAX_VALUES:
@@ -70,6 +70,9 @@ def to_envelope(cabinet_id: str, ring: int, record: Record) -> dict:
     known = event.code in EVENTS
     if known:
         data = event.data()
+        for field in data:
+            if isinstance(data[field], bytes):
+                data[field] = data[field].hex()
     else:
         data = {"values": [v.hex() if isinstance(v, bytes) else v for v in event.values]}
     return {

@@ -1,6 +1,7 @@
 """A pack that speaks the Swapcab pack link over CAN (docs/pack-link.md)."""
 
 import asyncio
+import struct
 
 from micropython import const
 
@@ -107,6 +108,13 @@ class PackLinkCan(CanClient):
         finally:
             if self._tp is tp:
                 self._tp = None
+
+    def put_frames(self, out: bytearray) -> None:
+        """The last frame of each kind."""
+        for kind in range(5):
+            if (self._fresh | self._before) >> kind & 1:
+                out.extend(struct.pack(">BBI", 2, 12, _BASE | kind << 8 | self.node))
+                out.extend(self._frames[kind])
 
     # ---- called by the bus ----
 

@@ -1,5 +1,7 @@
 """Charger of the TC / Elcon kind on CAN: a set-point every second, or it stops by itself after five."""
 
+import struct
+
 from micropython import const
 
 from cabinet.core import ticks
@@ -35,6 +37,8 @@ class ElconCharger(CanClient):
         self._frame = bytearray(8)
         self._frame[4] = 1
         self._pending = True
+        self._said_at = len(bus.kept)  # where its last status stands: length and bytes
+        bus.kept.extend(bytes(9))
         self._set_ms = clock.ticks_ms()
         self._sent_ms = self._set_ms
         self._heard_ms = self._set_ms
@@ -78,6 +82,11 @@ class ElconCharger(CanClient):
             self.stats.failed("implausible")
             return None
         self._heard_ms = now_ms
+        kept = self.bus.kept
+        at = self._said_at
+        kept[at] = length
+        for i in range(length):
+            kept[at + 1 + i] = data[i]
         reading = self.reading
         reading.output_mv = (data[0] << 8 | data[1]) * 100
         reading.output_ma = (data[2] << 8 | data[3]) * 100
@@ -87,6 +96,14 @@ class ElconCharger(CanClient):
         self.stats.answers += 1
         self.stats.renewed(now_ms)
         return None
+
+    def put_frames(self, out: bytearray) -> None:
+        """Its last status."""
+        at = self._said_at
+        length = self.bus.kept[at]
+        if length:
+            out.extend(struct.pack(">BBI", 2, 4 + length, _STATUS | self.address))
+            out.extend(self.bus.kept[at + 1 : at + 1 + length])
 
     def tick(self, now_ms: int) -> None:
         """Repeat the set-point; withdraw one that nobody stands by any more."""
