@@ -1,6 +1,6 @@
 # Swapcab: everything a person or CI runs. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup build sim picture test lint types size soak chaos powercut fuzz benchmark clean
+.PHONY: help setup build sim flash emulate picture test lint types size soak chaos powercut fuzz benchmark clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,7 +22,7 @@ help: ## this list
 
 setup: $(STAMP) ## create .venv with the pinned dependencies, fetch the MicroPython packages by hash
 
-$(STAMP): requirements.lock pyproject.toml tools/swapcab/mpy_packages.lock
+$(STAMP): requirements.lock pyproject.toml tools/swapcab/mpy_packages.lock tools/swapcab/asyncapi_fetch.py
 	@python=$$($(FIND_PYTHON)); \
 	if [ ! -x $(BIN)/python ]; then \
 		if [ -z "$$python" ]; then echo "make setup: no Python 3.10 to 3.14 with venv found (Debian: apt-get install python3-venv)" >&2; exit 1; fi; \
@@ -32,6 +32,7 @@ $(STAMP): requirements.lock pyproject.toml tools/swapcab/mpy_packages.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m swapcab.mpy_fetch
+	@$(BIN)/python -m swapcab.asyncapi_fetch
 	@touch $@
 
 # each port's stubs in a folder of its own: their modules have the same names
@@ -44,6 +45,7 @@ $(TYPINGS): requirements-stubs.lock $(STAMP)
 
 build: $(STAMP) ## compile the firmware with mpy-cross into build/mpy
 	@$(BIN)/python -m swapcab.build
+	@$(BIN)/python -m swapcab.profile_compile
 
 sim: build ## a cabinet with packs, riders and a broker; ARGS="--headless --swaps 20 --seed 1", ARGS=--help
 	@$(BIN)/python -m swapcab sim $(ARGS)
@@ -60,6 +62,12 @@ lint: $(STAMP) ## ruff: style and common mistakes
 types: $(TYPINGS) ## pyright: host tools against CPython, firmware and boards against MicroPython's stubs
 	@set -e; for project in . firmware $(wildcard boards/*/pyrightconfig.json); do \
 		echo "pyright: $$project"; $(BIN)/pyright --pythonpath $(BIN)/python --project $$project; done
+
+flash: $(STAMP) ## the firmware onto a board; BOARD=w5500_evb_pico2 PORT=/dev/ttyACM0 ARGS="--settings settings.json"
+	@$(BIN)/python -m swapcab flash --board "$(BOARD)" --port "$(PORT)" $(ARGS)
+
+emulate: build ## a board that mpremote takes for a controller; ARGS="--slots 6" for a cabinet around it
+	@$(BIN)/python -m swapcab emulate $(ARGS)
 
 size: build ## heap after start, at its peak, and the size of each module
 	@$(BIN)/python -m swapcab size $(ARGS)

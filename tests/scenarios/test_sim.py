@@ -14,6 +14,10 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from contract import Contract, Recorder  # noqa: E402
+
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 540
 
@@ -61,7 +65,7 @@ def mosquitto() -> str:
 
 @pytest.mark.timeout(LIMIT_S + 30)
 def test_swaps_go_on_while_mosquitto_is_gone_and_the_power_fails_and_nothing_is_lost(tmp_path):
-    """With Mosquitto, for order is judged; see what docs/dependencies.md says of amqtt."""
+    """With Mosquitto, for order is judged; see what docs/dependencies.md says of amqtt. All traffic is held against the contract."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -71,14 +75,17 @@ def test_swaps_go_on_while_mosquitto_is_gone_and_the_power_fails_and_nothing_is_
     with subprocess.Popen([mosquitto(), "-c", str(configuration)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as broker:
         try:
             await_port(port, broker)
-            code, result, text = run_sim(
-                tmp_path / "run", "--swaps", "3", "--seed", "2", *trouble, "--broker", f"mqtt://127.0.0.1:{port}"
-            )
+            with Recorder(port) as recorder:
+                options = ("--swaps", "3", "--seed", "2", *trouble, "--broker", f"mqtt://127.0.0.1:{port}")
+                code, result, text = run_sim(tmp_path / "run", *options)
         finally:
             broker.send_signal(signal.SIGTERM)
     assert code == 0, text
     assert result["swaps_completed"] >= 3 and result["kills"] >= 2 and result["outages"] == 1
     assert_nothing_lost(result, text)
+    seen, wrong = recorder.judged(Contract())
+    assert wrong == []
+    assert {"eventsA", "eventsB", "birth", "online", "slot"} <= set(seen)
 
 
 def await_port(port: int, process: subprocess.Popen) -> None:

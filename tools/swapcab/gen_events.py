@@ -79,6 +79,16 @@ def schemas() -> dict[str, dict[str, Any]]:
             data["properties"][field] = {"type": JSON_TYPE[kind], "description": meaning}
         of_ring = {"const": events.RING_NAMES[ring]}
         found[f"event.{name}"] = _envelope(f"Event {name}", "See docs/events.md.", {"const": name}, of_ring, data)
+    whole = found["envelope"]["properties"]
+    found["shortened"] = {
+        "$schema": DRAFT,
+        "title": "Shortened envelope",
+        "description": "In an array only, behind another one: fields that are left out are as in the envelope before.",
+        "type": "object",
+        "required": ["seq", "type", "data"],
+        "properties": {name: whole[name] for name in ("boot", "seq", "time", "tq", "ticks", "type", "slot", "pack", "data")},
+        "additionalProperties": False,
+    }
     one = "docs/events.md tells on which topic."
     quality = {"enum": ["unknown", "rtc", "sync"]}
     found["birth"] = {
@@ -138,13 +148,15 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 def asyncapi() -> dict[str, Any]:
     """The AsyncAPI 3 description of all topics, from the platform's point of view; payloads refer to the schemas."""
-    kinds = [f"event.{row[0]}" for row in vocabulary().EVENTS.values()]
-    any_event = {"oneOf": [{"$ref": f"./schema/{name}.json"} for name in kinds]}
-    events = {"oneOf": [any_event, {"type": "array", "minItems": 1, "items": any_event}]}
+    rings: list[dict[str, Any]] = [
+        {"oneOf": [{"$ref": f"./schema/event.{row[0]}.json"} for row in vocabulary().EVENTS.values() if row[1] == ring]} for ring in (0, 1)
+    ]
+    shortened = {"$ref": "./schema/shortened.json"}
+    events = [{"oneOf": [one, {"type": "array", "minItems": 1, "items": {"oneOf": [one, shortened]}}]} for one in rings]
     alarm = {"oneOf": [{"$ref": f"./schema/event.{row[0]}.json"} for row in vocabulary().EVENTS.values() if row[2]]}
     channels = {
-        "eventsA": ("events/a", "receive", False, "Ring A: never dropped before acknowledged. One envelope or an array.", events),
-        "eventsB": ("events/b", "receive", False, "Ring B: oldest dropped first. One envelope or an array.", events),
+        "eventsA": ("events/a", "receive", False, "Ring A: never dropped before acknowledged. One envelope or an array.", events[0]),
+        "eventsB": ("events/b", "receive", False, "Ring B: oldest dropped first. One envelope or an array.", events[1]),
         "alarms": ("alarms", "receive", False, "Each alarm of ring A at once; it comes again in its place in events/a.", alarm),
         "birth": ("birth", "receive", True, "Published after each connect.", {"$ref": "./schema/birth.json"}),
         "online": ("online", "receive", True, "1, or 0 by last will.", {"enum": [0, 1]}),
