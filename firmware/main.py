@@ -17,7 +17,7 @@ EXIT_FAILED = 70
 START_THRESHOLD_BYTES = 4096
 
 # read once; their tables would only take up memory while the cabinet runs
-ONLY_AT_START = ("cabinet.config", "cabinet.core.rule_table", "cabinet.core.option_table", "cabinet.store.recovery")
+ONLY_AT_START = ("cabinet.config", "cabinet.core.rule_table", "cabinet.core.option_table", "cabinet.store.recovery", "cabinet.trust.sealed")
 
 
 def _let_go() -> None:
@@ -39,6 +39,18 @@ def _read(path: str, most: int) -> bytes:
         return file.read(most + 1)
 
 
+def _secrets(folder: str, most: int) -> bytes:
+    try:
+        return _read(folder + "/secrets.json", most)
+    except OSError:
+        sealed = _read(folder + "/secrets.sealed", most)
+    import machine
+
+    from cabinet.trust.sealed import unseal
+
+    return unseal(sealed, machine.unique_id())
+
+
 def load(folder: str) -> "tuple | None":
     """(settings, secrets, hash of the settings) from settings.json and secrets.json in `folder`; None, and the reason printed."""
     from cabinet import config
@@ -51,7 +63,7 @@ def load(folder: str) -> "tuple | None":
             from cabinet.devices.profiles import shelf
 
             shelf.load(settings, lambda name: _read(folder + "/" + name, config.MAX_BYTES), config.SettingsError)
-        secrets = config.parse_secrets(_read(folder + "/secrets.json", config.MAX_BYTES))
+        secrets = config.parse_secrets(_secrets(folder, config.MAX_BYTES))
         if settings.uplink.tls == "on":
             for name in ("ca", "cert", "key"):
                 file = getattr(settings.uplink, name + "_file")
@@ -63,7 +75,7 @@ def load(folder: str) -> "tuple | None":
             "cannot read the settings in %s: error %s. Copy settings.json, secrets.json and, for TLS, the certificates there."
             % (folder, error.errno)
         )
-    except config.SettingsError as error:
+    except ValueError as error:  # a SettingsError, too
         print("settings: %s" % error)
     return None
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from emulator.wiring import wiring
 from swapcab.paths import ROOT
 from swapcab.processes import die_with_parent
 
@@ -46,8 +47,7 @@ class Options:
     heap: str = "1m"
     unique_id: str = "e661a4d4177d2b29"
     plant: str = ""
-    ports: dict[str, str] = field(default_factory=lambda: {"uart0": "rs485-packs", "uart1": "rs485-io", "uart2": "kiosk", "can1": "can-1"})
-    nor_select: str = "17"
+    board: str = "emulated"
     inputs: dict[str, int] = field(default_factory=dict)
     name_server: str = "127.0.0.1"
     cut_at: int = 0
@@ -70,6 +70,7 @@ class EmulatedBoard:
         self.edges: dict[str, int] = {}
         self.resets: list[str] = []
         self.feeds = 0
+        self.flash_operations = 0  # programs and erases of its file system
         self.powered = False
         self.up = False
         self._process: subprocess.Popen[bytes] | None = None
@@ -198,7 +199,8 @@ class EmulatedBoard:
         options = self.options
         config: dict[str, Any] = {
             **{name: getattr(options, name) for name in ("machine", "build", "platform", "micropython", "flash_bytes", "unique_id")},
-            **{name: getattr(options, name) for name in ("ports", "nor_select", "inputs", "name_server", "cut_at", "cut_share_pct")},
+            **{name: getattr(options, name) for name in ("inputs", "name_server", "cut_at", "cut_share_pct")},
+            **wiring(options.board),
             "plant": str(Path(options.plant).resolve()) if options.plant else "",
             "flash": str((self.folder / "internal-flash.bin").resolve()),
             "nor": str((self.folder / "spi-flash.bin").resolve()),
@@ -413,6 +415,9 @@ class EmulatedBoard:
         if word == "feed":
             self.feeds += 1
             self._fed_at = time.monotonic()
+            return
+        if word == "op":
+            self.flash_operations += 1
             return
         if word == "wdt":
             self._watchdog_s = int(rest[0]) / 1000 * self.options.watchdog_slack

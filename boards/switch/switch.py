@@ -1,0 +1,173 @@
+"""Chooses which of the copies of the firmware runs, and starts it. `swapcab flash` puts this on the board.
+
+A copy is one file, /app_a or /app_b, with all compiled modules one behind the other, their index, and a trailer that is
+written last: a copy without it, or whose index does not fit its check sum, does not count. One file for all, because each
+file of its own costs a littlefs up to 4 KiB more than its size, and two copies of them would not fit into 1 MiB. A copy in a
+ROMFS partition counts, too: there the modules are files, and bytecode runs from flash.
+
+The newest copy runs that has not failed too often. A new one is on trial until the cabinet has run for a minute; three
+starts without that, and the other copy is taken. If all have failed, the newest one runs all the same, so that there is never
+none. A file /service keeps the cabinet from starting once; `swapcab flash` leaves it for itself.
+"""
+
+import os
+import sys
+from binascii import crc32
+
+import vfs
+
+COPIES = ("/app_a", "/app_b", "/rom")
+MOUNT = "/app"
+TRAILER = 48  # b"swapcab1 SEQUENCE INDEXOFFSET INDEXCRC" and a line end, padded with spaces in front of it
+TRIES = 3
+PROVEN = -1
+PROVEN_S = 60
+SETTINGS = 64  # main.main: the settings or secrets are missing or wrong
+_FILE, _FOLDER = 0x8000, 0x4000
+
+
+class Copy:
+    """A copy of the firmware as a file system that can be imported from."""
+
+    def __init__(self, path):
+        """Raises OSError or ValueError for one that is not whole."""
+        self.path = path
+        with open(path + "/ready" if path == "/rom" else path, "rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - TRAILER))
+            words = file.read(TRAILER).split()
+            if len(words) != 4 or words[0] != b"swapcab1":
+                raise ValueError("no trailer")
+            self.sequence = int(words[1])
+            start = int(words[2])
+            file.seek(start)
+            self._index = file.read(max(0, size - TRAILER - start))
+        if crc32(self._index) != int(words[3], 16) or not self._index.startswith(b"\n"):
+            raise ValueError("the index is damaged")
+
+    def mount(self, readonly, mkfs):
+        """Nothing needs to be done."""
+
+    def umount(self):
+        """Nothing needs to be done."""
+
+    def _row(self, path):
+        at = self._index.find(b"\n%s " % path.strip("/"))
+        if at < 0:
+            return None
+        words = self._index[at : self._index.find(b"\n", at + 1)].split()
+        return int(words[1]), int(words[2])
+
+    def stat(self, path):
+        """As os.stat."""
+        row = self._row(path)
+        if row is None and self._index.find(b"\n%s/" % path.strip("/")) < 0:
+            raise OSError(2)
+        return (_FOLDER if row is None else _FILE, 0, 0, 0, 0, 0, row[1] if row else 0, 0, 0, 0)
+
+    def open(self, path, mode):
+        """A module. It ends where the next one begins: the loader of .mpy files knows how much it needs."""
+        row = self._row(path)
+        if row is None:
+            raise OSError(2)
+        file = open(self.path, "rb")
+        file.seek(row[0])
+        return file
+
+
+def copy_at(path):
+    """The copy there, or None if it is not whole."""
+    try:
+        return Copy(path)
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def tries(copy):
+    """How often this copy was started without being proven; PROVEN if it was."""
+    try:
+        with open("/trial." + copy.path[1:]) as file:
+            of, count = file.read(40).split()
+        return int(count) if int(of) == copy.sequence else 0
+    except (OSError, ValueError):
+        return 0
+
+
+def note(copy, count):
+    """Keep that number; a file system without room for it does not keep the cabinet from starting."""
+    try:
+        with open("/trial.new", "w") as file:
+            file.write("%d %d" % (copy.sequence, count))
+        os.rename("/trial.new", "/trial." + copy.path[1:])
+    except OSError as error:
+        print("switch: error %s while noting a try" % error.errno)
+
+
+def choose():
+    """The copy to run and how often it was tried; (None, 0) if there is none."""
+    best, best_rank, best_count = None, (False, 0), 0
+    for path in COPIES:
+        copy = copy_at(path)
+        if copy is not None:
+            count = tries(copy)
+            rank = (count < TRIES, copy.sequence)
+            if rank > best_rank:
+                best, best_rank, best_count = copy, rank, count
+    return best, best_count
+
+
+async def prove(copy):
+    """The cabinet has run for long enough."""
+    import asyncio
+
+    await asyncio.sleep(PROVEN_S)
+    note(copy, PROVEN)
+
+
+def start(copy, count):
+    """Run a copy. Comes back if the firmware ends; a copy on trial resets the board then, and another may be chosen."""
+    import machine
+
+    if count != PROVEN:
+        note(copy, min(count + 1, TRIES))
+    print("switch: %s, version %d%s" % (copy.path, copy.sequence, "" if count == PROVEN else ", on trial"))
+    if copy.path == "/rom":
+        sys.path.insert(0, "/rom")
+    else:
+        vfs.mount(copy, MOUNT)
+        sys.path.insert(0, MOUNT)
+    sys.modules.pop("pins", None)  # boot.py may have had those of another version
+    try:
+        import asyncio
+
+        import main
+
+        if count != PROVEN:
+            asyncio.create_task(prove(copy))
+        code = main.main("/")
+    except Exception as error:
+        sys.print_exception(error)
+        code = -1
+    print("switch: the firmware ended with %d" % code)
+    if code == SETTINGS and all(copy_at(path) is None for path in COPIES if path != copy.path):
+        note(copy, count)  # it is not the copy's fault, and there is no other that might take these settings
+    elif count == PROVEN:
+        if code == -1:
+            note(copy, 1)  # what ran before does not any more: on trial again
+            machine.reset()
+    elif count + 1 < TRIES or choose()[0].path != copy.path:
+        machine.reset()
+
+
+def run():
+    """All of it."""
+    try:
+        os.remove("/service")
+    except OSError:
+        copy, count = choose()
+        if copy is None:
+            print("switch: there is no whole copy of the firmware here: run swapcab flash")
+        else:
+            start(copy, count)
+    else:
+        print("switch: asked for service, the cabinet is not started")

@@ -1,0 +1,132 @@
+"""`swapcab flash` at the emulated board: what is sent, what is kept, what is refused, and which copy runs afterwards."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from emulator.host import EmulatedBoard, Options
+from swapcab import settings_template
+from swapcab.board_link import Link, LinkError
+from swapcab.flash import Flash, FlashError, Request
+from swapcab.provisioning import ProvisionError, provision
+
+sys.path.insert(0, str(Path(__file__).parent))
+from small_firmware import image, says  # noqa: E402
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the emulated board needs /proc")
+SETTINGS = json.dumps(settings_template.settings(4)).encode()
+
+
+@pytest.fixture
+def board(tmp_path):
+    with EmulatedBoard(tmp_path / "board", Options(flash_bytes=256 * 1024)) as emulated:
+        emulated.wait(lambda: emulated.up)
+        yield emulated
+
+
+def flash(board, folder, name="one", settings: bytes | None = SETTINGS, **how):
+    """The report and what was said."""
+    said = []
+    file = folder / "settings.json"
+    if settings:
+        file.write_bytes(settings)
+    request = Request("emulated", str(board.port), file if settings else None, image=image(folder / name, name), **how)
+    work = Flash(request, said.append)
+    with Link(str(board.port)) as link:
+        return work.run(link), said
+
+
+def starts_with(board, text, after=0):
+    board.wait(lambda: text in board.console()[after:])
+
+
+def test_a_new_board_gets_everything_and_starts(board, tmp_path):
+    report, said = flash(board, tmp_path)
+    assert len(report.sent) == 5 and report.copy == "/app_a" and report.sequence == 1
+    assert sorted(report.others) == ["/boot.py", "/main.py", "/pins.mpy", "/settings.json", "/switch.mpy"]
+    starts_with(board, says("one", SETTINGS))
+    assert "no firmware there yet" in said
+
+
+def test_a_change_of_one_file_sends_that_file_and_the_old_copy_stays(board, tmp_path):
+    flash(board, tmp_path)
+    starts_with(board, says("one", SETTINGS))
+    seen = len(board.console())
+    report, said = flash(board, tmp_path, "two", settings=None)
+    assert report.sent == ["mark.mpy"] and report.kept == 4 and report.copy == "/app_b" and report.others == []
+    assert "kept: /settings.json, the journal" in said
+    starts_with(board, says("two", SETTINGS), seen)
+    again, _ = flash(board, tmp_path, "two", settings=None)
+    assert not again.changed and again.copy == "/app_b"
+
+
+def test_a_dry_run_says_what_it_would_do_and_writes_nothing(board, tmp_path):
+    before = (board.folder / "internal-flash.bin").read_bytes()
+    report, said = flash(board, tmp_path, dry_run=True)
+    assert len(report.sent) == 5 and "dry run: nothing was written" in said
+    assert (board.folder / "internal-flash.bin").read_bytes() == before
+
+
+def test_a_copy_that_does_not_come_up_gives_way_to_the_old_one(board, tmp_path):
+    flash(board, tmp_path)
+    starts_with(board, says("one", SETTINGS))
+    flash(board, tmp_path, "broken", settings=None)
+    starts_with(board, "does not come up")
+    seen = len(board.console())
+    starts_with(board, says("one", SETTINGS), seen)
+    assert board.console().count("ValueError: does not come up") == 3
+    report, _ = flash(board, tmp_path, "three", settings=None)
+    assert report.copy == "/app_b" and report.sequence == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"machine": "Raspberry Pi Pico2 with RP2350"}, "this is not emulated: it says “Raspberry Pi Pico2 with RP2350”"),
+        ({"micropython": (1, 26, 1, "")}, "MicroPython 1.26.1 is too old"),
+        ({"flash_bytes": 48 * 1024}, "too little flash: a copy needs"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path, options, why):
+    with EmulatedBoard(tmp_path / "board", Options(**{"flash_bytes": 256 * 1024, **options})) as board:
+        with pytest.raises(FlashError, match=why):
+            flash(board, tmp_path)
+        with Link(str(board.port)) as link:
+            assert not any(name.startswith("app") for name in link.value("__import__('os').listdir('/')"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        (b"{}", "settings.json: "),
+        (SETTINGS.replace(b'"rs485-packs"', b'"rs485-9"'), "this board has no rs485-9; it has: kiosk, rs485-io, rs485-packs"),
+        (None, "there are no settings on the board"),
+    ],
+)
+def test_settings_that_the_firmware_would_refuse_are_refused_here(board, tmp_path, settings, why):
+    with pytest.raises(FlashError, match=why):
+        flash(board, tmp_path, settings=settings)
+
+
+def test_no_board_at_the_port_is_said_so(tmp_path):
+    with pytest.raises(LinkError, match="cannot be opened"):
+        Link(str(tmp_path / "nothing")).connect()
+
+
+def test_secrets_are_sealed_kept_and_not_overwritten_by_accident(board, tmp_path):
+    secrets = settings_template.secrets()
+    file = tmp_path / "secrets.json"
+    file.write_text(json.dumps(secrets))
+    with Link(str(board.port)) as link:
+        told = list(provision(link, file, force=False))
+    flash(board, tmp_path)
+    stored = (board.folder / "internal-flash.bin").read_bytes()
+    for key in secrets.values():
+        assert key.encode() not in stored and bytes.fromhex(key) not in stored
+        assert key not in "".join(told)
+    with Link(str(board.port)) as link:
+        with pytest.raises(ProvisionError, match="--force"):
+            list(provision(link, file, force=False))
+        assert list(provision(link, file, force=True))

