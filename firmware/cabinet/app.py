@@ -272,7 +272,8 @@ class App:
         self.loop.restore()
         self.loop.note(events.make("boot.started", 0, "", VERSION, cause, self.limits_version, self.settings_hash))
         supervisor = self.supervisor
-        for bus in self.buses.values():
+        for name in sorted(self.buses):
+            bus = self.buses[name]
             supervisor.restartable("bus " + bus.name, bus.run)
         supervisor.critical("control", lambda task: self.loop.run(task, supervisor), REPORT_LIMIT_MS)
         supervisor.restartable("journal", lambda: keep_journal(self.journal, self.state, self.books, self.gauge))
