@@ -156,8 +156,10 @@ class Broker:
         name = parts[3]
         if name == "events":
             body = json.loads(payload)
+            before = {}
             for envelope in body if isinstance(body, list) else (body,):
-                self._on_event(parts[4].upper(), envelope)
+                before = dict(before, **envelope)  # in an array, what is the same as in the one before is left out
+                self._on_event(parts[4].upper(), before)
         elif name == "results":
             answer = json.loads(payload)
             self.results[answer["id"]] = answer
