@@ -46,6 +46,7 @@ $(TYPINGS): requirements-stubs.lock $(STAMP)
 build: $(STAMP) ## compile the firmware with mpy-cross into build/mpy
 	@$(BIN)/python -m swapcab.build
 	@$(BIN)/python -m swapcab.profile_compile
+	@$(BIN)/python -m swapcab.profile_compile
 
 sim: build ## a cabinet with packs, riders and a broker; ARGS="--headless --swaps 20 --seed 1", ARGS=--help
 	@$(BIN)/python -m swapcab sim $(ARGS)

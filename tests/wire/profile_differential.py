@@ -25,7 +25,7 @@ from pymodbus.pdu import DecodePDU  # noqa: E402
 from pymodbus.pdu.register_message import ReadHoldingRegistersResponse  # noqa: E402
 
 from cabinet.bus.modbus_bus import ModbusBus  # noqa: E402
-from cabinet.devices.profiles import decode, form  # noqa: E402
+from cabinet.devices.profiles import decode, form, reader  # noqa: E402
 from cabinet.devices.profiles.pack_modbus import ProfileModbus  # noqa: E402
 from swapcab.profile_compile import compiled  # noqa: E402
 from swapcab.profile_source import check, find, load  # noqa: E402
@@ -40,7 +40,7 @@ EXTRA_ALARMS = {  # one signal, two alarms
 
 def profile(name: str) -> Any:
     """A shipped profile, compiled and loaded."""
-    return form.Profile(compiled(check(load(find(name)))))
+    return reader.read(compiled(check(load(find(name)))))
 
 
 def in_range(name: str, value: int, lowest: int | None = None) -> bool:

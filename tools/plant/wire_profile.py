@@ -1,4 +1,4 @@
-"""Packs of a maker of whom there is only a DBC file: cantools encodes every frame by it; the profile says which signal tells which quantity.
+"""Packs of a maker of whom there is only a DBC file: cantools encodes each frame by it; the profile says which signal tells what.
 
 CPython only. Multiplexed messages are sent part by part, in turn."""
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib
 import struct
+import sys
+from pathlib import Path
 from typing import Any
 
-from swapcab.profile_source import Checked, Field, ProfileMistake
+from swapcab.paths import ROOT
+from swapcab.profile_source import FOLDER, Checked, Field, ProfileMistake, check, load
 from swapcab.profile_words import form
 
+reader: Any = importlib.import_module("cabinet.devices.profiles.reader")
 crc16: Any = importlib.import_module("cabinet.devices.crc16").crc16
 
 
@@ -52,8 +56,8 @@ def compiled(checked: Checked) -> bytes:
     data = head + body
     data += struct.pack("<H", crc16(data, 0, len(data)))
     try:
-        form.Profile(data)
-    except form.ProfileError as error:
+        reader.read(data)
+    except reader.ProfileError as error:
         raise ProfileMistake(checked.name, str(error)) from None
     return data
 
@@ -66,3 +70,25 @@ def _pooled(pool: bytearray, *templates: tuple[bytes, int]) -> int:
         at = len(pool)
         pool += data
     return at
+
+
+def main() -> int:
+    """Compile all profiles that ship into build/profiles; returns an exit code."""
+    folder = ROOT / "build" / "profiles"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted(FOLDER.glob("*.json")):
+        try:
+            data = compiled(check(load(path)))
+        except ProfileMistake as error:
+            print(f"profiles: {path.relative_to(ROOT)}: {error}", file=sys.stderr)
+            return 1
+        target = folder / f"{path.stem}.profile"
+        if not target.is_file() or target.read_bytes() != data:
+            part = target.with_suffix(f".{Path(sys.argv[0]).stem}.part")
+            part.write_bytes(data)
+            part.replace(target)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

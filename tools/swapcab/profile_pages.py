@@ -199,8 +199,6 @@ def _can(message: dict[str, Any], page: Page, checked: Checked, where: str, turn
         checked.flags |= form.POLLED
         page.request = whole(message["request"], f"{where}.request", 0, top)
         page.ask = template(message.get("ask_data", "00 00 00 00 00 00 00 00"), f"{where}.ask_data", 8)
-    elif checked.flags & form.POLLED:
-        raise ProfileMistake(f"{where}.request", "missing: either all messages of a profile are asked for, or none")
     if "mux" in message:
         mux = dict(_only(message["mux"], {"at", "type", "bit", "bits", "value", "start_bit", "bit_length", "order"}, f"{where}.mux"))
         page.mux = whole(mux.pop("value", None), f"{where}.mux.value", 0, 0xFFFF) + turn
@@ -284,6 +282,9 @@ def _order(checked: Checked) -> None:
     """Pages of one identifier stand together; one page completes a reading."""
     if checked.bus != form.CAN:
         return
+    silent = [p.name for p in checked.pages if not p.request]
+    if checked.flags & form.POLLED and silent:
+        raise ProfileMistake(f"messages ({silent[0]}).request", "missing: either all messages of a profile are asked for, or none")
     order: list[int] = []
     for page in checked.pages:
         if page.ident not in order:

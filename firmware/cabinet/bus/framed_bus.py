@@ -5,7 +5,13 @@ from micropython import const
 
 from cabinet.bus.modbus_bus import ModbusBus
 from cabinet.devices.crc16 import crc16
-from cabinet.devices.profiles.form import P_ASK, P_BEGIN, P_LENGTH, P_PLUS, PAGE_WORDS
+
+# of form.py; folded only where they are private
+_PAGE_WORDS = const(13)
+_P_ASK = const(8)
+_P_LENGTH = const(9)
+_P_PLUS = const(10)
+_P_BEGIN = const(11)
 
 _SUM8 = const(1)
 _XOR8 = const(2)
@@ -17,8 +23,8 @@ _LOOK_BYTES = const(200)  # a longer answer is fetched in pieces: a line keeps 2
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cabinet.devices.profiles.form import Profile
     from cabinet.devices.profiles.pack_serial import ProfileSerial
+    from cabinet.devices.profiles.profile import Profile
 
 
 def check_value(kind: int, buf: "bytes | bytearray", start: int, end: int) -> int:
@@ -84,13 +90,13 @@ class FramedBus(ModbusBus):
         """Called from compose(): send the request of a page."""
         profile = client.profile
         pages = profile.pages
-        p = page * PAGE_WORDS
-        end = self._put(profile, pages[p + P_ASK], client.address, 0)
+        p = page * _PAGE_WORDS
+        end = self._put(profile, pages[p + _P_ASK], client.address, 0)
         start = profile.request_check_from
-        after = pages[p + P_ASK] + 2 + profile.pool[pages[p + P_ASK]]
+        after = pages[p + _P_ASK] + 2 + profile.pool[pages[p + _P_ASK]]
         end = put_check(profile.request_check, self.tx, start, end)
         self._tx_len = self._put(profile, after, client.address, end)
-        tail = pages[p + P_BEGIN] + 2 + profile.pool[pages[p + P_BEGIN]]
+        tail = pages[p + _P_BEGIN] + 2 + profile.pool[pages[p + _P_BEGIN]]
         self._want = client.lengths[page] + self._tail_size(profile, tail)
         return True
 
@@ -122,13 +128,13 @@ class FramedBus(ModbusBus):
         profile = client.profile
         pages = profile.pages
         page = client.page
-        p = page * PAGE_WORDS
-        begin = pages[p + P_BEGIN]
+        p = page * _PAGE_WORDS
+        begin = pages[p + _P_BEGIN]
         tail = begin + 2 + profile.pool[begin]
         size = profile.pool[begin]
         rx = self.rx
         have = self._have
-        fixed = pages[p + P_LENGTH]
+        fixed = pages[p + _P_LENGTH]
         for at in range(self._offset, have - size + 1):
             if not same(profile.pool, begin, client.address, rx, at):
                 continue
@@ -136,7 +142,7 @@ class FramedBus(ModbusBus):
             if fixed < 0:
                 if at - fixed >= have:
                     return -1
-                length = rx[at - fixed] + pages[p + P_PLUS]
+                length = rx[at - fixed] + pages[p + _P_PLUS]
                 if length < client.least(page):
                     continue
             if at + length > have or not check_holds(profile.answer_check, rx, at + profile.check_from, at + length):

@@ -4,45 +4,44 @@ from array import array
 
 from micropython import const
 
-from cabinet.devices.profiles.form import (
-    BIG,
-    BIT,
-    CELL,
-    CELL_COUNT,
-    CELL_MASK,
-    F_ABSENT,
-    F_ADD,
-    F_AT,
-    F_BITS,
-    F_BYTES,
-    F_DEN,
-    F_HOW,
-    F_INDEX,
-    F_LIST,
-    F_MAX,
-    F_MIN,
-    F_NUM,
-    F_SHIFT,
-    F_TO,
-    FIELD_WORDS,
-    INVERT,
-    MAKER_SIZE,
-    MAKER_TEXT,
-    MAX_CELLS,
-    MAX_TEMPS,
-    NUMBER,
-    P_COUNT,
-    P_FIRST,
-    P_MIN,
-    P_MUX,
-    P_MUX_FIELD,
-    PAGE_WORDS,
-    QUANTITIES,
-    SERIAL_SIZE,
-    SERIAL_TEXT,
-    SIGNED,
-    TEMP,
-)
+# of form.py; folded only where they are private
+_PAGE_WORDS = const(13)
+_FIELD_WORDS = const(15)
+_P_MUX = const(1)
+_P_MUX_FIELD = const(2)
+_P_FIRST = const(4)
+_P_COUNT = const(5)
+_P_MIN = const(7)
+_F_TO = const(1)
+_F_AT = const(2)
+_F_BYTES = const(3)
+_F_HOW = const(4)
+_F_SHIFT = const(5)
+_F_BITS = const(6)
+_F_ADD = const(7)
+_F_NUM = const(8)
+_F_DEN = const(9)
+_F_MIN = const(10)
+_F_MAX = const(11)
+_F_INDEX = const(12)
+_F_LIST = const(13)
+_F_ABSENT = const(14)
+_BIG = const(1)
+_SIGNED = const(2)
+_INVERT = const(4)
+_NUMBER = const(0)
+_BIT = const(1)
+_CELL = const(2)
+_TEMP = const(3)
+_SERIAL_TEXT = const(4)
+_MAKER_TEXT = const(5)
+_CELL_MASK = const(7)
+_MAX_CELLS = const(32)
+_MAX_TEMPS = const(16)
+_SERIAL_SIZE = const(32)
+_MAKER_SIZE = const(8)
+_QUANTITIES = const(17)
+_CELL_COUNT = const(12)
 
 _TOO_MUCH = const(0x3FFFFFFF)  # stands for 32-bit values that no quantity can hold: they would have to be allocated
 NO_CELL = const(0xFFFF)  # a place of the list that the pack does not use
@@ -50,7 +49,7 @@ NO_TEMP = const(-0x8000)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cabinet.devices.profiles.form import Profile
+    from cabinet.devices.profiles.profile import Profile
 
 
 class Values:
@@ -58,14 +57,14 @@ class Values:
 
     def __init__(self, profile: "Profile") -> None:
         self.profile = profile
-        self.numbers = array("i", [0] * len(QUANTITIES))
+        self.numbers = array("i", [0] * _QUANTITIES)
         self.bits = array("i", [0] * profile.page_count)
-        self.cells = array("H", [0] * MAX_CELLS)
+        self.cells = array("H", [0] * _MAX_CELLS)
         self.cells_end = 0  # cells that were told
-        self.temps = array("h", [0] * MAX_TEMPS)
+        self.temps = array("h", [0] * _MAX_TEMPS)
         self.temps_end = 0
-        self.serial = bytearray(SERIAL_SIZE)
-        self.maker = bytearray(MAKER_SIZE)
+        self.serial = bytearray(_SERIAL_SIZE)
+        self.maker = bytearray(_MAKER_SIZE)
         self.clear()
 
     def clear(self) -> None:
@@ -78,27 +77,36 @@ class Values:
         for index in range(len(self.bits)):
             self.bits[index] = 0
         self.cells_end = self.temps_end = 0
-        for index in range(MAX_CELLS):
+        for index in range(_MAX_CELLS):
             self.cells[index] = NO_CELL
-        for index in range(MAX_TEMPS):
+        for index in range(_MAX_TEMPS):
             self.temps[index] = NO_TEMP
-        for index in range(SERIAL_SIZE):
+        for index in range(_SERIAL_SIZE):
             self.serial[index] = 0
-        for index in range(MAKER_SIZE):
+        for index in range(_MAKER_SIZE):
             self.maker[index] = 0
 
 
 def raw(fields: array, f: int, buf: "bytes | bytearray", at: int) -> int:
     """What stands in the bits of a field whose page begins at buf[at]."""
-    size = fields[f + F_BYTES]
-    how = fields[f + F_HOW]
-    bits = fields[f + F_BITS]
+    size = fields[f + _F_BYTES]
+    how = fields[f + _F_HOW]
+    bits = fields[f + _F_BITS]
+    if size == 1:
+        value = buf[at]
+        if bits:
+            value = value >> fields[f + _F_SHIFT] & (1 << bits) - 1
+            return value - (1 << bits) if how & _SIGNED and value >> bits - 1 else value
+        return value - 256 if how & _SIGNED and value & 0x80 else value
+    if size == 2 and not bits:
+        value = buf[at] << 8 | buf[at + 1] if how & _BIG else buf[at] | buf[at + 1] << 8
+        return value - 65536 if how & _SIGNED and value & 0x8000 else value
     step = 1
-    if not how & BIG:
+    if not how & _BIG:
         at += size - 1
         step = -1
     value = buf[at]  # the highest byte
-    if not bits and how & SIGNED and value & 0x80:
+    if not bits and how & _SIGNED and value & 0x80:
         value -= 256
     if size == 4 and not -0x40 <= value < 0x40:
         if not bits:
@@ -109,43 +117,43 @@ def raw(fields: array, f: int, buf: "bytes | bytearray", at: int) -> int:
         at += step
         value = value << 8 | buf[at]
     if bits:
-        value = value >> fields[f + F_SHIFT] & (1 << bits) - 1
-        if how & SIGNED and value >> bits - 1:
+        value = value >> fields[f + _F_SHIFT] & (1 << bits) - 1
+        if how & _SIGNED and value >> bits - 1:
             value -= 1 << bits
     return value
 
 
 def _wide(fields: array, f: int, buf: "bytes | bytearray", at: int, step: int) -> int:
     """Bits out of four bytes of which the highest is large: without the bits that do not belong to the field."""
-    bits = fields[f + F_BITS]
-    shift = fields[f + F_SHIFT]
+    bits = fields[f + _F_BITS]
+    shift = fields[f + _F_SHIFT]
     value = 0
     for k in range(4):
         value = value << 8 | buf[at + k * step]
     value = value >> shift & (1 << bits) - 1
-    if fields[f + F_HOW] & SIGNED and value >> bits - 1:
+    if fields[f + _F_HOW] & _SIGNED and value >> bits - 1:
         value -= 1 << bits
     return value if -_TOO_MUCH <= value <= _TOO_MUCH else _TOO_MUCH
 
 
 def scaled(fields: array, f: int, value: int) -> int:
     """A raw value in the unit of its quantity, rounded down."""
-    value = (value + fields[f + F_ADD]) * fields[f + F_NUM]
-    den = fields[f + F_DEN]
+    value = (value + fields[f + _F_ADD]) * fields[f + _F_NUM]
+    den = fields[f + _F_DEN]
     return value if den == 1 else value // den
 
 
 def find_page(profile: "Profile", page: int, buf: "bytes | bytearray", length: int) -> int:
     """The page that a CAN frame carries, of those of its identifier which begin at `page`; -1 if it is none of them."""
     pages = profile.pages
-    first = pages[page * PAGE_WORDS]
+    first = pages[page * _PAGE_WORDS]
     while page < profile.page_count:
-        p = page * PAGE_WORDS
+        p = page * _PAGE_WORDS
         if pages[p] != first:
             return -1
-        mux = pages[p + P_MUX]
-        if mux < 0 or length >= pages[p + P_MIN] and raw(
-            profile.fields, pages[p + P_MUX_FIELD] * FIELD_WORDS, buf, profile.fields[pages[p + P_MUX_FIELD] * FIELD_WORDS + F_AT]
+        mux = pages[p + _P_MUX]
+        if mux < 0 or length >= pages[p + _P_MIN] and raw(
+            profile.fields, pages[p + _P_MUX_FIELD] * _FIELD_WORDS, buf, profile.fields[pages[p + _P_MUX_FIELD] * _FIELD_WORDS + _F_AT]
         ) == mux:
             return page
         page += 1
@@ -157,44 +165,58 @@ def take(profile: "Profile", page: int, buf: "bytes | bytearray", at: int, lengt
     plausible."""
     pages = profile.pages
     fields = profile.fields
-    p = page * PAGE_WORDS
-    if length < pages[p + P_MIN]:
+    p = page * _PAGE_WORDS
+    if length < pages[p + _P_MIN]:
         return False
-    first = pages[p + P_FIRST] * FIELD_WORDS
-    end = first + pages[p + P_COUNT] * FIELD_WORDS
-    for f in range(first, end, FIELD_WORDS):
+    scratch = profile.scratch
+    first = pages[p + _P_FIRST] * _FIELD_WORDS
+    count = pages[p + _P_COUNT]
+    f = first
+    k = 0
+    while k < count:
         kind = fields[f]
-        if kind == NUMBER:
-            value = scaled(fields, f, raw(fields, f, buf, at + fields[f + F_AT]))
-            if not fields[f + F_MIN] <= value <= fields[f + F_MAX]:
+        if kind == _NUMBER:
+            value = (raw(fields, f, buf, at + fields[f + _F_AT]) + fields[f + _F_ADD]) * fields[f + _F_NUM]
+            den = fields[f + _F_DEN]
+            if den != 1:
+                value //= den
+            if not fields[f + _F_MIN] <= value <= fields[f + _F_MAX]:
                 return False
-        elif CELL <= kind <= TEMP and not _list_good(fields, f, buf, at, length):
+            scratch[k] = value
+        elif _CELL <= kind <= _TEMP and not _list_good(fields, f, buf, at, length):
             return False
+        f += _FIELD_WORDS
+        k += 1
     bits = 0
-    for f in range(first, end, FIELD_WORDS):
+    numbers = values.numbers
+    f = first
+    k = 0
+    while k < count:
         kind = fields[f]
-        if kind == NUMBER:
-            values.numbers[fields[f + F_TO]] = scaled(fields, f, raw(fields, f, buf, at + fields[f + F_AT]))
-        elif kind == BIT:
-            if (raw(fields, f, buf, at + fields[f + F_AT]) != 0) != (fields[f + F_HOW] & INVERT != 0):
-                bits |= 1 << fields[f + F_TO]
-        elif CELL <= kind <= TEMP:
+        if kind == _NUMBER:
+            numbers[fields[f + _F_TO]] = scratch[k]
+        elif kind == _BIT:
+            if (raw(fields, f, buf, at + fields[f + _F_AT]) != 0) != (fields[f + _F_HOW] & _INVERT != 0):
+                bits |= 1 << fields[f + _F_TO]
+        elif _CELL <= kind <= _TEMP:
             _take_list(fields, f, buf, at, length, values)
-        elif kind == CELL_MASK:
-            values.numbers[CELL_COUNT] = _ones(buf, at + fields[f + F_AT], fields[f + F_BYTES])
-        elif SERIAL_TEXT <= kind <= MAKER_TEXT:
+        elif kind == _CELL_MASK:
+            numbers[_CELL_COUNT] = _ones(buf, at + fields[f + _F_AT], fields[f + _F_BYTES])
+        elif _SERIAL_TEXT <= kind <= _MAKER_TEXT:
             _take_text(fields, f, buf, at, length, values)
+        f += _FIELD_WORDS
+        k += 1
     values.bits[page] = bits
     return True
 
 
 def list_size(fields: array, f: int, buf: "bytes | bytearray", at: int, length: int) -> int:
     """How many items a list has in this answer; -1 if they do not fit."""
-    count = fields[f + F_LIST]
+    count = fields[f + _F_LIST]
     if count > 0:
         return count
-    room = (MAX_CELLS if fields[f] == CELL else MAX_TEMPS) - fields[f + F_INDEX]
-    there = (length - fields[f + F_AT]) // fields[f + F_BYTES]
+    room = (_MAX_CELLS if fields[f] == _CELL else _MAX_TEMPS) - fields[f + _F_INDEX]
+    there = (length - fields[f + _F_AT]) // fields[f + _F_BYTES]
     if count == -1:
         return there if there <= room else -1
     count = buf[at - 2 - count]
@@ -205,30 +227,30 @@ def _list_good(fields: array, f: int, buf: "bytes | bytearray", at: int, length:
     count = list_size(fields, f, buf, at, length)
     if count < 0:
         return False
-    absent = fields[f + F_ABSENT]
-    size = fields[f + F_BYTES]
-    at += fields[f + F_AT]
+    absent = fields[f + _F_ABSENT]
+    size = fields[f + _F_BYTES]
+    at += fields[f + _F_AT]
     for _ in range(count):
         value = raw(fields, f, buf, at)
         at += size
-        if value != absent and not fields[f + F_MIN] <= scaled(fields, f, value) <= fields[f + F_MAX]:
+        if value != absent and not fields[f + _F_MIN] <= scaled(fields, f, value) <= fields[f + _F_MAX]:
             return False
     return True
 
 
 def _take_list(fields: array, f: int, buf: "bytes | bytearray", at: int, length: int, values: Values) -> None:
     count = list_size(fields, f, buf, at, length)
-    absent = fields[f + F_ABSENT]
-    size = fields[f + F_BYTES]
-    at += fields[f + F_AT]
-    index = fields[f + F_INDEX]
-    if fields[f] == CELL:
+    absent = fields[f + _F_ABSENT]
+    size = fields[f + _F_BYTES]
+    at += fields[f + _F_AT]
+    index = fields[f + _F_INDEX]
+    if fields[f] == _CELL:
         for _ in range(count):
             value = raw(fields, f, buf, at)
             at += size
             values.cells[index] = NO_CELL if value == absent else scaled(fields, f, value)
             index += 1
-        if index > values.cells_end or fields[f + F_LIST] < 0:
+        if index > values.cells_end or fields[f + _F_LIST] < 0:
             values.cells_end = index
         return
     for _ in range(count):
@@ -236,15 +258,15 @@ def _take_list(fields: array, f: int, buf: "bytes | bytearray", at: int, length:
         at += size
         values.temps[index] = NO_TEMP if value == absent else scaled(fields, f, value)
         index += 1
-    if index > values.temps_end or fields[f + F_LIST] < 0:
+    if index > values.temps_end or fields[f + _F_LIST] < 0:
         values.temps_end = index
 
 
 def _take_text(fields: array, f: int, buf: "bytes | bytearray", at: int, length: int, values: Values) -> None:
-    text = values.serial if fields[f] == SERIAL_TEXT else values.maker
-    index = fields[f + F_INDEX]
-    count = fields[f + F_LIST]
-    start = at + fields[f + F_AT]
+    text = values.serial if fields[f] == _SERIAL_TEXT else values.maker
+    index = fields[f + _F_INDEX]
+    count = fields[f + _F_LIST]
+    start = at + fields[f + _F_AT]
     end = at + length if count < 0 else start + count
     while start < end and index < len(text):
         text[index] = buf[start]

@@ -1,16 +1,12 @@
-"""The compiled form of a device profile: how it is laid out, and the reader that trusts nothing in it.
+"""The compiled form of a device profile: how it is laid out.
 
-`swapcab profile compile` writes it from a readable profile (docs/profiles.md). It comes from outside like a setting does, so
-everything that the interpreter relies on is checked here, once, at start: offsets inside of answers, ranges inside of what a
-reading may hold, templates inside of buffers. What passes cannot make the interpreter reach beyond a buffer.
+Only the reader and the host's tools need this module; the firmware lets go of it after the start. What the interpreter uses of
+it stands there once more as a private constant, which costs neither memory nor a look-up; a test holds the two together.
 """
 
 import struct
-from array import array
 
 from micropython import const
-
-from cabinet.devices.crc16 import crc16
 
 MAGIC = b"SWPF"
 FORMAT = 1
@@ -99,7 +95,7 @@ SERIAL_TEXT = const(4)
 MAKER_TEXT = const(5)
 MUX = const(6)
 CELL_MASK = const(7)  # as many cells as bits are set
-_KINDS = const(8)
+KINDS = const(8)
 
 MAX_CELLS = 32
 MAX_TEMPS = 16
@@ -145,211 +141,3 @@ BITS = (
 
 # checks of framed protocols
 CHECKS = ("none", "sum8", "xor8", "negsum16_be", "crc16_modbus")
-
-
-class ProfileError(ValueError):
-    """A compiled profile is damaged or asks for what must not be."""
-
-
-class Profile:
-    """One loaded profile; all packs that speak it share it."""
-
-    def __init__(self, data: bytes) -> None:
-        """Raises ProfileError if anything in `data` is not as it must be."""
-        size = len(data)
-        _need(HEAD_SIZE + 2 <= size <= MAX_BYTES, "its length")
-        (
-            magic, form, self.bus, length, self.page_count, self.flags, self.proof, self.shift, self.request_shift, self.first,
-            self.last, self.read_max, self.rest_ms, self.lost_ms, fields, pool, self.proof_a, self.proof_b, self.keep_alive,
-        ) = struct.unpack_from(HEAD, data, 0)  # fmt: skip
-        _need(magic == MAGIC, "it is no compiled profile")
-        _need(form == FORMAT, "format %d, this firmware reads %d" % (form, FORMAT))
-        _need(length == size and crc16(data, 0, size - 2) == data[size - 2] | data[size - 1] << 8, "damaged")
-        _need(self.bus <= SERIAL, "bus")
-        _need(1 <= self.page_count <= MAX_PAGES and fields <= MAX_FIELDS, "number of pages or fields")
-        at = HEAD_SIZE
-        self.name, at = _text(data, at, size - 2)
-        self.maker, at = _text(data, at, size - 2)
-        self.dummy, at = _text(data, at, size - 2)
-        _need(at + 2 <= size - 2, "its length")
-        checks = data[at]
-        self.request_check = checks & 15
-        self.answer_check = checks >> 4
-        self.check_from = data[at + 1] & 15
-        self.request_check_from = data[at + 1] >> 4
-        at += 2
-        self.fixed, at = _fixed(data, at, size - 2)
-        _need(at + self.page_count * PAGE_SIZE + fields * FIELD_SIZE + pool == size - 2, "tables")
-        self.pages = array("i", [0] * (self.page_count * PAGE_WORDS))
-        for index in range(self.page_count):
-            _copy(self.pages, index * PAGE_WORDS, struct.unpack_from(PAGE, data, at))
-            at += PAGE_SIZE
-        self.fields = array("i", [0] * (fields * FIELD_WORDS))
-        for index in range(fields):
-            _copy(self.fields, index * FIELD_WORDS, struct.unpack_from(FIELD, data, at))
-            at += FIELD_SIZE
-        self.pool = data[at : at + pool]
-        self.need = 0  # pages of a reading, a bit each
-        self.who = 0  # pages of the identity
-        self.first_page = {}  # CAN identifier -> page
-        self._check_head()
-        for index in range(fields):
-            self._check_field(index * FIELD_WORDS)
-        for index in range(self.page_count):
-            self._check_page(index)
-        _need(self.need > 0, "no page of readings")
-
-    def _check_head(self) -> None:
-        _need(self.proof <= PROOF_PACK_LINK and not (self.proof and self.bus == SERIAL), "proof")
-        _need(not self.proof or self.flags & HAS_SERIAL, "proof without a serial number")
-        _need(1 <= self.first <= self.last, "addresses")
-        if self.bus == CAN:
-            node = self.shift != NO_NODE
-            _need(not node or self.flags & EXTENDED, "addresses in 11-bit identifiers")
-            _need(self.shift <= 21 or not node, "address shift")
-            _need(self.request_shift <= 21 or self.request_shift == NO_NODE, "address shift of requests")
-            _need(node or self.first == self.last, "addresses")
-            _need(self.proof_a < 1 << 29 and self.proof_b < 1 << 29, "proof")
-            _need(self.keep_alive < 1 << (29 if self.flags & EXTENDED else 11), "the identifier that keeps it awake")
-        elif self.bus == MODBUS:
-            _need(self.last <= 247 and 1 <= self.read_max <= 125, "addresses or registers a read")
-            _need(self.proof_a <= 0xFFFF and self.proof_b <= 0xFFFF, "proof")
-        else:
-            _need(self.last <= 247 and self.request_check < len(CHECKS) and self.answer_check < len(CHECKS), "addresses or check")
-        _need(100 <= self.lost_ms <= 20000 and self.rest_ms <= 5000, "pace")
-
-    def _check_field(self, f: int) -> None:
-        fields = self.fields
-        kind = fields[f + F_KIND]
-        size = fields[f + F_BYTES]
-        bits = fields[f + F_BITS]
-        shift = fields[f + F_SHIFT]
-        to = fields[f + F_TO]
-        index = fields[f + F_INDEX]
-        count = fields[f + F_LIST]
-        _need(kind < _KINDS, "kind of a field")
-        _need(fields[f + F_AT] <= MAX_ANSWER and (bits or not shift), "place of a field")
-        if SERIAL_TEXT <= kind <= MAKER_TEXT:
-            room = SERIAL_SIZE if kind == SERIAL_TEXT else MAKER_SIZE
-            _need(size == 1 and (count == -1 or 1 <= count <= room - index), "a text")
-            return
-        _need(1 <= size <= 4 and bits <= 32 and shift + bits <= size * 8, "bits of a field")
-        if kind == NUMBER or CELL <= kind <= TEMP:
-            if kind == CELL:
-                to = CELL_MIN_MV
-            elif kind == TEMP:
-                to = TEMP_MIN
-            _need(to < len(QUANTITIES), "a quantity")
-            low, high = RANGES[to]
-            _need(low <= fields[f + F_MIN] <= fields[f + F_MAX] <= high, "a range")
-            _need(1 <= fields[f + F_DEN] <= 1000000 and -1000000 <= fields[f + F_NUM] <= 1000000 and fields[f + F_NUM], "a scale")
-            _need(-10000000 <= fields[f + F_ADD] <= 10000000, "an offset")
-        elif kind == BIT:
-            _need(to < len(BITS) and BITS[to] != "", "a bit")
-        if CELL <= kind <= TEMP:
-            room = MAX_CELLS if kind == CELL else MAX_TEMPS
-            _need(index < room and bits == 0 and (count < 0 or 1 <= count <= room - index), "a list")
-
-    def _check_page(self, number: int) -> None:
-        pages = self.pages
-        p = number * PAGE_WORDS
-        first = pages[p + P_FIRST]
-        count = pages[p + P_COUNT]
-        least = pages[p + P_MIN]
-        flags = pages[p + P_FLAGS]
-        total = len(self.fields) // FIELD_WORDS
-        _need(first + count <= total, "fields of a page")
-        _need(not flags & ~7 and pages[p + P_EVERY] <= 3600000, "a page")
-        for index in range(first, first + count):
-            self._check_reach(index * FIELD_WORDS, least)
-        mux = pages[p + P_MUX_FIELD]
-        _need(-1 <= mux < total and (mux < 0) == (pages[p + P_MUX] < 0), "a multiplexer")
-        if mux >= 0:
-            _need(self.bus == CAN and self.fields[mux * FIELD_WORDS + F_KIND] == MUX, "a multiplexer")
-            self._check_reach(mux * FIELD_WORDS, least)
-        if self.bus == CAN:
-            _need(least <= 8, "length of a CAN frame")
-            top = 29 if self.flags & EXTENDED else 11
-            _need(0 <= pages[p + P_ID] < 1 << top and 0 <= pages[p + P_REQUEST] < 1 << top, "a CAN identifier")
-            if pages[p + P_ID] not in self.first_page:
-                self.first_page[pages[p + P_ID]] = number
-            if self.flags & POLLED:
-                self._template(pages[p + P_ASK], 8)
-        elif self.bus == MODBUS:
-            registers = pages[p + P_REQUEST] & 0xFF
-            _need(pages[p + P_REQUEST] >> 8 in (3, 4) and 1 <= registers <= self.read_max and pages[p + P_ID] <= 0xFFFF, "a read")
-            _need(least == registers * 2, "length of a read")
-        else:
-            self._check_frames(p, least)
-        if flags & READING:
-            self.need |= 1 << number
-        if flags & IDENTITY:
-            self.who |= 1 << number
-
-    def _check_frames(self, p: int, least: int) -> None:
-        pages = self.pages
-        length = pages[p + P_LENGTH]
-        self._template(self._template(pages[p + P_ASK], MAX_TEMPLATE), 4)
-        after = self._template(pages[p + P_BEGIN], MAX_TEMPLATE)
-        self._template(after, MAX_TEMPLATE)
-        begin = self.pool[pages[p + P_BEGIN]]
-        _need(1 <= begin <= least <= MAX_ANSWER and self.check_from < least, "length of an answer")
-        if length >= 0:
-            _need(least <= length <= MAX_ANSWER, "length of an answer")
-        else:
-            _need(-length < least and pages[p + P_PLUS] <= 64, "length of an answer")
-
-    def _check_reach(self, f: int, least: int) -> None:
-        """A field lies inside the shortest answer that is taken."""
-        fields = self.fields
-        kind = fields[f + F_KIND]
-        at = fields[f + F_AT]
-        size = fields[f + F_BYTES]
-        count = fields[f + F_LIST]
-        if kind in (CELL, TEMP, SERIAL_TEXT, MAKER_TEXT):
-            if count > 0:
-                size *= count
-            else:
-                size = 0  # what is there is measured when it comes
-                _need(count == -1 or -2 - count < least, "the number of a list")
-        _need(at + size <= least, "a field beyond the end of its frame")
-
-    def _template(self, at: int, most: int) -> int:
-        """Length and place of the address, then the bytes; returns where it ends."""
-        pool = self.pool
-        _need(at + 2 <= len(pool), "a template")
-        size = pool[at]
-        _need(size <= most and at + 2 + size <= len(pool) and (pool[at + 1] == 255 or pool[at + 1] < size), "a template")
-        return at + 2 + size
-
-
-def _copy(target: array, at: int, values: tuple) -> None:
-    for offset in range(len(values)):
-        _need(-(1 << 30) <= values[offset] < 1 << 30, "a number")
-        target[at + offset] = values[offset]
-
-
-def _text(data: bytes, at: int, end: int) -> tuple:
-    size = data[at]
-    _need(size <= 32 and at + 1 + size < end, "a text")
-    for character in data[at + 1 : at + 1 + size]:
-        _need(0x20 < character < 0x7F, "a text")
-    return str(data[at + 1 : at + 1 + size], "ascii"), at + 1 + size
-
-
-def _fixed(data: bytes, at: int, end: int) -> tuple:
-    count = data[at]
-    _need(count <= len(QUANTITIES) and at + 1 + count * 5 <= end, "fixed values")
-    found = []
-    at += 1
-    for _ in range(count):
-        to, value = struct.unpack_from("<Bi", data, at)
-        _need(to < len(QUANTITIES) and RANGES[to][0] <= value <= RANGES[to][1], "a fixed value")
-        found.append((to, value))
-        at += 5
-    return tuple(found), at
-
-
-def _need(holds: "bool | int", what: str) -> None:
-    if not holds:
-        raise ProfileError("the compiled profile cannot be used: %s" % what)

@@ -8,36 +8,35 @@ from micropython import const
 
 from cabinet.core import ticks
 from cabinet.core.reading import CHEMISTRY_LFP, CHEMISTRY_NMC, CHEMISTRY_UNKNOWN, STATE_CHARGE_SWITCH_ON, PackReading
-from cabinet.devices.profiles import form
 from cabinet.devices.profiles.decode import NO_CELL, NO_TEMP, Values, take
-from cabinet.devices.profiles.form import (
-    BIT,
-    CAPACITY_MAH,
-    CELL_COUNT,
-    CELL_MAX_MV,
-    CELL_MIN_MV,
-    CHARGE_LIMIT_MA,
-    CHARGE_LIMIT_MV,
-    CHEMISTRY,
-    COUNTER,
-    CURRENT_MA,
-    CYCLES,
-    F_TO,
-    FIELD_WORDS,
-    FROM_CELLS,
-    FROM_TEMPS,
-    HAS_COUNTER,
-    HAS_SERIAL,
-    NOMINAL_CELL_MV,
-    NOMINAL_MV,
-    PACK_MV,
-    SERIAL_SIZE,
-    SOC_PCT,
-    SOH_PCT,
-    STATE_SHIFT,
-    TEMP_MAX,
-    TEMP_MIN,
-)
+
+# of form.py; folded only where they are private
+_FIELD_WORDS = const(15)
+_HAS_SERIAL = const(1)
+_FROM_CELLS = const(2)
+_FROM_TEMPS = const(4)
+_HAS_COUNTER = const(16)
+_F_TO = const(1)
+_BIT = const(1)
+_SERIAL_SIZE = const(32)
+_PACK_MV = const(0)
+_CURRENT_MA = const(1)
+_SOC_PCT = const(2)
+_SOH_PCT = const(3)
+_CELL_MIN_MV = const(4)
+_CELL_MAX_MV = const(5)
+_TEMP_MIN = const(6)
+_TEMP_MAX = const(7)
+_CHARGE_LIMIT_MA = const(8)
+_CHARGE_LIMIT_MV = const(9)
+_CYCLES = const(10)
+_COUNTER = const(11)
+_CELL_COUNT = const(12)
+_NOMINAL_MV = const(13)
+_CAPACITY_MAH = const(14)
+_CHEMISTRY = const(15)
+_NOMINAL_CELL_MV = const(16)
+_STATE_SHIFT = const(16)
 
 IDENTITY_PERIOD_MS = const(30_000)
 STALE_MS = const(20_000)  # after this a reading is forgotten, so that it can never become young again
@@ -48,7 +47,9 @@ _SERIAL_MAX = const(16)  # characters of a serial number that a cabinet keeps; o
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cabinet.devices.profiles.form import Profile
+    from array import array
+
+    from cabinet.devices.profiles.profile import Profile
 
 _CHEMISTRIES = (CHEMISTRY_LFP, CHEMISTRY_NMC)
 
@@ -92,7 +93,7 @@ class ProfilePack:
         values = self.values
         serial = values.serial
         numbers = values.numbers
-        cells = numbers[CELL_COUNT]
+        cells = numbers[_CELL_COUNT]
         length = _text_end(serial)
         if length < 1 or not cells >= 1:
             return "implausible"
@@ -110,12 +111,12 @@ class ProfilePack:
         elif not _same(self._who, serial):
             self.refuse()
             return "foreign"
-        chemistry = numbers[CHEMISTRY]
+        chemistry = numbers[_CHEMISTRY]
         reading.chemistry = chemistry if chemistry in _CHEMISTRIES else CHEMISTRY_UNKNOWN
         reading.cell_count = cells
-        nominal = numbers[NOMINAL_MV]
-        reading.nominal_mv = nominal if nominal else numbers[NOMINAL_CELL_MV] * cells
-        reading.capacity_mah = numbers[CAPACITY_MAH]
+        nominal = numbers[_NOMINAL_MV]
+        reading.nominal_mv = nominal if nominal else numbers[_NOMINAL_CELL_MV] * cells
+        reading.capacity_mah = numbers[_CAPACITY_MAH]
         reading.identity_taken_ms = now_ms
         return ""
 
@@ -130,14 +131,14 @@ class ProfilePack:
         profile = self.profile
         if self.refused:
             return "foreign"
-        if profile.flags & HAS_SERIAL and reading.identity_taken_ms is None:
+        if profile.flags & _HAS_SERIAL and reading.identity_taken_ms is None:
             return ""  # nothing is believed of somebody unknown
         if not self._bounds():
             return "implausible"
         values = self.values
         numbers = values.numbers
-        if profile.flags & HAS_COUNTER:
-            if not self._moved(numbers[COUNTER], now_ms):
+        if profile.flags & _HAS_COUNTER:
+            if not self._moved(numbers[_COUNTER], now_ms):
                 return "frozen"
         else:
             reading.counter = reading.counter + 1 & 0xFFFF
@@ -145,19 +146,19 @@ class ProfilePack:
         for page in range(profile.page_count):
             bits |= values.bits[page]
         reading.alarm_bits = bits & _ALARMS
-        reading.state_bits = bits >> STATE_SHIFT
-        reading.pack_mv = numbers[PACK_MV]
-        reading.current_ma = numbers[CURRENT_MA]
-        reading.soc_pct = numbers[SOC_PCT]
-        reading.soh_pct = numbers[SOH_PCT]
-        reading.cell_min_mv = numbers[CELL_MIN_MV]
-        reading.cell_max_mv = numbers[CELL_MAX_MV]
-        reading.temp_min_ddegc = numbers[TEMP_MIN]
-        reading.temp_max_ddegc = numbers[TEMP_MAX]
+        reading.state_bits = bits >> _STATE_SHIFT
+        reading.pack_mv = numbers[_PACK_MV]
+        reading.current_ma = numbers[_CURRENT_MA]
+        reading.soc_pct = numbers[_SOC_PCT]
+        reading.soh_pct = numbers[_SOH_PCT]
+        reading.cell_min_mv = numbers[_CELL_MIN_MV]
+        reading.cell_max_mv = numbers[_CELL_MAX_MV]
+        reading.temp_min_ddegc = numbers[_TEMP_MIN]
+        reading.temp_max_ddegc = numbers[_TEMP_MAX]
         off = self._switched and not reading.state_bits & STATE_CHARGE_SWITCH_ON
-        reading.charge_limit_ma = 0 if off else numbers[CHARGE_LIMIT_MA]
-        reading.charge_limit_mv = numbers[CHARGE_LIMIT_MV]
-        reading.cycles = numbers[CYCLES]
+        reading.charge_limit_ma = 0 if off else numbers[_CHARGE_LIMIT_MA]
+        reading.charge_limit_mv = numbers[_CHARGE_LIMIT_MV]
+        reading.cycles = numbers[_CYCLES]
         reading.taken_ms = now_ms
         return ""
 
@@ -166,15 +167,15 @@ class ProfilePack:
         values = self.values
         numbers = values.numbers
         flags = self.profile.flags
-        if flags & FROM_CELLS:
-            end = numbers[CELL_COUNT]
+        if flags & _FROM_CELLS:
+            end = numbers[_CELL_COUNT]
             if not 0 < end <= values.cells_end:
                 end = values.cells_end
-            if not _extremes(values.cells, end, NO_CELL, numbers, CELL_MIN_MV):
+            if not _extremes(values.cells, end, NO_CELL, numbers, _CELL_MIN_MV):
                 return False
-        if flags & FROM_TEMPS and not _extremes(values.temps, values.temps_end, NO_TEMP, numbers, TEMP_MIN):
+        if flags & _FROM_TEMPS and not _extremes(values.temps, values.temps_end, NO_TEMP, numbers, _TEMP_MIN):
             return False
-        return numbers[CELL_MIN_MV] <= numbers[CELL_MAX_MV] and numbers[TEMP_MIN] <= numbers[TEMP_MAX]
+        return numbers[_CELL_MIN_MV] <= numbers[_CELL_MAX_MV] and numbers[_TEMP_MIN] <= numbers[_TEMP_MAX]
 
     def _moved(self, counter: int, now_ms: int) -> bool:
         """Whether the BMS still measures, judged by its counter."""
@@ -191,10 +192,10 @@ class ProfilePack:
 
 def _knows_charge_switch(profile: "Profile") -> bool:
     fields = profile.fields
-    return any(fields[f] == BIT and fields[f + F_TO] == STATE_SHIFT for f in range(0, len(fields), FIELD_WORDS))
+    return any(fields[f] == _BIT and fields[f + _F_TO] == _STATE_SHIFT for f in range(0, len(fields), _FIELD_WORDS))
 
 
-def _extremes(items: "form.array", end: int, none: int, numbers: "form.array", to: int) -> bool:
+def _extremes(items: "array", end: int, none: int, numbers: "array", to: int) -> bool:
     """Lowest and highest of items[:end] into numbers[to] and numbers[to + 1]; False if there is not one."""
     found = False
     low = high = 0
@@ -228,9 +229,9 @@ def _text_end(text: bytearray) -> int:
 
 def _same(kept: bytes, text: bytearray) -> bool:
     index = 0
-    while index < SERIAL_SIZE and kept[index] == text[index]:
+    while index < _SERIAL_SIZE and kept[index] == text[index]:
         index += 1
-    return index == SERIAL_SIZE
+    return index == _SERIAL_SIZE
 
 
 def _same_text(known: str, text: bytearray) -> bool:

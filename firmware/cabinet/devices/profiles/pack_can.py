@@ -1,4 +1,4 @@
-"""A pack on CAN whose messages stand in a profile: it sends by itself, or answers requests."""
+"""A pack on _CAN whose messages stand in a profile: it sends by itself, or answers requests."""
 
 import asyncio
 
@@ -9,21 +9,20 @@ from cabinet.devices import isotp
 from cabinet.devices.can_client import CanClient
 from cabinet.devices.isotp import IsoTp
 from cabinet.devices.profiles.decode import find_page
-from cabinet.devices.profiles.form import (
-    CAN,
-    EXTENDED,
-    HAS_SERIAL,
-    KEY,
-    NO_NODE,
-    P_ASK,
-    P_EVERY,
-    P_FLAGS,
-    P_REQUEST,
-    PAGE_WORDS,
-    POLLED,
-    ProfileError,
-)
 from cabinet.devices.profiles.pack import IDENTITY_PERIOD_MS, ProfilePack
+
+# of form.py; folded only where they are private
+_PAGE_WORDS = const(13)
+_CAN = const(1)
+_HAS_SERIAL = const(1)
+_EXTENDED = const(8)
+_POLLED = const(32)
+_NO_NODE = const(255)
+_P_FLAGS = const(3)
+_P_REQUEST = const(6)
+_P_ASK = const(8)
+_P_EVERY = const(12)
+_KEY = const(4)
 
 _STANDARD = const(0x20000000)  # as in bus.can_bus
 _PROVE_MS = const(5_000)
@@ -35,7 +34,7 @@ _ZEROS = bytes(8)
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cabinet.bus.can_bus import CanBus
-    from cabinet.devices.profiles.form import Profile
+    from cabinet.devices.profiles.profile import Profile
     from cabinet.ports import Clock
 
 
@@ -43,10 +42,10 @@ class ProfileCan(CanClient):
     """The pack at one node address. set_need says how often to ask it, or whether to listen."""
 
     def __init__(self, bus: "CanBus", address: int, clock: "Clock", profile: "Profile") -> None:
-        if profile.bus != CAN:
-            raise ProfileError("the profile %s is not for a CAN bus" % profile.name)
+        if profile.bus != _CAN:
+            raise ValueError("the profile %s is not for a _CAN bus" % profile.name)
         if not profile.first <= address <= profile.last:
-            raise ProfileError(
+            raise ValueError(
                 "profile %s: the address of a pack is %d, allowed are %d to %d" % (profile.name, address, profile.first, profile.last)
             )
         self.clock = clock
@@ -54,9 +53,9 @@ class ProfileCan(CanClient):
         self.pack = ProfilePack(profile)
         self.reading = self.pack.reading
         self.period_ms = 0
-        self._node = 0 if profile.shift == NO_NODE else address << profile.shift
-        self._request_node = 0 if profile.request_shift == NO_NODE else address << profile.request_shift
-        self._kind = 0 if profile.flags & EXTENDED else _STANDARD
+        self._node = 0 if profile.shift == _NO_NODE else address << profile.shift
+        self._request_node = 0 if profile.request_shift == _NO_NODE else address << profile.request_shift
+        self._kind = 0 if profile.flags & _EXTENDED else _STANDARD
         self._fresh = 0  # a bit for each page: came in the present half of lost_ms
         self._before = 0  # or in the one before it
         self._wrong = 0
@@ -140,11 +139,11 @@ class ProfileCan(CanClient):
         self._fresh |= 1 << page
         if profile.who >> page & 1:
             self._identity(now_ms)
-        if profile.flags & POLLED:
+        if profile.flags & _POLLED:
             if self._round and page == self._page:
                 self._asked = False
                 self._next(now_ms)
-        elif profile.pages[page * PAGE_WORDS + P_FLAGS] & KEY and (self._fresh | self._before) & profile.need == profile.need:
+        elif profile.pages[page * _PAGE_WORDS + _P_FLAGS] & _KEY and (self._fresh | self._before) & profile.need == profile.need:
             self._complete(now_ms)
         return None
 
@@ -152,7 +151,7 @@ class ProfileCan(CanClient):
         """A page of the identity came. Who it is tells only a whole set of them, each taken after the last judgement."""
         profile = self.profile
         seen = self._fresh | self._before
-        if profile.flags & HAS_SERIAL and seen & profile.who == profile.who:
+        if profile.flags & _HAS_SERIAL and seen & profile.who == profile.who:
             fault = self.pack.identify(now_ms)
             if fault:
                 self._wrong_frame(fault)
@@ -198,13 +197,13 @@ class ProfileCan(CanClient):
             self._half_ms = now_ms
             self._before = self._fresh
             self._fresh = 0
-        if self.profile.flags & POLLED:
+        if self.profile.flags & _POLLED:
             self._poll(now_ms)
         if self.profile.keep_alive and not 0 <= ticks.diff(now_ms, self._alive_ms) < _KEEP_ALIVE_MS:
             self._alive_ms = now_ms
             self.bus.send(self.profile.keep_alive | self._kind, _ZEROS, 8)
         silent = ticks.diff(now_ms, self._heard_ms) > limit_ms
-        if self.reading.identity_taken_ms is None and self.profile.flags & HAS_SERIAL:
+        if self.reading.identity_taken_ms is None and self.profile.flags & _HAS_SERIAL:
             limit_ms *= 2
         if silent or ticks.diff(now_ms, self._since_ms) > limit_ms:
             if self.fault in ("", "frozen"):
@@ -223,7 +222,7 @@ class ProfileCan(CanClient):
             if self._asked and ticks.diff(now_ms, self._ask_ms) >= _ANSWER_MS:
                 self._asked = False
                 self.stats.failed("timeout")
-                if self.profile.pages[self._page * PAGE_WORDS + P_FLAGS]:
+                if self.profile.pages[self._page * _PAGE_WORDS + _P_FLAGS]:
                     self._round = False  # a round that misses an answer is given up; the next one begins when it is due
                 else:
                     self._next(now_ms)
@@ -243,9 +242,9 @@ class ProfileCan(CanClient):
         profile = self.profile
         page = self._page + 1
         while page < profile.page_count:
-            p = page * PAGE_WORDS
-            repeated = page > 0 and profile.pages[p + P_REQUEST] == profile.pages[p - PAGE_WORDS + P_REQUEST]
-            if not repeated and (self._slow or not profile.pages[p + P_EVERY]):
+            p = page * _PAGE_WORDS
+            repeated = page > 0 and profile.pages[p + _P_REQUEST] == profile.pages[p - _PAGE_WORDS + _P_REQUEST]
+            if not repeated and (self._slow or not profile.pages[p + _P_EVERY]):
                 self._page = page
                 self._ask(now_ms)
                 return
@@ -256,14 +255,14 @@ class ProfileCan(CanClient):
 
     def _ask(self, now_ms: int) -> None:
         profile = self.profile
-        p = self._page * PAGE_WORDS
-        at = profile.pages[p + P_ASK]
+        p = self._page * _PAGE_WORDS
+        at = profile.pages[p + _P_ASK]
         pool = profile.pool
         size = pool[at]
         frame = self._frame
         for k in range(size):
             frame[k] = pool[at + 2 + k]
-        can_id = profile.pages[p + P_REQUEST] + self._request_node | self._kind
+        can_id = profile.pages[p + _P_REQUEST] + self._request_node | self._kind
         self._ask_ms = now_ms
         self._asked = self.bus.send(can_id, frame, size)
         if self._asked:

@@ -7,8 +7,13 @@ from micropython import const
 from cabinet.core import ticks
 from cabinet.devices.modbus_client import SILENT_AFTER
 from cabinet.devices.modbus_frame import READ_HOLDING
-from cabinet.devices.profiles.form import MODBUS, P_ID, P_REQUEST, PAGE_WORDS
 from cabinet.devices.profiles.pack_polled import PolledPack
+
+# of form.py; folded only where they are private
+_PAGE_WORDS = const(13)
+_MODBUS = const(0)
+_P_ID = const(0)
+_P_REQUEST = const(6)
 
 _PROVE_MS = const(5_000)
 _PROVE_POLL_MS = const(40)
@@ -17,7 +22,7 @@ _MAC_READY = const(2)
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cabinet.bus.modbus_bus import ModbusBus
-    from cabinet.devices.profiles.form import Profile
+    from cabinet.devices.profiles.profile import Profile
     from cabinet.ports import Clock
 
 
@@ -30,7 +35,7 @@ class ProfileModbus(PolledPack):
         self._nonce_sent = False
         self._proving = False  # what was asked last belongs to the challenge
         self._mac = None
-        PolledPack.__init__(self, bus, address, clock, profile, MODBUS)
+        PolledPack.__init__(self, bus, address, clock, profile, _MODBUS)
 
     def _forget(self) -> None:
         PolledPack._forget(self)
@@ -68,14 +73,15 @@ class ProfileModbus(PolledPack):
                 return bus.write_registers(profile.proof_a, self._nonce)
         if not self.begin(now_ms):
             return False
-        p = self.page * PAGE_WORDS
-        request = profile.pages[p + P_REQUEST]
-        return bus.read(request >> 8, profile.pages[p + P_ID], request & 0xFF)
+        p = self.page * _PAGE_WORDS
+        request = profile.pages[p + _P_REQUEST]
+        return bus.read(request >> 8, profile.pages[p + _P_ID], request & 0xFF)
 
     def accept(self, buf: "bytearray", at: int, now_ms: int) -> str:
         """An answer."""
         if not self._proving:
-            return self.take(buf, at, (self.profile.pages[self.page * PAGE_WORDS + P_REQUEST] & 0xFF) * 2 if self.page >= 0 else 0, now_ms)
+            count = self.profile.pages[self.page * _PAGE_WORDS + _P_REQUEST] & 0xFF if self.page >= 0 else 0
+            return self.take(buf, at, count * 2, now_ms)
         if self._nonce is None:
             return ""
         status = buf[at] << 8 | buf[at + 1]

@@ -2,15 +2,21 @@
 
 from array import array
 
+from micropython import const
+
 from cabinet.core import ticks
 from cabinet.devices.modbus_client import SILENT_AFTER, ModbusClient
-from cabinet.devices.profiles.form import HAS_SERIAL, P_EVERY, PAGE_WORDS, ProfileError
 from cabinet.devices.profiles.pack import ProfilePack
+
+# of form.py; folded only where they are private
+_PAGE_WORDS = const(13)
+_HAS_SERIAL = const(1)
+_P_EVERY = const(12)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cabinet.bus.modbus_bus import ModbusBus
-    from cabinet.devices.profiles.form import Profile
+    from cabinet.devices.profiles.profile import Profile
     from cabinet.ports import Clock
 
 
@@ -19,9 +25,9 @@ class PolledPack(ModbusClient):
 
     def __init__(self, bus: "ModbusBus", address: int, clock: "Clock", profile: "Profile", wanted: int) -> None:
         if profile.bus != wanted:
-            raise ProfileError("the profile %s is not for the line %s" % (profile.name, bus.name))
+            raise ValueError("the profile %s is not for the line %s" % (profile.name, bus.name))
         if not profile.first <= address <= profile.last:
-            raise ProfileError(
+            raise ValueError(
                 "profile %s: the address of a pack is %d, allowed are %d to %d" % (profile.name, address, profile.first, profile.last)
             )
         self.clock = clock
@@ -70,7 +76,7 @@ class PolledPack(ModbusClient):
         pages = self.profile.pages
         page = self.page + 1
         while page < self.profile.page_count:
-            every = pages[page * PAGE_WORDS + P_EVERY]
+            every = pages[page * _PAGE_WORDS + _P_EVERY]
             if not every or not self._seen >> page & 1 or not 0 <= ticks.diff(now_ms, self._at_ms[page]) < every:
                 self.page = page
                 return True
@@ -95,7 +101,7 @@ class PolledPack(ModbusClient):
         profile = self.profile
         self._seen |= 1 << page
         self._at_ms[page] = now_ms
-        if profile.flags & HAS_SERIAL and self._who_left >> page & 1:
+        if profile.flags & _HAS_SERIAL and self._who_left >> page & 1:
             self._who_left &= ~(1 << page)
             if not self._who_left:  # each part of the identity is newer than the last judgement
                 self._who_left = profile.who

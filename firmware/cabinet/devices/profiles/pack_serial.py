@@ -2,13 +2,20 @@
 
 from array import array
 
-from cabinet.devices.profiles.form import P_LENGTH, P_MIN, PAGE_WORDS, SERIAL
+from micropython import const
+
 from cabinet.devices.profiles.pack_polled import PolledPack
+
+# of form.py; folded only where they are private
+_PAGE_WORDS = const(13)
+_SERIAL = const(2)
+_P_MIN = const(7)
+_P_LENGTH = const(9)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cabinet.bus.framed_bus import FramedBus
-    from cabinet.devices.profiles.form import Profile
+    from cabinet.devices.profiles.profile import Profile
     from cabinet.ports import Clock
 
 
@@ -19,13 +26,13 @@ class ProfileSerial(PolledPack):
         self._bus = bus
         self.lengths = array("H", [0] * profile.page_count)  # of the last answer to each page: how long to wait for the next one
         for page in range(profile.page_count):
-            fixed = profile.pages[page * PAGE_WORDS + P_LENGTH]
-            self.lengths[page] = fixed if fixed > 0 else profile.pages[page * PAGE_WORDS + P_MIN]
-        PolledPack.__init__(self, bus, address, clock, profile, SERIAL)
+            fixed = profile.pages[page * _PAGE_WORDS + _P_LENGTH]
+            self.lengths[page] = fixed if fixed > 0 else profile.pages[page * _PAGE_WORDS + _P_MIN]
+        PolledPack.__init__(self, bus, address, clock, profile, _SERIAL)
 
     def least(self, page: int) -> int:
         """The shortest answer that is taken, without its check."""
-        return self.profile.pages[page * PAGE_WORDS + P_MIN]
+        return self.profile.pages[page * _PAGE_WORDS + _P_MIN]
 
     def compose(self, now_ms: int) -> bool:
         """The next request of this pack."""
