@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from swapcab import profile_cli, settings_template
+from swapcab import flash_cli, profile_cli, settings_template
 from swapcab.paths import ROOT, use_firmware
 from swapcab.sim_options import Fault, OptionError, Options, Outage
 
@@ -78,6 +78,10 @@ def sim(
     from swapcab.sim_run import run
 
     raise typer.Exit(run(options))
+
+
+app.command()(flash_cli.flash)
+app.command()(flash_cli.provision)
 
 
 @app.command()
