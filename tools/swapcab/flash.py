@@ -132,6 +132,8 @@ class Flash:
         self.say = say
         self.progress = progress
         self.facts = board_files.facts(request.board)
+        if "refuse" in self.facts:
+            raise FlashError(f"{request.board}: {self.facts['refuse']}")
         self.image = request.image or compile_image(request.board)
         self.parts = bundle.modules(self.image)
         self.settings = request.settings.read_bytes() if request.settings else None
@@ -140,6 +142,14 @@ class Flash:
 
     def run(self, link: Link) -> Report:
         """All of it. Raises FlashError, LinkError."""
+        try:
+            return self._run(link)
+        except BoardRefused as error:
+            if error.errno == NO_SPACE:
+                raise FlashError("the board's file system is full: remove what does not belong there (mpremote ls)") from error
+            raise
+
+    def _run(self, link: Link) -> Report:
         identity = far.identify(link)
         was_running = identity.running
         check_board(identity, self.facts, self.request.board)
@@ -152,20 +162,19 @@ class Flash:
         old = there[0] if there else None
         self.say(f"{identity.machine}, MicroPython {identity.micropython}, id {identity.unique_id}")
         self.say(f"runs {old.path}, version {old.sequence}" if old else "no firmware there yet")
+        self._files(link, root_files(self.request.board, self.image), report)
         pieces = bundle.layout(self.parts)
-        try:
-            self._files(link, root_files(self.request.board, self.image), report)
-            if old and {p.name: p.digest for p in old.pieces} == {p.name: p.digest for p in pieces} and old.tries < far.TRIES:
-                report.copy, report.sequence, report.kept = old.path, old.sequence, len(pieces)
-                self.say("its modules are those of this tree: nothing to send")
-            else:
-                self._copy(link, there, pieces, report)
-            self._files(link, {"/settings.json": self.settings} if self.settings is not None else {}, report)
-            self._tell_files(link, report)
-        except BoardRefused as error:
-            if error.errno == NO_SPACE:
-                raise FlashError("the board's file system is full: remove what does not belong there (mpremote ls)") from error
-            raise
+        if old and {p.name: p.digest for p in old.pieces} == {p.name: p.digest for p in pieces} and old.tries < far.TRIES:
+            report.copy, report.sequence, report.kept = old.path, old.sequence, len(pieces)
+            self.say("its modules are those of this tree: nothing to send")
+        else:
+            self._copy(link, there, pieces, report)
+        self._files(link, {"/settings.json": self.settings} if self.settings is not None else {}, report)
+        self._tell_files(link, report)
+        self._finish(link, was_running)
+        return report
+
+    def _finish(self, link: Link, was_running: bool) -> None:
         if self.request.dry_run:
             self.say("dry run: nothing was written")
             if was_running:
@@ -174,7 +183,6 @@ class Flash:
             link.call("_rm('/service')")
             link.reset()
             self.say("reset: the board starts")
-        return report
 
     # ---- checks
 
