@@ -68,6 +68,23 @@ def filled(drain, ring):
     return message
 
 
+def test_a_message_whose_acknowledgement_was_left_out_is_noticed_before_the_list_grows():
+    flights = Flights(4)
+    for sequence in range(1, 5):
+        flights.sent(flights.take_pid(), 0, sequence, 1)
+    flights.sent(flights.take_pid(), RESULT)
+    sequence = 4
+    for pid in range(2, 40):  # all but the first
+        flights.acknowledged(pid)
+        sequence += 1
+        flights.sent(flights.take_pid(), 0, sequence, 1)
+        if flights.overtaken:
+            break
+    assert flights.overtaken and flights.in_flight(0) == 17
+    flights.clear()
+    assert not flights.overtaken
+
+
 def test_the_cursor_advances_in_order_although_acknowledgements_do_not():
     flights = Flights(4)
     for pid, last in ((1, 10), (2, 20), (3, 25)):

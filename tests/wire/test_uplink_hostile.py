@@ -176,6 +176,27 @@ async def sends_a_mebibyte(guest: Guest) -> None:
     await guest.mute()
 
 
+async def acknowledges_twice(guest: Guest) -> None:
+    await guest.welcome()
+    body = await guest.acknowledge()
+    at = 2 + struct.unpack("!H", body[:2])[0]
+    await guest.send(b"\x40\x02" + body[at : at + 2])
+    await guest.mute()
+
+
+async def leaves_one_acknowledgement_out(guest: Guest) -> None:
+    await guest.welcome()
+    left_out = False
+    while True:
+        first, body = await guest.packet()
+        if first & 0xF0 == 0x30:
+            at = 2 + struct.unpack("!H", body[:2])[0]
+            if not left_out and b"/events/a" in body[:at]:
+                left_out = True
+            else:
+                await guest.send(b"\x40\x02" + body[at : at + 2])
+
+
 async def hangs_up_after_one_event(guest: Guest) -> None:
     await guest.welcome()
     for _ in range(4):
@@ -214,6 +235,110 @@ def test_a_bad_session_ends_with_its_reason_and_the_next_one_delivers_everything
     said = cabinet_meets(behaviour, behaviour, good)
     assert said["reasons"] and said["reasons"][0].startswith("down: " + reason), said["reasons"]
     assert (said["backlog"], said["acked_a"]) == (0, 100)
+
+
+def test_one_bad_session_after_the_other_ends_with_its_reason():
+    bad = {
+        "PUBACK of packet id 2, which is not in flight": acknowledges_twice,
+        "acknowledgement of 3 bytes": after_connack(b"\x40\x03\x00\x01\x00"),
+        "acknowledgement of 2 bytes": after_connack(b"\x90\x02\x00\x01"),
+        "PINGRESP with content": after_connack(b"\xd0\x01\x00"),
+        "PUBLISH with QoS 2": after_connack(b"\x34\x06\x00\x01a\x00\x01x"),
+        "PUBLISH with packet id 0": after_connack(b"\x32\x06\x00\x01a\x00\x00x"),
+        "PUBLISH too short": after_connack(b"\x30\x01\x00"),
+        "topic with a forbidden character": after_connack(b"\x30\x04\x00\x01#x"),
+        "packet of 1029 bytes, at most 1024 are taken": after_connack(publish(ON_COMMANDS, b"x" * 1000, 1)),
+        "packet of 65565 bytes, at most 1024 are taken": after_connack(publish(ON_COMMANDS, b"x" * 65536, 1)),
+        "packet of 268435455 bytes, at most 1024 are taken": after_connack(b"\x30\xff\xff\xff\x7f"),
+    }
+    said = cabinet_meets(*bad.values(), good, backoff_first_ms=200, backoff_max_ms=200, answer_ms=20000)
+    assert said["reasons"] == ["down: protocol: " + reason for reason in bad]
+    assert (said["backlog"], said["acked_a"]) == (0, 100)
+
+
+def test_a_single_acknowledgement_that_never_comes_ends_the_session():
+    said = cabinet_meets(leaves_one_acknowledgement_out, good, events=400, batch=1, window=4, answer_ms=10000)
+    assert said["reasons"] == ["down: protocol: a PUBACK was left out"]
+    assert (said["backlog"], said["acked_a"], said["sessions"]) == (0, 400, 2)
+
+
+def publish(topic: bytes, payload: bytes, number: int) -> bytes:
+    """A PUBLISH with QoS 1 of any size."""
+    body = struct.pack("!H", len(topic)) + topic + struct.pack("!H", number) + payload
+    length, made = len(body), bytearray(b"\x32")
+    while True:
+        made.append(length & 0x7F | (0x80 if length > 0x7F else 0))
+        length >>= 7
+        if not length:
+            return bytes(made) + body
+
+
+ON_COMMANDS = b"swapcab/v1/cab-1/commands"
+NO_COMMANDS = (
+    b"{", b"\xff\xfe", b"null", b"[]", b"0", b'""', b"{}", b"[" * 500, b'{"id": "\xc3\x28"}', b'{"id": "a"', b"\x00" * 100,
+    b'{"id": 5, "kind": []}',
+    b'{"id": "a", "kind": "unlock", "slot": 1e9}', b'{"id": "a", "kind": "unlock", "slot": 99999999999999999999999}',
+)  # fmt: skip
+
+
+def test_commands_of_any_size_and_content_are_answered_and_the_session_goes_on():
+    sizes = [1, 2, 3, 100, 127, 128, 129, 511, 512, 513, 900, 960]
+    sent = [*(b"x" * size for size in sizes), *NO_COMMANDS]
+    acknowledged: set[int] = set()
+
+    async def odd(guest: Guest) -> None:
+        await guest.welcome()
+        for number, payload in enumerate(sent, 1):
+            await guest.send(publish(ON_COMMANDS, payload, number))
+            while number not in acknowledged:
+                first, body = await guest.packet()
+                if first == 0x40:
+                    acknowledged.add(struct.unpack("!H", body)[0])
+                elif first & 0xF0 == 0x30:
+                    at = 2 + struct.unpack("!H", body[:2])[0]
+                    await guest.send(b"\x40\x02" + body[at : at + 2])
+        for size in (1, 2, 200, 900):  # topics that nobody asked for
+            await guest.send(publish(b"t" * size, b"", 1))
+        await guest.behave()
+
+    said = cabinet_meets(odd, answer_ms=20000, fresh=30, fresh_ms=50)
+    assert acknowledged == set(range(1, len(sent) + 1))
+    assert (said["backlog"], said["failures"], said["commands"]) == (0, 0, [])
+    assert said["commands_refused"] == len(sent)
+
+
+def test_a_broker_that_speaks_byte_by_byte_is_understood():
+    async def slowly(guest: Guest) -> None:
+        whole = guest.send
+
+        async def send(data: bytes) -> None:
+            for byte in data:
+                await whole(bytes((byte,)))
+                await asyncio.sleep(0.001)
+
+        guest.send = send  # type: ignore[method-assign]
+        await guest.welcome()
+        await guest.behave()
+
+    said = cabinet_meets(slowly, answer_ms=20000)
+    assert (said["backlog"], said["failures"], said["sessions"]) == (0, 0, 1)
+
+
+def test_ten_megabytes_that_nobody_asked_for_leave_the_memory_alone():
+    async def pour(guest: Guest) -> None:
+        await guest.welcome()
+        rubbish = (b"\x30\x8f\x07\x00\x01t" + b"x" * 908) * 100  # QoS 0: nothing holds the sender back
+
+        async def pouring() -> None:
+            for _ in range(110):
+                await guest.send(rubbish)
+
+        task = asyncio.create_task(pouring())
+        await guest.behave()
+        await task
+
+    said = cabinet_meets(pour, good, answer_ms=20000, events=300, batch=2)
+    assert said["backlog"] == 0 and said["acked_a"] == 300
 
 
 def test_a_line_that_takes_nothing_ends_the_session():

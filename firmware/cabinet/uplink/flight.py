@@ -53,6 +53,12 @@ class Flights:
             last = first[1]
         return (ring, last, count) if count else None
 
+    @property
+    def overtaken(self) -> bool:
+        """Whether so much was acknowledged behind a message that its own acknowledgement will not come any more."""
+        limit = 4 * self.window
+        return len(self._order[0]) > limit or len(self._order[1]) > limit
+
     def in_flight(self, ring: int) -> int:
         """Messages of a ring that are not yet acknowledged in order."""
         return len(self._order[ring])

@@ -300,6 +300,8 @@ class Session:
             arrived = self._flights.acknowledged(pid)
         except KeyError:
             raise ProtocolError("PUBACK of packet id %d, which is not in flight" % pid) from None
+        if self._flights.overtaken:
+            raise ProtocolError("a PUBACK was left out")
         self._progress_ms = self._received_ms
         self.acknowledged += 1
         if arrived:
