@@ -15,6 +15,7 @@ from cabinet.devices.io.kiosk import KioskLine
 from cabinet.devices.io.slot_board import SlotBoard
 from cabinet.runtime import console
 from cabinet.runtime.bookkeeping import Bookkeeping
+from cabinet.runtime.contacts import Contacts
 from cabinet.runtime.control_loop import REPORT_LIMIT_MS, ControlLoop, SlotParts
 from cabinet.runtime.gauge import NAMES, Gauge
 from cabinet.runtime.supervisor import Supervisor
@@ -101,6 +102,7 @@ class App:
         settings.tokens.clear()
         self.control = CabinetControl(len(parts), settings.limits, options, readings)
         self.control.cabinet = self.cabinet_reading
+        self.contacts = Contacts(self.state, self.control.slots)
         proof = PackProof(secrets.fleet_master, board.random_bytes)
         self.loop = ControlLoop(self.clock, self.control, parts, self.journal, self.state, proof, self.gauge, settings.control.pulse_ms)
         self.books = Bookkeeping(self.clock, Ledger(self.state))
@@ -259,6 +261,7 @@ class App:
             "heap_live_bytes": self.gauge.heap_live, "heap_free": gc.mem_free(),
             "slice_us": dict(zip(NAMES, self.gauge.slice_us)), "poll": polls,
             "uplink": self.uplink.stats(), "dropped_events": self.loop.dropped_events,
+            "contact_mohm": self.contacts.view(),
         }
 
     async def run(self) -> str:
@@ -270,6 +273,7 @@ class App:
             return "the flash does not answer"
         cause = self.board.reset_cause()
         self.loop.restore()
+        self.contacts.restore()
         self.loop.note(events.make("boot.started", 0, "", VERSION, cause, self.limits_version, self.settings_hash))
         supervisor = self.supervisor
         for name in sorted(self.buses):
@@ -278,6 +282,7 @@ class App:
         supervisor.critical("control", lambda task: self.loop.run(task, supervisor), REPORT_LIMIT_MS)
         supervisor.restartable("journal", lambda: keep_journal(self.journal, self.state, self.books, self.gauge))
         supervisor.restartable("uplink", self.uplink.run)
+        supervisor.restartable("contacts", self.contacts.run)
         if self.kiosk:
             supervisor.restartable("kiosk", lambda: serve_kiosk(self.kiosk, self.control, self.clock))
         watch = DeviceWatch(self.devices, self.loop.note)

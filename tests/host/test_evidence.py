@@ -99,6 +99,16 @@ def read(reading: str, **values: Any) -> Callable[[Bench], None]:
     return apply
 
 
+def both(first: Callable[[Bench], None], second: Callable[[Bench], None]) -> Callable[[Bench], None]:
+    """One and the other."""
+
+    def apply(bench: Bench) -> None:
+        first(bench)
+        second(bench)
+
+    return apply
+
+
 def resting(then: Callable[[Bench], None]) -> Callable[[Bench], None]:
     """Slot 2 is not charged any more."""
 
@@ -181,10 +191,16 @@ TRIGGERS: dict[str, Callable[[Bench], None]] = {
     "pack_silent": lambda bench: setattr(bench.cabinet.packs[2], "answers", False),
     "frozen": read("pack", counter=5),
     "off_current": resting(read("pack", current_ma=-2000)),
-    "no_current": read("pack", current_ma=0),
+    "no_current": both(read("pack", current_ma=0), read("charger", output_ma=0)),
     "charge_long": lambda bench: setattr(bench.slot.measures, "charged_ms", 21_599_900),
     "contact_warn": read("charger", output_mv=lambda bench: bench.pack["pack_mv"] + bench.slot.pack.current_ma * 8 // 100 + 20),
     "contact_bad": read("charger", output_mv=lambda bench: bench.pack["pack_mv"] + bench.slot.pack.current_ma * 15 // 100 + 20),
+    "volt_differs": both(
+        read("pack", current_ma=2000), read("charger", output_ma=2000, output_mv=lambda bench: bench.pack["pack_mv"] + 4100)
+    ),
+    "current_differs": read("pack", current_ma=1000),
+    "current_sign": read("pack", current_ma=-2000),
+    "contact_worse": lambda bench: bench.slot.measures.__dict__.update(contact_first_16=20 * 16, contact_16=61 * 16),
     "neighbour_hot": lambda bench: bench.cabinet.packs[1].values.update(temp_max_ddegc=620, temp_min_ddegc=600),
     "charger_silent": lambda bench: bench.cabinet.charger_dead.add(2),
     "charger_fault": read("charger", fault_bits=1),

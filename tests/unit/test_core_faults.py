@@ -197,6 +197,85 @@ def test_a_bad_contact_first_takes_current_away_and_then_stops_charging():
         assert raised(cabinet, name, 15000), (name, faults(cabinet))
 
 
+def wired_wrongly(change):
+    """A cabinet that charges, in which `change(cabinet, slot)` is true of whatever is sensed from now on."""
+    cabinet, slot, _ = charging_cabinet()
+    real = cabinet.sense
+
+    def sense():
+        real()
+        if slot.charge_ma:
+            slot.charger.output_ma = slot.charge_ma
+            slot.charger.output_mv = slot.pack.pack_mv + 100
+            change(cabinet, slot)
+
+    cabinet.sense = sense
+    return cabinet, slot
+
+
+def test_a_charger_that_is_wired_to_another_pack_is_found_by_its_voltage():
+    for offset in (4100, -4100):
+
+        def change(cabinet, slot, offset=offset):
+            slot.charger.output_mv = slot.pack.pack_mv + offset
+            slot.pack.current_ma = min(slot.charge_ma, 2900)  # so little that it says nothing of the contact
+
+        cabinet, slot = wired_wrongly(change)
+        assert raised(cabinet, "volt_differs", 6000), faults(cabinet)
+        assert slot.charge_ma == 0
+
+
+def test_a_pack_whose_current_differs_from_that_of_its_charger_is_found():
+    def change(cabinet, slot):
+        slot.pack.current_ma = slot.charge_ma // 2
+
+    cabinet, slot = wired_wrongly(change)
+    assert raised(cabinet, "current_differs", 15000), faults(cabinet)
+
+
+def test_a_current_of_the_wrong_sign_is_found():
+    def change(cabinet, slot):
+        slot.pack.current_ma = -slot.charge_ma
+
+    cabinet, slot = wired_wrongly(change)
+    assert raised(cabinet, "current_sign", 9000), faults(cabinet)
+
+
+def test_charger_and_pack_that_agree_raise_nothing():
+    def change(cabinet, slot):
+        slot.pack.current_ma = slot.charge_ma - 400
+
+    cabinet, slot = wired_wrongly(change)
+    for _ in range(600):
+        cabinet.tick()
+    assert slot.charge_ma and not faults(cabinet)
+
+
+def test_a_connector_that_becomes_worse_over_many_packs_is_noted_and_goes_on():
+    drop = [20]
+
+    def change(cabinet, slot):
+        slot.pack.current_ma = slot.charge_ma
+        slot.charger.output_mv = slot.pack.pack_mv + slot.charge_ma * drop[0] // 1000
+
+    cabinet, slot = wired_wrongly(change)
+    measures = slot.measures
+    for _ in range(40):
+        cabinet.tick()
+    assert measures.contact_16 >> 4 in (19, 20)
+    for _ in range(20):
+        measures._follow_contact(20)
+    assert measures.contact_first_16 >> 4 in (19, 20) and "contact_worse" not in faults(cabinet)
+    for _ in range(60):
+        measures._follow_contact(66)
+    cabinet.tick()
+    assert "contact_worse" in faults(cabinet) and slot.charge_ma
+    for _ in range(60):
+        measures._follow_contact(30)
+    cabinet.tick()
+    assert "contact_worse" not in faults(cabinet)
+
+
 def test_smoke_gas_water_tilt_and_ground_fault_stop_the_cabinet_until_service_clears():
     for bit, name in ((0, "smoke"), (1, "water"), (2, "emergency_stop"), (3, "tilt"), (4, "gas"), (5, "ground_fault")):
         cabinet, slot, _ = charging_cabinet()

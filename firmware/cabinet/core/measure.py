@@ -15,7 +15,7 @@ from cabinet.core.rules import UNKNOWN
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cabinet.core.options import Options
-    from cabinet.core.reading import CabinetReading
+    from cabinet.core.reading import CabinetReading, ChargerReading
     from cabinet.core.slot import SlotControl
 
 # positions in the list of quantities; a test holds them against the quantities in rules.py
@@ -55,28 +55,32 @@ _OFF_CURRENT = const(32)
 _NO_CURRENT = const(33)
 _CHARGE_S = const(34)
 _CONTACT = const(35)
-_NEIGHBOUR_HOT = const(36)
-_CHARGER_SILENT = const(37)
-_CHARGER_HARDWARE = const(38)
-_CHARGER_HOT = const(39)
-_CHARGER_INPUT = const(40)
-_CHARGER_NOTE = const(41)
-_CHARGER_TEMP = const(42)
-_CHARGER_OVER = const(43)
-_CHARGER_OFF = const(44)
-_IO_SILENT = const(45)
-_LOCK_DISAGREES = const(46)
-_FORCED = const(47)
-_OPEN = const(48)
-_GHOST = const(49)
-_STUCK = const(50)
-_COMPARTMENT = const(51)
-_CABINET_SILENT = const(52)
-_DANGERS = const(53)  # smoke, gas, water, emergency stop, tilt, ground fault, fan, mains lost
-_CABINET_TEMP = const(61)
-_MAINS_HIGH = const(62)
-_MAINS_LOW = const(63)
-_FIRST_SLOT_QUANTITY = const(36)
+_VOLT_DIFFERS = const(36)
+_CURRENT_DIFFERS = const(37)
+_CURRENT_SIGN = const(38)
+_NEIGHBOUR_HOT = const(39)
+_CHARGER_SILENT = const(40)
+_CHARGER_HARDWARE = const(41)
+_CHARGER_HOT = const(42)
+_CHARGER_INPUT = const(43)
+_CHARGER_NOTE = const(44)
+_CHARGER_TEMP = const(45)
+_CHARGER_OVER = const(46)
+_CHARGER_OFF = const(47)
+_IO_SILENT = const(48)
+_LOCK_DISAGREES = const(49)
+_FORCED = const(50)
+_OPEN = const(51)
+_GHOST = const(52)
+_STUCK = const(53)
+_COMPARTMENT = const(54)
+_CONTACT_RISE = const(55)
+_CABINET_SILENT = const(56)
+_DANGERS = const(57)  # smoke, gas, water, emergency stop, tilt, ground fault, fan, mains lost
+_CABINET_TEMP = const(65)
+_MAINS_HIGH = const(66)
+_MAINS_LOW = const(67)
+_FIRST_SLOT_QUANTITY = const(39)
 
 _ALARMS_STOP = const(0x133)  # cell and pack over-voltage, charge over- and under-temperature, charge over-current
 _ALARMS_FAULT = const(0xC00)  # short circuit, internal fault
@@ -97,6 +101,10 @@ _REST_MA = const(500)
 _SETTLE_MS = const(1800000)  # cells are left alone for half an hour before their spread counts as resting
 _HOUR_MS = const(3600000)
 _DAY_MS = const(86400000)
+_CHARGING_MA = const(1000)  # a charger that gives this much, and a pack, must agree
+_CONTACT_MA = const(3000)  # so much must flow that the drop at the connector says something
+_CONTACT_EVERY_MS = const(60000)
+_CONTACT_FIRST = const(16)  # samples behind the first mean
 _QUIET_GRACE_MS = const(50000)  # after a restart all packs are identified and proven at once: that takes longer
 
 
@@ -139,6 +147,11 @@ class SlotMeasures:
         self._slow = array("i", [0] * 7)
         self._slow_count = 0
         self._first = True
+        # the connector of the slot, whatever pack stands in it; runtime/contacts.py keeps both over a restart
+        self.contact_16 = 0  # mean resistance of late, in sixteenths of a milliohm; 0: not known
+        self.contact_first_16 = 0  # its first mean
+        self._contact_ms = -_CONTACT_EVERY_MS
+        self._contact_count = 0
 
     @property
     def instants(self) -> "array[int]":
@@ -175,6 +188,8 @@ class SlotMeasures:
             self._first = False
             at[_AT_CHARGER_HEARD] = at[_AT_IO_HEARD] = at[_AT_HEARD] = at[_AT_CHARGE_STEP] = at[_AT_OPEN] = now_ms
         self._fill_slot(slot, now_ms)
+        values = self.values
+        values[_CONTACT_RISE] = (self.contact_16 - self.contact_first_16) >> 4 if self.contact_first_16 else UNKNOWN
         if slot.stays:
             self._fill_stay(slot, options, now_ms)
             if slot.pack_fresh:
@@ -319,15 +334,42 @@ class SlotMeasures:
             if current >= 200 or cell_max >= slot.cell_target_mv - 50:
                 at[_AT_NO_CURRENT] = now_ms
             values[_NO_CURRENT] = age(at, _AT_NO_CURRENT, now_ms)
-            if current >= 3000 and slot.charger_fresh:
-                values[_CONTACT] = (slot.charger.output_mv - pack_mv) * 1000 // current
-            else:
-                values[_CONTACT] = UNKNOWN
+            self._compare(slot.charger if slot.charger_fresh else None, pack_mv, current, now_ms)
         else:
             values[_OFF_CURRENT] = current if current >= 0 else -current
             at[_AT_NO_CURRENT] = now_ms
             values[_NO_CURRENT] = 0
+            self._compare(None, pack_mv, current, now_ms)
+
+    def _compare(self, charger: "ChargerReading | None", pack_mv: int, current: int, now_ms: int) -> None:
+        """What charger and pack tell of the same voltage and the same current; None: the charger is off or not known."""
+        values = self.values
+        if charger is None or charger.output_ma < _CHARGING_MA:
+            values[_VOLT_DIFFERS] = values[_CURRENT_DIFFERS] = values[_CURRENT_SIGN] = UNKNOWN
+        else:
+            differs = charger.output_mv - pack_mv
+            values[_VOLT_DIFFERS] = differs if differs >= 0 else -differs
+            differs = charger.output_ma - current
+            values[_CURRENT_DIFFERS] = (differs if differs >= 0 else -differs) - charger.output_ma // 10
+            values[_CURRENT_SIGN] = 1 if current <= -_REST_MA else 0
+        if charger is None or current < _CONTACT_MA:
             values[_CONTACT] = UNKNOWN
+            return
+        mohm = values[_CONTACT] = (charger.output_mv - pack_mv) * 1000 // current
+        if 0 < mohm < 1000 and not 0 <= ticks.diff(now_ms, self._contact_ms) < _CONTACT_EVERY_MS:
+            self._contact_ms = now_ms
+            self._follow_contact(mohm)
+
+    def _follow_contact(self, mohm: int) -> None:
+        """One more sample of the connector's resistance: the mean follows it slowly."""
+        if not self.contact_16:
+            self.contact_16 = mohm << 4
+        else:
+            self.contact_16 += ((mohm << 4) - self.contact_16) // 8
+        if not self.contact_first_16:
+            self._contact_count += 1
+            if self._contact_count >= _CONTACT_FIRST:
+                self.contact_first_16 = self.contact_16
 
     def _fill_rest(self, current: int, spread: int, soc_pct: int, now_ms: int) -> None:
         at = self._at

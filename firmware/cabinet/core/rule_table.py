@@ -14,9 +14,9 @@ cell_max_mv -cell_min_mv class_high_mv class_low_mv cell_sum_mv over_own_ma char
 temp_spread_ddegc rise_3s_ddegc rise_60s_ddegc rise_over_neighbours_ddegc spread_mid_mv spread_rest_mv spread_hour_mv
 spread_day_mv -soh_pct cycles chemistry_unknown implausible serial_changed duplicate proof_failed marked alarm_stop
 alarm_fault alarm_note silent_ms unidentified_ms unproven_ms frozen_ms off_current_ma no_current_ms charge_s
-contact_mohm neighbour_hot charger_silent_ms charger_hardware charger_hot_flag charger_input charger_note
-charger_ddegc charger_over_mv charger_off_ma io_silent_ms lock_disagrees forced open_ms ghost stuck compartment_ddegc
-cabinet_silent_ms smoke gas water emergency_stop tilt ground_fault fan mains_lost cabinet_ddegc mains_high_mv
+contact_mohm volt_differs_mv current_differs_ma current_sign neighbour_hot charger_silent_ms charger_hardware
+charger_hot_flag charger_input charger_note charger_ddegc charger_over_mv charger_off_ma io_silent_ms lock_disagrees forced open_ms ghost stuck compartment_ddegc
+contact_rise_mohm cabinet_silent_ms smoke gas water emergency_stop tilt ground_fault fan mains_lost cabinet_ddegc mains_high_mv
 -mains_low_mv"""
 
 # Reactions, mildest first: note (told, nothing else), derate (charged with less), stop (not charged), give_back (not
@@ -75,6 +75,9 @@ no_current       pack    no_current_ms               60000  60000      0      0 
 charge_long      pack    charge_s                    21600  21600      0      0     0      0 stop         stay     0 pack_damaged    zld08
 contact_warn     pack    contact_mohm                   80     80     60     60 10000  30000 derate       free    50 pack_damaged    proposal
 contact_bad      pack    contact_mohm                  150    150     60     60 10000  30000 stop         stay     0 pack_damaged    proposal
+volt_differs     pack    volt_differs_mv               4000   4000   2000   2000  3000  10000 stop         stay     0 pack_damaged    proposal
+current_differs  pack    current_differs_ma            3000   3000   1000   1000 10000  10000 stop         stay     0 pack_damaged    proposal
+current_sign     pack    current_sign                     1      1      0      0  5000  10000 stop         stay     0 pack_damaged    proposal
 neighbour_hot    slot    neighbour_hot                   1      1      0      0     0  10000 stop         free     0 temperature     recall
 charger_silent   slot    charger_silent_ms            5000   5000   1000   1000     0   1000 stop         free     0 charger_stale   Elcon
 charger_fault    slot    charger_hardware                1      1      0      0   500  10000 stop         free     0 charger_stale   Elcon
@@ -92,6 +95,7 @@ ghost            slot    ghost                           1      1      0      0 
 door_stuck       slot    stuck                           1      1      0      0     0      0 note         free     0 door_stuck      recall
 compartment_warm slot    compartment_ddegc             550    550    500    500  2000  10000 stop         free     0 temperature     chnbia
 compartment_hot  slot    compartment_ddegc             700    700    650    650  1000  60000 stop_cabinet service  0 pack_dangerous  zld08
+contact_worse    slot    contact_rise_mohm               40     40     25     25     0      0 note         free     0 charger_stale   proposal
 cabinet_silent   cabinet cabinet_silent_ms            2000   2000    500    500     0   1000 stop         free     0 io_stale        proposal
 smoke            cabinet smoke                           1      1      0      0  1500  10000 stop_cabinet service  0 cabinet_stopped zld08
 gas              cabinet gas                             1      1      0      0  1500  10000 stop_cabinet service  0 cabinet_stopped proposal

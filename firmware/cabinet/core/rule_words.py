@@ -46,6 +46,9 @@ no_current No current flows though the charger is on.
 charge_long Charging took too long.
 contact_warn The connector has a high resistance: charged with less.
 contact_bad The connector has a dangerous resistance.
+volt_differs Charger and pack tell different voltages: they are not wired to each other, or one measures wrongly.
+current_differs Charger and pack tell different currents: wired wrongly, or one measures wrongly.
+current_sign The pack discharges while the charger charges it: its current has the wrong sign, or it is wired wrongly.
 neighbour_hot The neighbouring pack is dangerously hot.
 charger_silent The charger does not answer.
 charger_fault The charger reports a hardware fault.
@@ -63,6 +66,7 @@ ghost A pack answers though the switch says empty.
 door_stuck The door does not open.
 compartment_warm The compartment is too warm to charge.
 compartment_hot The compartment is dangerously hot.
+contact_worse The slot's connector has become worse: clean or change it.
 cabinet_silent The cabinet's own sensors do not answer.
 smoke Smoke.
 gas Gas.

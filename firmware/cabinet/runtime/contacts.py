@@ -1,0 +1,71 @@
+"""Keeps how the connectors of the slots wear over a restart: for each slot the mean resistance of late and the first one."""
+
+import asyncio
+from array import array
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+KEY = "contacts"
+EVERY_MS = 600_000
+WORTH_16 = 32  # 2 milliohm: a smaller change is not worth a write
+
+
+class Contacts:
+    """`state`: the store; `slots`: core's. Two numbers a slot, in sixteenths of a milliohm."""
+
+    def __init__(self, state: "Any", slots: list) -> None:
+        self._state = state
+        self._slots = slots
+        self._kept = array("H", [0] * (2 * len(slots)))
+
+    def restore(self) -> None:
+        """Take up what was kept; a record for another number of slots, or none, leaves all unknown."""
+        data = self._state.get(KEY)
+        if data is None or len(data) != len(self._kept) * 2:
+            return
+        for index, slot in enumerate(self._slots):
+            at = index * 4
+            measures = slot.measures
+            self._kept[index * 2] = measures.contact_16 = data[at] | data[at + 1] << 8
+            self._kept[index * 2 + 1] = measures.contact_first_16 = data[at + 2] | data[at + 3] << 8
+
+    def keep(self) -> bool:
+        """Write them down if one has moved enough; whether it was done. Raises OSError if the flash refuses."""
+        kept = self._kept
+        moved = False
+        for index, slot in enumerate(self._slots):
+            measures = slot.measures
+            last = measures.contact_16 - kept[index * 2]
+            if not -WORTH_16 < last < WORTH_16 or measures.contact_first_16 != kept[index * 2 + 1]:
+                moved = True
+        if not moved:
+            return False
+        data = bytearray()
+        for slot in self._slots:
+            for value in (slot.measures.contact_16, slot.measures.contact_first_16):
+                data.append(value & 0xFF)
+                data.append(value >> 8 & 0xFF)
+        self._state.put(KEY, bytes(data))
+        for index, slot in enumerate(self._slots):
+            kept[index * 2] = slot.measures.contact_16
+            kept[index * 2 + 1] = slot.measures.contact_first_16
+        return True
+
+    async def run(self) -> None:
+        """For ever; a flash that refuses is tried again."""
+        while True:
+            await asyncio.sleep_ms(EVERY_MS)
+            try:
+                self.keep()
+            except OSError:
+                continue
+
+    def view(self) -> dict:
+        """For technicians: slot -> [milliohm of late, at first]; slots that were never measured are left out."""
+        told = {}
+        for slot in self._slots:
+            if slot.measures.contact_16:
+                told[str(slot.number)] = [slot.measures.contact_16 >> 4, slot.measures.contact_first_16 >> 4]
+        return told
