@@ -60,6 +60,7 @@ class Gate(io.IOBase):  # pyright: ignore[reportUntypedBaseClass]
         self._may = False
         self._ciphered = False  # what comes next is encrypted: the server's Finished, which ends the handshake
         self.shaking = True
+        self.heard = False  # anything that may be TLS
 
     def turn(self) -> None:
         """One more record may pass."""
@@ -79,6 +80,7 @@ class Gate(io.IOBase):  # pyright: ignore[reportUntypedBaseClass]
         if self._left:
             self._left -= count
         else:
+            self.heard = True
             self._header[self._at:self._at + count] = buf[:count]
             self._at += count
             if self._at < _HEADER:
@@ -163,4 +165,6 @@ async def wrap(sock: "Any", made: "Any", name: str, turn: "Any" = None) -> TlsSt
             await Readable(sock)
     except (OSError, ValueError) as error:
         text = "tls: %s" % str(error).strip()
+        if not gate.heard and ("RESET" in text or "closed" in text):
+            text += ", no TLS answer: a plain-text port?"
     raise OSError(text)

@@ -2,7 +2,7 @@
 
 Drains `events` events, measures a ticker beside it, and prints one JSON line at the end. Keys: host, port, events, seconds (a
 limit), window, batch, fresh and fresh_ms (so many new events, one each so often), memory (into how many parts of `seconds` the largest
-kept heap is divided, measured once a second), tls, and any other option of the uplink.
+kept heap is divided, measured once a second), refusals (end after so many different ones), tls, and any other option of the uplink.
 """
 
 import array
@@ -130,6 +130,7 @@ async def main(argument):
     quiet = want.pop("run_whole_time", False)
     idle = want.pop("idle", False)
     heap_samples = want.pop("memory", 0)
+    refusals = want.pop("refusals", 50)
     clock = Clock()
     journal = EndlessJournal(count)
     commands = []
@@ -189,6 +190,8 @@ async def main(argument):
             uplink.notify()
         if uplink.state_text[:4] in ("down", "fail") and (not reasons or reasons[-1] != uplink.state_text) and len(reasons) < 50:
             reasons.append(uplink.state_text)
+        if len(reasons) >= refusals:
+            break
         peak = max(peak, gc.mem_alloc())
         if heap_samples and time.ticks_diff(now, next_heap) >= 0:
             next_heap = time.ticks_add(now, min(1000, seconds * 10))
