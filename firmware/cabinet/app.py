@@ -115,7 +115,9 @@ class App:
             board.random_bytes, self._command, self.state,
         )
         self.supervisor = Supervisor(self.clock, board.watchdog(WATCHDOG_MS), board.heartbeat(), self.loop.note)
+        self._mains_guard = None
         self._guard_mains()
+        self.supervisor.mains_wanted = self._mains_wanted
         if self.uplink.options.tls is not None:
             from cabinet.runtime.slices import Slices
 
@@ -211,7 +213,11 @@ class App:
         if unguarded:
             from cabinet.runtime.mains import MainsGuard
 
-            self.supervisor.mains_wanted = MainsGuard(unguarded, self.loop.note).wanted
+            self._mains_guard = MainsGuard(unguarded, self.loop.note)
+
+    def _mains_wanted(self, now_ms: int) -> bool:
+        """Whether the relay before the chargers' mains may be held: not while nothing can be recorded, or a charger is out of hand."""
+        return not self.control.storage_lost and (self._mains_guard is None or self._mains_guard.wanted(now_ms))
 
     def _birth(self) -> dict:
         return {

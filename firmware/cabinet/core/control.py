@@ -45,6 +45,7 @@ class CabinetControl:
             s.right = self.slots[index + 1] if index + 1 < slot_count else None
         self.cabinet = CabinetReading()
         self.storage_ok = True
+        self.storage_lost = False  # flash has not taken what happened for so long that nothing may go on
         self.events = []
         self.messages = []
         self.faults = FaultSet(CompiledLimits(limits, (rules.CABINET,)), 0)
@@ -188,6 +189,7 @@ class CabinetControl:
             self._changes = changes
             self._faults_changed()
         gate.storage_ok = self.storage_ok
+        gate.storage_lost = self.storage_lost
         self.swap.stopped = gate.stop_rule >= 0
         self.swap.step(now_ms)
         if self._service_slot:

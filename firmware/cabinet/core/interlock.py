@@ -39,6 +39,7 @@ class Interlock:
         self._options = options
         self._cabinet = cabinet_faults
         self.storage_ok = True
+        self.storage_lost = False
         self.stop_rule = -1  # rule that has stopped the whole cabinet
         self.cabinet_stop_rule = -1  # rule of the cabinet that forbids charging
         self.derate_pct = 100
@@ -74,8 +75,8 @@ class Interlock:
             return "not_accepted"
         if not s.charger_fresh:
             return "charger_stale"
-        if not self.storage_ok and not s.charge_ma:
-            return "storage_fault"  # what runs may go on; nothing new begins that could not be recorded
+        if self.storage_lost or (not self.storage_ok and not s.charge_ma):
+            return "storage_fault"  # what runs may go on for a while; nothing new begins that could not be recorded
         if not s.enabled:
             return "disabled"
         if s.reserved or s.door_claim:

@@ -25,6 +25,8 @@ NEED_MS = {"absent": 0, "checking": 200, "charging": 500, "resting": 1500}
 _PROVE_AGAIN_MS = 1000
 _KEPT_EVENTS = 64  # while flash refuses them
 _KEPT_EVIDENCE = 8
+_EVIDENCE_PCT = 90  # ring A fuller than this takes no evidence
+STORE_LIMIT_MS = 10000  # events that have waited for flash for so long: nothing is charged any more
 _EVIDENCE_BYTES = 400  # state and frames of one record
 _SNAPSHOT = "swap"
 
@@ -59,6 +61,7 @@ class ControlLoop:
         self._snapshot = None  # what flash has not taken yet
         self.dropped_events = 0
         self.storage_error = ""  # the last one
+        self._since_ms = None  # since when something has waited for flash
         self.on_message = None  # called with (slot, code, sentence) for the rider
         self.on_stored: "Any" = None  # called with each event once it is on flash
         self.rounded: "Any" = None  # an asyncio.Event to be set after each round
@@ -124,6 +127,8 @@ class ControlLoop:
             self._snapshot = snapshot
         if self._snapshot is None and not control.events and not self._waiting:
             control.storage_ok = self._room()
+            control.storage_lost = False
+            self._since_ms = None
             return True
         began = self._gauge.start()
         for event in control.events:
@@ -145,8 +150,18 @@ class ControlLoop:
             self._drop()
         stored = self._snapshot is None and not self._waiting
         control.storage_ok = stored and self._room()
+        self._watch_storage(stored)
         self._gauge.stop(gauges.JOURNAL, began)
         return stored
+
+    def _watch_storage(self, stored: bool) -> None:
+        """What cannot be recorded for long must not go on: charging ends, and the heartbeat rests (see App)."""
+        now_ms = self._clock.ticks_ms()
+        if stored:
+            self._since_ms = None
+        elif self._since_ms is None:
+            self._since_ms = now_ms
+        self._control.storage_lost = self._since_ms is not None and not 0 <= ticks.diff(now_ms, self._since_ms) < STORE_LIMIT_MS
 
     def _add_frames(self, event: events.Event) -> None:
         """Put the raw frames beside what core knew. All of it was read before this round; what does not fit a record stays out."""
@@ -159,7 +174,8 @@ class ControlLoop:
             devices = (self._parts[0].board,)
         for device in devices:
             size = len(frames)
-            device.put_frames(frames)
+            if hasattr(device, "put_frames"):  # what hangs at pins has none
+                device.put_frames(frames)
             if len(frames) > room:
                 frames = frames[:size]
         event.values = event.values[:-1] + (bytes(frames),)
@@ -189,6 +205,8 @@ class ControlLoop:
         position = 0
         while position < len(self._waiting):
             try:
+                if self._waiting[position].code == evidence.TAKEN and self._journal.level_pct(events.RING_A) >= _EVIDENCE_PCT:
+                    raise JournalFull("no room for evidence")
                 self._journal.append(self._waiting[position])
                 event = self._waiting.pop(position)
                 if self.on_stored:
