@@ -17,7 +17,9 @@ EXIT_FAILED = 70
 START_THRESHOLD_BYTES = 4096
 
 # read once; their tables would only take up memory while the cabinet runs
-ONLY_AT_START = ("cabinet.config", "cabinet.core.rule_table", "cabinet.core.option_table", "cabinet.store.recovery", "cabinet.trust.sealed")
+ONLY_AT_START = (
+    "cabinet.devices.profiles.reader", "cabinet.devices.profiles.form",
+    "cabinet.config", "cabinet.core.rule_table", "cabinet.core.option_table", "cabinet.store.recovery", "cabinet.trust.sealed")
 
 
 def _let_go() -> None:

@@ -75,7 +75,7 @@ def changed(name: str, *path: Any, to: Any) -> dict[str, Any]:
         (changed("daly-can", "identifiers", "address_shift", to=None), "identifiers.address_shift", "one pack"),
         (changed("daly-can", "messages", 0, "id", to="0x18904001"), "messages[0]", "the pack's address and must be 0"),
         (changed("daly-can", "messages", 0, "request", to=None), "messages (measurements).request", "all messages"),
-        (changed("jbd-can", "messages", 0, "fields", 0, "unit", to="0.1 A"), "messages[0]", "charge_limit_mv is a voltage, `0.1 A` is a current"),
+        (changed("jbd-can", "messages", 0, "fields", 0, "unit", to="0.1 A"), "messages[0]", "a voltage, `0.1 A` is a current"),
         (changed("jbd-can", "messages", 0, "fields", 0, "unit", to="furlong"), "messages[0]", "unknown unit `furlong`"),
         (changed("jbd-can", "messages", 0, "fields", 0, "to", to="volts"), "messages[0]", "no quantity; there are pack_mv"),
         (changed("jbd-can", "messages", 0, "fields", 0, "at", to=7), "messages[0]", "a CAN frame has 8"),

@@ -19,12 +19,16 @@ _NEGSUM16_BE = const(3)
 _CRC16 = const(4)
 _SIZES = b"\x00\x01\x01\x02\x02"
 _SLACK = const(4)  # bytes that may stand between an answer and what follows it
+_TIMEOUT_MS = const(300)
+_PROBE_MS = const(200)
+_SHARE = const(50)  # per mille
 _LOOK_BYTES = const(200)  # a longer answer is fetched in pieces: a line keeps 256 bytes at least
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cabinet.devices.profiles.pack_serial import ProfileSerial
     from cabinet.devices.profiles.profile import Profile
+    from cabinet.ports import Clock, SerialLine
 
 
 def check_value(kind: int, buf: "bytes | bytearray", start: int, end: int) -> int:
@@ -83,8 +87,11 @@ def same(pool: bytes, template: int, address: int, buf: "bytes | bytearray", at:
 class FramedBus(ModbusBus):
     """One line; every device on it brings its profile."""
 
-    kind = "serial"
     length = 0  # of the answer that was found, without its check
+
+    def __init__(self, name: str, line: "SerialLine", clock: "Clock") -> None:
+        """Slow makers are waited for; there are few packs on such a line, so silent ones may take more of its time."""
+        ModbusBus.__init__(self, name, line, clock, _TIMEOUT_MS, _PROBE_MS, share_permille=_SHARE)
 
     def ask(self, client: "ProfileSerial", page: int) -> bool:
         """Called from compose(): send the request of a page."""

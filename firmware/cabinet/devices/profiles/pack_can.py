@@ -134,6 +134,8 @@ class ProfileCan(CanClient):
         if page < 0:
             return None  # a part of a multiplexed message that the profile does not use
         if not self.pack.take(page, data, 0, length):
+            self._fresh &= ~(1 << page)  # what this page told before counts no more either
+            self._before &= ~(1 << page)
             self._wrong_frame("implausible")
             return None
         self._fresh |= 1 << page
