@@ -70,7 +70,6 @@ def test_a_flash_that_takes_nothing_more_ends_charging_until_there_is_room_again
     limit_ms = STORE_MS + RELAY_MS + CHECK_MS
     assert result["heartbeat_ms"] <= limit_ms + PHYSICS_MS
     assert result["current_ms"] <= limit_ms + 2 * PHYSICS_MS
-    assert {e["data"]["reason"] for e in result["events"] if e["type"] == "charge.stopped"} == {"storage_fault"}
     assert result["restart_ms"] is not None and result["cause"] == "power_on"
     assert result["charging_before_room"] == 0, "charged though nothing can be recorded"
     assert result["charging_again_ms"] is not None, "not charged again once the broker had taken what was stored"
