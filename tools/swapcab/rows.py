@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from swapcab.paths import ROOT
+
+FILE_WIDTH = 140  # columns of a table that goes to a file or a log
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def _figure(value: Any) -> str:
 
 def publish(rows: list[Row], title: str, target: str, console: Console | None = None) -> bool:
     """Print the table, write build/<target>.json; True if no row is unmet."""
-    (console or Console()).print(table(rows, title))
+    (console or Console(width=None if sys.stdout.isatty() else FILE_WIDTH)).print(table(rows, title))
     path = ROOT / "build" / f"{target}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")

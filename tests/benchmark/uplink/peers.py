@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import socket
 import ssl
@@ -91,6 +92,18 @@ def silent_name_server() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
+@contextlib.contextmanager
+def silent_system_resolver(folder: Path) -> Iterator[tuple[str, ...]]:
+    """What to put before a command so that the system's resolver asks a name server that says nothing. Raises OSError without root."""
+    if os.geteuid() or not shutil.which("unshare"):
+        raise PermissionError("needs root and unshare")
+    settings = folder / "resolv.conf"
+    settings.write_text("nameserver 127.0.0.99\n")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.99", 53))
+        yield ("unshare", "-m", "sh", "-c", f'mount --bind {settings} /etc/resolv.conf && exec "$@"', "sh")
+
+
 class Certificates:
     """An authority of its own and a server certificate for `localhost`, made with the openssl program."""
 
@@ -121,12 +134,15 @@ class Certificates:
         return made
 
 
-def program(name: str, want: dict[str, Any], heap: str = "1m") -> subprocess.Popen:
-    """A MicroPython program of this folder, started. The interpreter dies of arguments above 255 bytes: they go in pieces."""
-    env = {"MICROPYPATH": f".frozen:{ROOT / 'firmware'}:{ROOT / 'build' / 'lib'}"}
+def program(name: str, want: dict[str, Any], heap: str = "1m", before: tuple[str, ...] = ()) -> subprocess.Popen:
+    """A MicroPython program of this folder, started. The interpreter dies of arguments above 255 bytes: they go in pieces.
+
+    `before` is a command that runs what follows it.
+    """
+    env = {"MICROPYPATH": f".frozen:{ROOT / 'firmware'}:{ROOT / 'build' / 'lib'}", "PATH": os.environ.get("PATH", "")}
     text = json.dumps(want)
     pieces = [text[at : at + 250] for at in range(0, len(text), 250)]
-    command = [str(MICROPYTHON), "-X", f"heapsize={heap}", str(HERE / name), *pieces]
+    command = [*before, str(MICROPYTHON), "-X", f"heapsize={heap}", str(HERE / name), *pieces]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
 
 

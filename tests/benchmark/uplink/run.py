@@ -7,11 +7,14 @@ that ends by itself), never because the machine is slow: those rows only tell wh
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,12 +100,32 @@ class Benchmark:
         self.row("  p99", own99, "ms")
         self.row("  with what other processes took", whole, "ms")
 
-    def _plain_gap(self, name: str, port: int, limit_s: float = 4) -> None:
-        said, spent = peers.outcome(peers.program("umqtt_alone.py", {"host": "127.0.0.1", "port": port, "events": 20}), limit_s)
+    def _plain_gap(self, name: str, port: int, limit_s: float = 4, **more: Any) -> None:
+        running = peers.program("umqtt_alone.py", {"host": "127.0.0.1", "port": port, "events": 20, **more})
+        self._plain_row(name, *peers.outcome(running, limit_s))
+
+    def _plain_row(self, name: str, said: dict | None, spent: float) -> None:
         if said is None:
             self.row(f"umqtt.simple, {name}: stands still", f"> {spent - 0.2:.1f}", "s (stopped)")
         else:
             self.row(f"umqtt.simple, {name}: largest gap", said["gap_us_max"] / 1000 - PERIOD_MS, "ms")
+
+    def _plain_without_names(self) -> None:
+        try:
+            with peers.silent_system_resolver(self.folder) as before:
+                want = {"host": "broker.test", "port": 1883, "events": 1}
+                self._plain_row("name server silent", *peers.outcome(peers.program("umqtt_alone.py", want, before=before), 6))
+        except (OSError, RuntimeError) as error:
+            self.row("umqtt.simple, name server silent", "not measured", str(error)[-60:])
+
+    def _plain_cut(self, broker: int) -> None:
+        line = NetCut("127.0.0.1", broker, delay_ms=5)
+        running = peers.program("umqtt_alone.py", {"host": "127.0.0.1", "port": line.start(), "events": 20000})
+        while line.counters.bytes_up < 5000 and running.poll() is None:
+            time.sleep(0.005)
+        line.cut()
+        self._plain_row("broker silent in the middle of publishing", *peers.outcome(running, 4))
+        line.stop()
 
     def gaps(self) -> None:
         """What a 10 ms ticker feels while the network is bad."""
@@ -118,21 +141,30 @@ class Benchmark:
         with peers.silent_name_server() as names, peers.silent_server() as port:
             more = {**short, "host": "broker.test", "nameserver": ["127.0.0.1", names]}
             self._gap("name server silent", [self._alone(port, **more) for _ in range(2)])
+            self._plain_without_names()
         with peers.mosquitto(self.folder) as broker:
             self._gap("broker silent in the middle of publishing", [self._cut_while_publishing(broker, short) for _ in range(2)])
+            self._plain_cut(broker)
             drains = [self._drained(broker, events=10000)[1] for _ in range(3)]
             self._gap("10,000 events of backlog draining", drains)
             self.row("  longest own slice", min(run["slice_us_max"] for run in drains) / 1000, "ms")
             self.row("  garbage collection", min(run["collect_us"] for run in drains) / 1000, "ms")
+            self._plain_gap("50 events of backlog draining", broker, 20, events=50)
             _, said = self._drained(broker, events=40000, heap="384k", memory=True)
             self.row("  heap kept while draining 40,000 events (64-bit)", said["mem_kept"], "bytes")
             self._gap("flood of commands", [self._flooded(broker) for _ in range(2)])
+            with self._flood(broker):
+                self._plain_gap("flood of commands", broker, 20, events=50, listen=True)
+        self.row("umqtt.simple 1.3.4, TLS", "none", "(ussl is gone from MicroPython)")
         for kind, title in (("rsa", "RSA-2048"), ("ec", "P-256")):
             made = peers.Certificates(self.folder, kind)
             with peers.mosquitto(self.folder, made.mosquitto_lines()) as port:
                 runs = [self._alone(port, tls={"ca": str(made.ca), "hostname": "broker.test"}, events=50) for _ in range(3)]
                 self.broken += [f"TLS with {title}: {said['reasons']}" for said in runs if said["backlog"]]
-                self._gap(f"TLS handshake, {title} (CPU slices of the handshake)", runs, 30)
+                self._gap(f"TLS handshake, {title}", runs)
+                calm = min(runs, key=lambda run: run["tls_slice_us_max"])
+                self.row(f"  TLS handshake, {title}: longest slice of work", calm["tls_slice_us_max"] / 1000, "ms", "<= 30")
+                self.row("  slices, and all of them together", f"{calm['tls_slices']}, {calm['tls_us'] / 1000:.1f}", "ms")
 
     def bytes_a_day(self) -> None:
         """What a day costs on the line, computed."""
@@ -154,28 +186,41 @@ class Benchmark:
             raise RuntimeError("the uplink did not end")
         return said
 
-    def _flooded(self, port: int) -> dict:
-        want = {"host": "127.0.0.1", "port": port, "events": 2000, "seconds": 5, "run_whole_time": True}
-        running = peers.program("uplink_alone.py", want)
+    @contextlib.contextmanager
+    def _flood(self, port: int, seconds: float = 3.5) -> Iterator[list[int]]:
+        """A thousand commands a second; yields a list that holds their number."""
+        poured = [0]
         client = mqtt.Client(CallbackAPIVersion.VERSION2)
         client.connect("127.0.0.1", port)
         client.loop_start()
-        end = time.monotonic() + 3.5
-        number = 0
-        while time.monotonic() < end:
-            for _ in range(20):
-                number += 1
-                client.publish("swapcab/v1/cab-1/commands", json.dumps({"id": f"f{number}", "kind": "unlock", "slot": 1}), qos=1)
-            time.sleep(0.02)
-        said, _ = peers.outcome(running, 30)
+
+        def pour() -> None:
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                for _ in range(20):
+                    poured[0] += 1
+                    text = json.dumps({"id": f"f{poured[0]}", "kind": "unlock", "slot": 1})
+                    client.publish("swapcab/v1/cab-1/commands", text, qos=1)
+                time.sleep(0.02)
+
+        thread = threading.Thread(target=pour, daemon=True)
+        thread.start()
+        yield poured
+        thread.join()
         client.disconnect()
         client.loop_stop()
+
+    def _flooded(self, port: int) -> dict:
+        want = {"host": "127.0.0.1", "port": port, "events": 2000, "seconds": 5, "run_whole_time": True}
+        running = peers.program("uplink_alone.py", want)
+        with self._flood(port) as poured:
+            said, _ = peers.outcome(running, 30)
         if said:
             said["commands"] = len(said["commands"])
         if said is None or said["backlog"]:
             self.broken.append(f"flood: {said}")
             raise RuntimeError("the flood kept events from being acknowledged")
-        self.row("  commands poured in, carried out", f"{number}, {said['commands']}", "")
+        self.row("  commands poured in, carried out", f"{poured[0]}, {said['commands']}", "")
         return said
 
 

@@ -1,6 +1,7 @@
 """umqtt.simple as it is, under MicroPython, beside a 10 ms ticker: `micropython umqtt_alone.py '{"host": ..., "port": ..., "events": N}'`.
 
-Prints {"started": true}, then after the work {"drain_us": ..., "gap_us_max": ...}. It blocks, so whoever waits must have a limit.
+With "listen" it takes commands, too. Prints {"started": true}, then after the work {"drain_us": ..., "gap_us_max": ...}. It blocks, so
+whoever waits must have a limit.
 """
 
 import asyncio
@@ -29,7 +30,10 @@ async def main(want):
     await asyncio.sleep_ms(100)
     print(json.dumps({"started": True}))
     client = MQTTClient(b"plain", want["host"], want["port"], keepalive=60)
+    client.set_callback(lambda topic, payload: None)
     client.connect()
+    if want.get("listen"):
+        client.subscribe(b"swapcab/v1/cab-1/commands", 1)
     begin = time.ticks_us()
     for _ in range(want["events"]):
         client.publish(b"swapcab/v1/plain/events/a", PAYLOAD, qos=1)
