@@ -46,17 +46,36 @@ class Dog:
         self._wdt.feed()
 
 
-class RelayHeartbeat:
-    """The output into a charge pump: only its edges hold the relay, neither of its levels does."""
+_LOOK_MS = 50  # of the timer that watches the heartbeat
+STALL_MS = 2600  # longer than the supervisor lets a control round be late, known long work included: then the loop hangs
 
-    def __init__(self, pin: "Any") -> None:
+
+class RelayHeartbeat:
+    """The output into a charge pump: only its edges hold the relay, neither of its levels does.
+
+    With a timer whose callback comes from an interrupt, whatever Python does: once the toggling has begun, a pause of
+    STALL_MS drops the output for good, as `drop` does. The callback allocates nothing."""
+
+    def __init__(self, pin: "Any", timer: "Any" = None) -> None:
+        """`timer`: a machine.Timer that takes hard=True."""
         self._pin = pin
         self._level = 0
         self._dropped = False
+        self._left = 0  # looks until the loop counts as hanging; 0: not begun
         pin(0)
+        if timer is not None:
+            timer.init(mode=timer.PERIODIC, period=_LOOK_MS, callback=self._look, hard=True)
+
+    def _look(self, timer: "Any") -> None:
+        if self._left:
+            self._left -= 1
+            if not self._left:
+                self._dropped = True
+                self._pin(0)
 
     def toggle(self) -> None:
         """One half period."""
+        self._left = STALL_MS // _LOOK_MS
         if not self._dropped:
             self._level ^= 1
             self._pin(self._level)

@@ -86,7 +86,7 @@ class Board:
     def heartbeat(self) -> "Heartbeat":
         """The mains relay's heartbeat output."""
         if self._heartbeat is None:
-            self._heartbeat = RelayHeartbeat(_output(pins.HEARTBEAT, 0))
+            self._heartbeat = RelayHeartbeat(_output(pins.HEARTBEAT, 0), machine.Timer(-1))
         return self._heartbeat
 
     def random_bytes(self, count: int) -> bytes:

@@ -90,7 +90,7 @@ class Board:
     def heartbeat(self) -> "Heartbeat":
         """The mains relay's heartbeat output."""
         if self._heartbeat is None:
-            self._heartbeat = RelayHeartbeat(machine.Pin(pins.HEARTBEAT, machine.Pin.OUT, value=0))
+            self._heartbeat = RelayHeartbeat(machine.Pin(pins.HEARTBEAT, machine.Pin.OUT, value=0), machine.Timer(-1))
         return self._heartbeat
 
     def random_bytes(self, count: int) -> bytes:

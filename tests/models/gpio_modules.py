@@ -42,6 +42,7 @@ class World:
         self.cause = 1
         self.fed = 0
         self.watchdog_ms = 0
+        self.timers = []  # (period ms, callback, whether from an interrupt)
         self.link = 0
         self.held = -1  # the pin of a button that is pressed
         self.time = None
@@ -177,6 +178,19 @@ def build(world: World) -> dict:
 
         def feed(self):
             world.fed += 1
+
+    class Timer:
+        """A virtual one; the test lets it fire."""
+
+        PERIODIC = 1
+
+        def __init__(self, id=-1) -> None:
+            pass
+
+        def init(self, mode, period, callback, hard=False):
+            world.timers.append((period, callback, hard))
+
+    machine.Timer = Timer
 
     class Nic:
         """Wi-Fi and Ethernet."""

@@ -7,6 +7,7 @@ sys.path[:0] = [ROOT + "boards", ROOT + "tests/models"]
 
 import board_checks  # noqa: E402
 from benches import MODELLED  # noqa: E402
+from chips import board_parts  # noqa: E402
 
 
 def on_all(check):
@@ -97,6 +98,39 @@ def test_the_heartbeat_is_low_from_the_start_and_stays_low_once_it_was_dropped()
             act()
             seen.append(bench.world.pins[bench.heartbeat].level)
         assert seen == [0, 1, 0, 1, 0, 0, 0], seen
+
+    on_all(check)
+
+
+def test_a_heartbeat_that_pauses_for_too_long_is_dropped_from_an_interrupt_and_for_good():
+    def check(bench):
+        beat = bench.board.heartbeat()
+        if not bench.world.timers:
+            return  # this port's timers have no callbacks from interrupts: there the charge pump alone tells that edges end
+        ((period_ms, look, hard),) = bench.world.timers
+        pin = bench.world.pins[bench.heartbeat]
+        assert hard and period_ms == 50
+        for _ in range(100):
+            look(None)  # not begun: nothing to be dropped
+        for _ in range(200):
+            beat.toggle()
+            look(None)
+            look(None)
+        assert pin.level in (0, 1)
+        before = pin.level
+        beat.toggle()
+        for _ in range(board_parts.STALL_MS // period_ms - 1):
+            look(None)
+        assert pin.level == 1 - before  # a long step of the loop does no harm
+        beat.toggle()
+        beat.toggle()
+        if pin.level == 0:
+            beat.toggle()
+        for _ in range(board_parts.STALL_MS // period_ms):
+            look(None)
+        assert pin.level == 0
+        beat.toggle()
+        assert pin.level == 0
 
     on_all(check)
 

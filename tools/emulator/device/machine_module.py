@@ -182,6 +182,19 @@ def build(config: dict, posix, control: Control) -> dict:
             """Postpone the reset."""
             control.tell("feed")
 
+    class Timer:
+        """Its callback never comes: the emulated unit has no interrupts; a loop that hangs toggles nothing."""
+
+        PERIODIC = 1
+
+        def __init__(self, id=-1) -> None:
+            pass
+
+        def init(self, **how) -> None:
+            """Taken, as on the unit."""
+
+    machine.Timer = Timer
+
     class RTC:
         """The MCU's own clock: the host's time."""
 
