@@ -61,6 +61,33 @@ def _late_off(sim: "Any") -> None:
     ElconCharger.set = late
 
 
+def _charge_refused(sim: "Any") -> None:
+    wishes = charging.ChargePlan.wishes
+    charge_why = interlock.Interlock.charge_why
+
+    def any_pack(self: "Any", s: "Any") -> str:
+        return "" if s.state == slot.REFUSED and s.pack_fresh and s.shut and s.charger_fresh and s.plan_ma else charge_why(self, s)
+
+    charging.ChargePlan.wishes = lambda self, s: wishes(self, s) or (s.state == slot.REFUSED and s.identified)
+    interlock.Interlock.charge_why = any_pack
+
+
+def _hand_out_refused(sim: "Any") -> None:
+    def weak(self: "Any", options: "Any") -> bool:
+        known = slot.IDENTIFYING <= self.state <= slot.REFUSED and self.shut and self.io_fresh and self.pack_fresh
+        return known and self.proof == slot.PROVEN and self.pack.soc_pct >= options.full_soc_pct
+
+    def any_full(self: "Any") -> "Any":
+        for s in self._slots:
+            if s.state == slot.REFUSED and s.releasable(self._options):
+                return s
+        return full_slot(self)
+
+    full_slot = swap.Swap.full_slot
+    slot.SlotControl.releasable = weak
+    swap.Swap.full_slot = any_full
+
+
 def _forget(name: str) -> "Any":
     """A control loop that does not journal events of this name."""
 
@@ -216,6 +243,8 @@ BUILDS = {
     "skip_proof": (_skip_proof, ("charge_unproven", "charge_conditions", "unproven_pack_handed_out"), {}),
     "never_off": (_never_off, ("charge_conditions", "charge_door_open", "late_stop"), {"faults": ["forced"], "every_s": 8}),
     "late_off": (_late_off, ("late_stop",), {"faults": ["mains", "danger"], "every_s": 12}),
+    "charge_refused": (_charge_refused, ("charge_refused",), {"faults": ["unbalanced"], "every_s": 5}),
+    "hand_out_refused": (_hand_out_refused, ("refused_handed_out",), {"faults": ["unbalanced"], "every_s": 20}),
     "unjournaled_charge": (_forget("charge.started"), ("charge_unjournaled",), {}),
     "unjournaled_pulse": (_forget("lock.pulsed"), ("pulse_unjournaled",), {}),
     "spurious_pulse": (_spurious_pulse, ("pulse_unclaimed",), {}),

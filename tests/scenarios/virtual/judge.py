@@ -36,6 +36,8 @@ INVARIANTS = {
     "charge_conditions": "a charger is commanded on though the plant does not meet the conditions of charging",
     "late_stop": "no stop frame in time after a frame that carries a fault",
     "charge_unjournaled": "a charger was switched on and no charge.started was on flash",
+    "charge_refused": "a charger is commanded on for a pack that stands in the journal as refused or quarantined",
+    "refused_handed_out": "a swap was completed with a pack that stood in the journal as refused or quarantined",
     "pulse_unjournaled": "a lock was pulsed and no lock.pulsed was on flash",
     "pulse_unclaimed": "a lock was pulsed for a claim that nobody made",
     "event_lost": "an event on flash did not reach the broker, or another came before it",
@@ -72,6 +74,8 @@ class Judge:
         self.pulses_due = {}  # slot: (instant, claim)
         self.pulses = 0
         self.started = [False] * count  # charge.started is on flash
+        self.refused = [False] * count  # the last verdict on flash over the pack that stands there
+        self.left_refused = [False] * count  # the same of the pack that left
         self.wire_on = [False] * count
         self.wire_w = [0] * count
         self.pending = {}  # (slot, what): (instant of the frame, deadline)
@@ -142,6 +146,7 @@ class Judge:
         self.pulses_due.clear()
         for index in range(len(self.started)):
             self.started[index] = False
+            self.refused[index] = self.left_refused[index] = False  # it is judged anew
             self.wire_on[index] = False
             self.wire_w[index] = 0
 
@@ -191,7 +196,20 @@ class Judge:
                 self.violate("crashed", event.slot, str(event.values))
         elif name in ("swap.completed", "swap.cancelled"):
             self.swap_ended_us = now
+            if name == "swap.completed" and self.left_refused[event.values[4] - 1]:
+                self.violate("refused_handed_out", event.values[4], str(event.values))
+        elif name[:5] == "pack.":
+            self._verdict(name, event.slot - 1)
         self.types[name] = self.types.get(name, 0) + 1
+
+    def _verdict(self, name: str, index: int) -> None:
+        if name in ("pack.refused", "pack.quarantined"):
+            self.refused[index] = True
+        elif name == "pack.removed":
+            self.left_refused[index] = self.refused[index]
+            self.refused[index] = False
+        elif name in ("pack.accepted", "pack.inserted"):
+            self.refused[index] = False
 
     def _survived(self, ring: int, head: int) -> None:
         """After a start: an event in the middle of which the power went may be there or not; nothing else may be missing."""
@@ -302,6 +320,8 @@ class Judge:
         index = (can_id >> 8 & 0xFF) - 0xA1
         on = data[4] == 0 and (data[2] or data[3]) and (data[0] or data[1])
         if on:
+            if self.refused[index]:
+                self.violate("charge_refused", index + 1, "told to charge after the refusal is on flash")
             self.wire_w[index] = (data[0] << 8 | data[1]) * (data[2] << 8 | data[3]) // 100
             if not self.wire_on[index]:
                 self.charge_starts += 1
