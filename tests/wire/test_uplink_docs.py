@@ -29,9 +29,9 @@ def test_the_receiver_of_the_docs_stores_each_event_once_and_in_order(tmp_path: 
     source = page.split("```python\n")[1].split("```")[0]
     assert len([line for line in source.splitlines() if line.strip()]) <= 30
     program = tmp_path / "consumer.py"
-    program.write_text(source.replace("print(", "print(flush=True, *(").replace('event["data"])', 'event["data"]))'))
+    program.write_text(source)
     broker, port = start_mosquitto(tmp_path)
-    consumer = subprocess.Popen([sys.executable, str(program), "127.0.0.1", str(port)], stdout=subprocess.PIPE, text=True)
+    consumer = subprocess.Popen([sys.executable, "-u", str(program), "127.0.0.1", str(port)], stdout=subprocess.PIPE, text=True)
     line = NetCut("127.0.0.1", port)
     try:
         assert consumer.stdout
