@@ -191,8 +191,11 @@ class MCP2515:
     def _start(self) -> None:
         self._send(_RESET)
         began = self._clock.ticks_us()  # the chip needs 128 cycles of its crystal
-        while self._read(_CANSTAT) & _MODE != _MODE_CONFIG or self._read(_CANCTRL) != _AFTER_RESET:
-            if (self._clock.ticks_us() - began) & _TICKS_MASK > _RESET_US:
+        while True:
+            late = (self._clock.ticks_us() - began) & _TICKS_MASK > _RESET_US  # before the look, see w25q.py
+            if self._read(_CANSTAT) & _MODE == _MODE_CONFIG and self._read(_CANCTRL) == _AFTER_RESET:
+                break
+            if late:
                 raise OSError(errno.ENODEV, "MCP2515: no chip answers: check supply, crystal, wiring and chip select")
         self._next_tx = 2
         self._second_first = False
@@ -205,8 +208,9 @@ class MCP2515:
         self._write(_CANINTE, _RX0 | _RX1)
         self._write(_CANCTRL, 0)  # normal mode, as soon as the bus has been idle for 11 bits
         began = self._clock.ticks_ms()
-        while self._read(_CANSTAT) & _MODE:
-            if (self._clock.ticks_ms() - began) & _TICKS_MASK > _MODE_MS:
+        while True:
+            late = (self._clock.ticks_ms() - began) & _TICKS_MASK > _MODE_MS
+            if not self._read(_CANSTAT) & _MODE or late:
                 return
 
     def _place_filters(self) -> None:

@@ -138,9 +138,11 @@ class W25Q:
         """Whether an operation is still under way. Raises OSError if it takes longer than it ever may or was not taken."""
         if not self._limit_ms:
             return False
+        # The clock first: what holds the program up between the two, as a garbage collection, must not count against the chip.
+        late = (self._clock.ticks_ms() - self._started_ms) & _TICKS_MASK > self._limit_ms
         status = self._status(_READ_STATUS_1)
         if status & _BUSY:
-            if (self._clock.ticks_ms() - self._started_ms) & _TICKS_MASK > self._limit_ms:
+            if late:
                 self._ended()
                 raise OSError(errno.ETIMEDOUT, "SPI flash: busy for longer than any operation takes")
             return True
@@ -185,8 +187,11 @@ class W25Q:
             return False
         self._send(_SUSPEND)
         began = self._clock.ticks_ms()
-        while self._status(_READ_STATUS_1) & _BUSY:
-            if (self._clock.ticks_ms() - began) & _TICKS_MASK > _SUSPEND_MS:
+        while True:
+            late = (self._clock.ticks_ms() - began) & _TICKS_MASK > _SUSPEND_MS
+            if not self._status(_READ_STATUS_1) & _BUSY:
+                break
+            if late:
                 self.wait()  # a chip that knows no suspension
                 return False
         if not self._status(_READ_STATUS_2) & _SUSPENDED:

@@ -20,6 +20,7 @@ from cabinet.runtime.control_loop import REPORT_LIMIT_MS, ControlLoop, SlotParts
 from cabinet.runtime.gauge import NAMES, Gauge
 from cabinet.runtime.supervisor import Supervisor
 from cabinet.runtime.upkeep import DeviceWatch, Telemetry, keep_journal, serve_kiosk
+from cabinet.runtime.version import VERSION
 from cabinet.store.journal import Journal
 from cabinet.store.ledger import Ledger
 from cabinet.store.state import StateStore
@@ -27,7 +28,6 @@ from cabinet.trust.proof import PackProof
 from cabinet.trust.tokens import KnownTokens
 from cabinet.uplink.uplink import Uplink, UplinkOptions
 
-VERSION = "0.1.0"
 WATCHDOG_MS = 5000
 FLASH_PAUSE_MS = 3000  # before the next try, if the flash does not answer at start
 BATCH_BYTES = 1536  # a message of a draining backlog; building it takes about four times as much memory

@@ -23,13 +23,15 @@ class World:
         self.log = []
         self.pins = {}
         self.uarts = {}
+        self.peers = {}  # UART -> what hangs on its line: called with what is sent, gives what comes back
         self.i2c = I2c()
         self.i2c.chips[0x20] = Mcp23017Model()
         self.rtc = self.i2c.chips[0x68] = Ds3231Model(self.clock)
         self.spi = Spi(self.clock, 5)
         self.nor = W25QModel(self.clock)
         self.cans = {name: Mcp2515Model(self.clock) for name in cans}
-        self.selects = {cans[name][0]: self.cans[name] for name in cans}
+        self.selects = {}
+        self.selects.update({cans[name][0]: self.cans[name] for name in cans})
         self.interrupts = {cans[name][1]: self.cans[name] for name in cans}
         if flash_select >= 0:
             self.selects[flash_select] = self.nor
@@ -45,6 +47,7 @@ class World:
         self.timers = []  # (period ms, callback, whether from an interrupt)
         self.link = 0
         self.held = -1  # the pin of a button that is pressed
+        self.found = {}  # partitions that were asked for
         self.time = None
 
     def edges(self) -> None:
@@ -150,6 +153,9 @@ def build(world: World) -> dict:
             world.log.append(("uart", bytes(data)))
             self.sent.extend(bytes(data))
             self.unsent += len(data)
+            peer = world.peers.get(self.number)
+            if peer is not None:
+                self.waiting.extend(peer(bytes(data)))
             return len(data)
 
         def flush(self):
@@ -269,7 +275,6 @@ def build(world: World) -> dict:
             buffer[: len(value)] = value
             return len(value)
 
-    world.found = {}
     machine.Pin, machine.UART, machine.SPI, machine.WDT = Pin, UART, SPI, WDT
     machine.I2C = lambda number, freq, scl, sda: world.i2c
     machine.PWRON_RESET, machine.WDT_RESET = 1, 3
@@ -281,6 +286,7 @@ def build(world: World) -> dict:
         machine.mem32 = world.trng
         network.WIZNET5K = Nic
     machine.reset_cause = lambda: world.cause
+    machine.unique_id = lambda: bytes(range(8))
     time.ticks_ms, time.ticks_us, time.sleep_us = world.clock.ticks_ms, world.clock.ticks_us, lambda us: _pass(world, us)
     stand_ins = {"machine": machine, "network": network, "time": time, "esp32": esp32}
     stand_ins.update(stand_in.uplink_modules())

@@ -59,6 +59,7 @@ class W25QModel:
         self._in.append(byte)
         if position == 0:
             busy = self._is_busy() and byte not in (0x05, 0x35, 0x15, 0x75)
+            self._settle()  # after the look at the clock: it may be a real one, and what is over then has been done
             self._ignore = busy or (self.asleep and byte != 0xAB)
             return 0xFF
         command = self._in[0]
@@ -140,8 +141,9 @@ class W25QModel:
         return self.stuck_busy or self.clock.now_us < self._busy_until
 
     def _status_1(self) -> int:
+        busy = self._is_busy()
         self._settle()
-        return (1 if self._is_busy() else 0) | (2 if self._latch else 0) | self.protect
+        return (1 if busy else 0) | (2 if self._latch else 0) | self.protect
 
     def _start(self, kind: str, address: int, data, duration_us: int) -> None:
         if not self._latch or self.protect or (self._suspended and (kind == "erase" or self._in_suspended(address))):

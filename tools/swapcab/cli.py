@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from swapcab import flash_cli, profile_cli, settings_template
+from swapcab.bench import cli as bench_cli
 from swapcab.paths import ROOT, use_firmware
 from swapcab.sim_options import Fault, OptionError, Options, Outage
 
@@ -82,6 +83,7 @@ def sim(
 
 app.command()(flash_cli.flash)
 app.command()(flash_cli.provision)
+app.command()(bench_cli.bench)
 
 
 @app.command()

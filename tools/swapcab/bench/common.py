@@ -1,0 +1,69 @@
+"""What all checks share: the bench, and a line of its sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from swapcab.bench.hands import Hands
+from swapcab.bench.link import Link
+
+PASS, FAIL, SKIP = "pass", "fail", "skip"
+
+
+@dataclass
+class Result:
+    """One line of the sheet. `part` and `step` only where it failed or was skipped: what is faulty, what to do next."""
+
+    check: str
+    what: str
+    status: str
+    figure: str = ""
+    part: str = ""
+    step: str = ""
+
+
+@dataclass
+class Bench:
+    """What the checks share: the link, the hands, what was learnt so far."""
+
+    link: Link
+    hands: Hands
+    unix_s: Callable[[], float]
+    thorough: bool = False
+    reset: bool = True
+    broker: bool = True
+    identity: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    packs_seen: set[int] = field(default_factory=set)
+
+    def lines(self, kind: str) -> list[tuple[str, str, int]]:
+        """(bus, port, baud) of each bus of a kind."""
+        buses = self.settings.get("buses", {})
+        return [(name, bus["port"], bus["baud"]) for name, bus in buses.items() if bus["kind"] == kind]
+
+    def boards(self) -> dict[tuple[str, int], list[int]]:
+        """(bus, unit) of each slot board -> the slots on it."""
+        found: dict[tuple[str, int], list[int]] = {}
+        for group in self.settings.get("groups", []):
+            io = group["io"]
+            if io["driver"] != "slot-board":
+                continue
+            for slot in range(group["first_slot"], group["last_slot"] + 1):
+                found.setdefault((io["bus"], io["first_address"] + (slot - 1) // 8), []).append(slot)
+        return found
+
+    def devices(self, role: str, driver: str) -> dict[int, tuple[str, int]]:
+        """Slot -> (bus, address) of the packs or chargers with this driver."""
+        found = {}
+        for group in self.settings.get("groups", []):
+            if group[role]["driver"] == driver:
+                for slot in range(group["first_slot"], group["last_slot"] + 1):
+                    found[slot] = (group[role]["bus"], group[role]["first_address"] + slot - group["first_slot"])
+        return found
+
+    def ask(self, bus: str, unit: int, function: int, start: int, value: int, tries: int = 1) -> dict[str, Any]:
+        """A Modbus request by the name of the bus."""
+        wired = self.settings["buses"][bus]
+        return self.link.call("ask", wired["port"], wired["baud"], unit, function, start, value, tries)

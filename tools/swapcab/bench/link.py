@@ -1,0 +1,121 @@
+"""How the host calls what runs on the controller: `RawLink` over mpremote's raw REPL."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import serial
+from mpremote.transport import TransportError
+
+from swapcab import board_link, flash
+from swapcab.board_link import LinkError
+
+SOURCE = Path(__file__).with_name("on_board.py")
+MARK = "@bench "
+CALL_LIMIT_S = 60
+
+
+class BoardError(Exception):
+    """A call failed on the controller: `kind` is the exception's name there, the text its own."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(f"{kind}: {text}" if text else kind)
+        self.kind = kind
+        self.text = text
+
+
+class Link(Protocol):
+    """What a bench needs of a controller."""
+
+    def call(self, method: str, *arguments: Any, meanwhile: Callable[[], None] | None = None, limit_s: float = CALL_LIMIT_S) -> dict:
+        """Run a method of `Unit`. `meanwhile` runs on the host while it does. Raises BoardError, LinkError."""
+        ...
+
+    def after_reset(self, limit_s: float) -> bool:
+        """The controller should have reset itself: until it answers again; False if it does not."""
+        ...
+
+    def now(self) -> float:
+        """The host's clock for what the controller's is compared with, in seconds."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        ...
+
+
+class RawLink:
+    """A controller on a serial port."""
+
+    def __init__(self, port: str) -> None:
+        self._link = board_link.Link(port)
+        self._started = False
+
+    def open(self) -> None:
+        """Connect; a running cabinet is reset into service, so that no watchdog waits. Raises LinkError."""
+        self._link.connect()
+        flash.free_for_flash(self._link)
+
+    def close(self, start_cabinet: bool = True) -> None:
+        """Let the port go; the cabinet starts again."""
+        if start_cabinet:
+            with contextlib.suppress(LinkError, AssertionError):
+                self._link.reset()
+        self._link.close()
+
+    def call(self, method: str, *arguments: Any, meanwhile: Callable[[], None] | None = None, limit_s: float = CALL_LIMIT_S) -> dict:
+        """See Link."""
+        if not self._started:
+            self._link.call(SOURCE.read_text() + "\n_unit = Unit()\n")
+            self._started = True
+        code = f"call(_unit, {method!r}, {list(arguments)!r})"
+        if meanwhile is None:
+            return answer_in(self._link.call(code, int(limit_s)), method)
+        transport = self._link._transport
+        if transport is None:
+            raise LinkError(f"{self._link.port} is not connected")
+        try:
+            transport.exec_raw_no_follow(code)
+            meanwhile()
+            out, errors = transport.follow(limit_s)
+        except (TransportError, OSError, serial.SerialException) as error:
+            raise LinkError(f"{self._link.port} answers no more: {error}") from error
+        return answer_in((out + errors).decode(errors="replace"), method)
+
+    def after_reset(self, limit_s: float) -> bool:
+        """See Link."""
+        self._link.close()
+        self._started = False
+        ends = time.monotonic() + limit_s
+        while time.monotonic() < ends:
+            try:
+                self._link.connect()
+            except LinkError:
+                time.sleep(0.2)
+                continue
+            return True
+        return False
+
+    def now(self) -> float:
+        """See Link."""
+        return time.monotonic()
+
+    def wait(self, seconds: float) -> None:
+        """See Link."""
+        time.sleep(seconds)
+
+
+def answer_in(said: str, method: str) -> dict:
+    """The answer in what a call printed. Raises BoardError, LinkError."""
+    for line in reversed(said.splitlines()):
+        if line.startswith(MARK):
+            answer = json.loads(line[len(MARK) :])
+            if "ok" in answer:
+                return answer["ok"]
+            raise BoardError(answer["error"], answer["text"])
+    raise LinkError(f"{method}: no answer in what the board said: {said.strip()[-200:]!r}")

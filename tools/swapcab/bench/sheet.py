@@ -1,0 +1,74 @@
+"""The record of a bench: JSON for machines, an HTML sheet to print, sign and file with the serial number."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from swapcab.bench.common import FAIL, SKIP, Result
+
+STYLE = """
+body { font: 14px/1.4 Helvetica, Arial, sans-serif; color: #1a2b3c; max-width: 60em; margin: 2em auto; padding: 0 1em; }
+table { border-collapse: collapse; width: 100%; margin: 1em 0; }
+td, th { border-bottom: 1px solid #ccd6e0; padding: .3em .6em; text-align: left; vertical-align: top; }
+.pass { color: #1e7a3c; } .fail { color: #b03a2e; font-weight: bold; } .skip { color: #8a6d1a; }
+.verdict { font-size: 1.4em; border: 2px solid; padding: .4em .8em; display: inline-block; }
+.sign td { height: 3em; width: 33%; }
+@media print { body { margin: 0; } }
+"""
+
+
+def verdict(results: list[Result]) -> str:
+    """accepted, accepted with checks left out, or rejected."""
+    if any(result.status == FAIL for result in results):
+        return "rejected"
+    return "accepted, but not everything was tried" if any(result.status == SKIP for result in results) else "accepted"
+
+
+def record(identity: dict[str, Any], results: list[Result], taken: str, by: str) -> dict[str, Any]:
+    """Everything as one object. `taken`: date and time; `by`: who or what worked the inputs."""
+    return {
+        "format": 1,
+        "verdict": verdict(results),
+        "taken": taken,
+        "hands": by,
+        "controller": identity,
+        "faulty": sorted({result.part for result in results if result.status == FAIL}),
+        "results": [asdict(result) for result in results],
+    }
+
+
+def html(kept: dict[str, Any]) -> str:
+    """The sheet."""
+    known = kept["controller"]
+    rows = []
+    for result in kept["results"]:
+        words = f"<b>{escape(result['part'])}</b><br>{escape(result['step'])}" if result["part"] else escape(result["step"])
+        rows.append(
+            f'<tr><td>{escape(result["what"])}</td><td class="{result["status"]}">{result["status"]}</td>'
+            f"<td>{escape(result['figure'])}</td><td>{words}</td></tr>"
+        )
+    facts = "".join(f"<tr><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>" for name, value in known.items())
+    mark = "fail" if kept["faulty"] else "pass" if kept["verdict"] == "accepted" else "skip"
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f"<title>Acceptance test {escape(known.get('serial', ''))}</title><style>{STYLE}</style></head><body>\n"
+        f"<h1>Acceptance test of a cabinet controller</h1>\n<p>{escape(kept['taken'])}, inputs worked by: {escape(kept['hands'])}</p>\n"
+        f'<p class="verdict {mark}">{escape(kept["verdict"])}</p>\n<table>{facts}</table>\n'
+        "<table><tr><th>what</th><th>result</th><th>figure</th><th>faulty part, next step</th></tr>\n" + "\n".join(rows) + "\n</table>\n"
+        '<table class="sign"><tr><td>Date</td><td>Name</td><td>Signature</td></tr></table>\n</body></html>\n'
+    )
+
+
+def write(folder: Path, kept: dict[str, Any]) -> tuple[Path, Path]:
+    """Both files, named by serial number and time. Raises OSError."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", f"bench-{kept['controller'].get('serial') or 'unknown'}-{kept['taken']}").strip("-")
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = folder / f"{name}.json", folder / f"{name}.html"
+    paths[0].write_text(json.dumps(kept, indent=1) + "\n")
+    paths[1].write_text(html(kept))
+    return paths
