@@ -1,6 +1,8 @@
 """The uplink under MicroPython with a journal in memory, for the wire tests: `micropython uplink_cabinet.py '{"host": ..., "port": ...}'`.
 
-Keys: events (backlog), alarm_after (an alarm is journaled once so many are acknowledged), seconds (a limit), and the options of the uplink.
+Keys: events (backlog), alarm_after (an alarm is journaled once so many are acknowledged), sources (addresses of this machine that stand for
+interfaces, the preferred one first), return_ms, until (states of the link to be told in this order before the end), fresh_ms (one new event each so
+often), seconds (a limit), and the options of the uplink.
 Prints {"told": ...} for each state of the link, and one JSON line with the counters at the end; with TLS also how long each slice of the
 handshakes took, in microseconds.
 """
@@ -18,6 +20,7 @@ from unix_clock import UnixClock  # noqa: E402
 from unix_network import UnixNetwork  # noqa: E402
 
 from cabinet.core import events, ticks  # noqa: E402
+from cabinet.uplink.interfaces import Interfaces  # noqa: E402
 from cabinet.uplink.uplink import Uplink, UplinkOptions  # noqa: E402
 
 
@@ -61,23 +64,41 @@ async def main(want):
     turn = Turn(clock)
     if want.get("tls"):
         want["tls"]["turn"] = turn
+    sources = want.pop("sources", ())
+    return_ms = want.pop("return_ms", 3000)
+    until = want.pop("until", [])
+    fresh_ms = want.pop("fresh_ms", 0)
     network = UnixNetwork(clock, os.urandom)
-    options = UplinkOptions("cab-1", want.pop("host"), want.pop("port"), backoff_first_ms=200, backoff_max_ms=2000, **want)
+    if sources:
+        network = Interfaces(clock, [UnixNetwork(clock, os.urandom, source) for source in sources], return_ms)
+    options = UplinkOptions("cab-1", want.pop("host"), want.pop("port"), backoff_first_ms=200, backoff_max_ms=2000, interfaces=bool(sources), **want)
     uplink = Uplink(network, clock, journal, options, birth, os.urandom, accept)
-    task = asyncio.create_task(uplink.run())
+    tasks = [asyncio.create_task(uplink.run())]
+    if sources:
+        tasks.append(asyncio.create_task(network.run(uplink)))
     begin = clock.ticks_ms()
     told = ""
+    fresh = begin
     while ticks.diff(clock.ticks_ms(), begin) < limit_ms:
         await asyncio.sleep_ms(10)
-        if uplink.state_text != told:
-            told = uplink.state_text
+        state = uplink.state_text + (" by " + network.name if sources and uplink.connected else "")
+        if state != told:
+            told = state
             print(json.dumps({"told": told}))
+            if until and told == until[0]:
+                until.pop(0)
+        if fresh_ms and ticks.diff(clock.ticks_ms(), fresh) >= fresh_ms:
+            fresh = ticks.add(fresh, fresh_ms)
+            journal.append(events.make("door.opened", 1))
         if alarm_after and journal.acked(0) >= alarm_after:
             alarm_after = 0
             journal.append(events.make("fault.raised", 3, "", "pack.hot", "stop", 612, 600))
-        if uplink.connected and not alarm_after and not uplink.backlog():
-            break
-    task.cancel()
+        if uplink.connected and not alarm_after and not until:
+            fresh_ms = 0
+            if not uplink.backlog():
+                break
+    for task in tasks:
+        task.cancel()
     row = uplink.stats()
     row.update({"backlog": uplink.backlog(), "acked_a": journal.acked(0), "head_a": journal.head(0), "slices_us": turn.slices_us})
     print(json.dumps(row))
