@@ -1,6 +1,6 @@
 # Swapcab: everything a person or CI runs. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup build sim flash emulate picture test lint types size soak chaos powercut fuzz benchmark clean
+.PHONY: help setup build sim flash emulate flashcuts picture test lint types bench size soak chaos powercut fuzz benchmark clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,6 +10,7 @@ ARGS ?=
 PART ?= all
 HOURS ?= 1
 SEEDS ?= 8
+POINTS ?= 100
 MINUTES ?= 30
 
 # The newest CPython that works here; `make setup PYTHON=/path/to/python3` for another.
@@ -72,6 +73,9 @@ emulate: build ## a board that mpremote takes for a controller; ARGS="--slots 6"
 
 size: build ## heap after start, at its peak, and the size of each module
 	@$(BIN)/python -m swapcab size $(ARGS)
+flashcuts: $(STAMP) ## supply and cable pulled at POINTS=100 points of a flash, on the emulated board
+	@$(BIN)/python tests/flash/cuts.py --points $(POINTS)
+
 
 soak: $(STAMP) ## cabinet-hours on virtual time with troubles of every kind; SEEDS=8 HOURS=1
 	@$(BIN)/python tests/scenarios/soak.py --seeds $(SEEDS) --hours $(HOURS) $(ARGS)

@@ -7,7 +7,7 @@ ROMFS partition counts, too: there the modules are files, and bytecode runs from
 
 The newest copy runs that has not failed too often. A new one is on trial until the cabinet has run for a minute; three
 starts without that, and the other copy is taken. If all have failed, the newest one runs all the same, so that there is never
-none. A file /service keeps the cabinet from starting once; `swapcab flash` leaves it for itself.
+none. A file /service keeps the cabinet from starting after a reset by program, once; `swapcab flash` leaves it for itself.
 """
 
 import os
@@ -145,6 +145,9 @@ def start(copy, count):
         if count != PROVEN:
             asyncio.create_task(prove(copy))
         code = main.main("/")
+    except KeyboardInterrupt:
+        note(copy, count)  # somebody wants the prompt: that says nothing against the copy
+        raise
     except Exception as error:
         sys.print_exception(error)
         code = -1
@@ -159,15 +162,24 @@ def start(copy, count):
         machine.reset()
 
 
-def run():
-    """All of it."""
+def service():
+    """Whether the cabinet is to stay off this once. After a power cut it never is: a flash that was cut off has left the file."""
+    import machine
+
     try:
         os.remove("/service")
     except OSError:
-        copy, count = choose()
-        if copy is None:
-            print("switch: there is no whole copy of the firmware here: run swapcab flash")
-        else:
-            start(copy, count)
-    else:
+        return False
+    return machine.reset_cause() != machine.PWRON_RESET
+
+
+def run():
+    """All of it."""
+    if service():
         print("switch: asked for service, the cabinet is not started")
+        return
+    copy, count = choose()
+    if copy is None:
+        print("switch: there is no whole copy of the firmware here: run swapcab flash")
+    else:
+        start(copy, count)

@@ -7,6 +7,7 @@ the two, with whole settings, and secrets and journal as they were; a second fla
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import random
@@ -19,8 +20,9 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[2] / "tools")]
 
-from emulator.host import EmulatedBoard, Options  # noqa: E402
 from small_firmware import image, says  # noqa: E402
+
+from emulator.host import EmulatedBoard, Options  # noqa: E402
 from swapcab import flash_board, settings_template  # noqa: E402
 from swapcab.board_link import Link, LinkError  # noqa: E402
 from swapcab.flash import Flash, FlashError, Request  # noqa: E402
@@ -167,10 +169,11 @@ def main() -> int:
     """0 if every start ran a whole version."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=100)
+    parser.add_argument("--folder", type=Path, help="keep the board's flash and console there")
     arguments = parser.parse_args()
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        trials = Trials(Path(folder))
+    with contextlib.ExitStack() as stack:
+        trials = Trials(arguments.folder or Path(stack.enter_context(tempfile.TemporaryDirectory())))
         wrong: list[str] = []
         try:
             trials.prepare()

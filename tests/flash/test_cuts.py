@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from cuts import NEW, OLD, Trials, spread  # noqa: E402
 from small_firmware import says  # noqa: E402
+
 from swapcab import flash  # noqa: E402
 from swapcab.board_link import Link  # noqa: E402
 

@@ -31,6 +31,7 @@ def run(folder: Path | None, slots: int, flash_bytes: int, swaps: int, as_json: 
     console = Console(stderr=as_json)
     try:
         (cabinet or board).start()
+        board.wait(lambda: board.up)
         _tell(console, board, cabinet, as_json)
         return _stay(console, board, cabinet, swaps)
     except (BoardError, NetError, OSError) as error:

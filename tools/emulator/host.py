@@ -210,7 +210,7 @@ class EmulatedBoard:
         }
         path = self.folder / "board.json"
         path.write_text(json.dumps(config, indent=1))
-        return path
+        return path.resolve()
 
     def _boot(self, cause: str, raw: bool) -> None:
         """Start the program. `raw`: a soft reset out of the raw prompt runs boot.py only and comes back to that prompt."""

@@ -16,7 +16,7 @@ from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
 READ_LIMIT_S = 15
-PROMPT_LIMIT_S = 5
+PROMPT_LIMIT_S = 10
 ATTEMPTS = 4
 RECONNECT_LIMIT_S = 60.0
 

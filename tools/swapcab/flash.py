@@ -18,7 +18,6 @@ from swapcab import flash_board as far
 from swapcab.board_link import BoardRefused, Link
 from swapcab.paths import ROOT, use_firmware
 
-CHUNK = 1024
 SPARE_BLOCKS = 8  # for directories, trial notes and what littlefs moves about
 SWITCH = ROOT / "boards" / "switch"
 NO_SPACE = 28
@@ -92,9 +91,8 @@ def check_settings(text: bytes, board: str, where: str) -> None:
     except config.SettingsError as error:
         raise FlashError(f"{where}: {error}") from None
     pins = board_files.pins(board)
-    known = {"can": set(pins.CAN)}
     for name, bus in json.loads(text)["buses"].items():
-        ports = known.get(bus["kind"], set(pins.SERIAL))
+        ports = {"can": pins.CAN, "pins": {bus["port"]: None}}.get(bus["kind"], pins.SERIAL)
         if bus["port"] not in ports:
             raise FlashError(f"{where}: buses.{name}.port: this board has no {bus['port']}; it has: {', '.join(sorted(ports))}")
 
@@ -121,7 +119,9 @@ def free_for_flash(link: Link) -> far.Identity:
         return not far.identify(link).running
 
     link.reconnect(idle)
-    return far.identify(link)
+    identity = far.identify(link)
+    link.call("_rm('/service')")  # the connection may have come before the board has taken it away
+    return identity
 
 
 class Flash:
@@ -248,9 +248,7 @@ class Flash:
     def _send(self, link: Link, data: bytes, done: int, size: int) -> None:
         if self.request.dry_run:
             return
-        for at in range(0, len(data), CHUNK):
-            link.call(f"_write({data[at : at + CHUNK]!r})")
-            self.progress("", done + min(at + CHUNK, len(data)), size)
+        far.send(link, data, lambda sent: self.progress("", done + sent, size))
 
     def _verify(self, link: Link, path: str, sequence: int) -> None:
         expected = hashlib.sha256(bundle.whole(self.parts, sequence)).hexdigest()

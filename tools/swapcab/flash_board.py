@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from swapcab.board_link import Link
 from swapcab.bundle import TRAILER, BundleError, Piece, read_ending
 
 COPIES = ("/app_a", "/app_b")
+CHUNK = 1536  # bytes in one message: 2 KiB of text
 TRIES = 3  # of boards/switch/switch.py
 
 # The functions that the board is taught first. Names begin with an underscore; a reset forgets them.
 TEACH = f"""
 import os, sys, hashlib
-from binascii import hexlify
+from binascii import a2b_base64, hexlify
 def _sha(path):
     try:
         f = open(path, 'rb')
@@ -55,8 +58,8 @@ def _rm(path):
 def _open(path):
     global _f
     _f = open(path, 'wb')
-def _write(data):
-    _f.write(data)
+def _write(text):
+    _f.write(a2b_base64(text))
 def _take(path, at, n):
     b = bytearray(1024)
     with open(path, 'rb') as f:
@@ -161,12 +164,19 @@ def read_file(link: Link, path: str) -> bytes | None:
     return data
 
 
+def send(link: Link, data: bytes, progress: Callable[[int], None] | None = None) -> None:
+    """Append to the file that `_open` has opened. `progress` is told how many bytes are there."""
+    for at in range(0, len(data), CHUNK):
+        link.call(f"_write({b64encode(data[at : at + CHUNK])!r})")
+        if progress:
+            progress(min(at + CHUNK, len(data)))
+
+
 def write_whole(link: Link, path: str, data: bytes) -> None:
     """A small file, whole or not at all: beside the old one, read back, then in its place."""
     new = path + ".new"
     link.call(f"_open({new!r})")
-    for at in range(0, len(data), 1024):
-        link.call(f"_write({data[at : at + 1024]!r})")
+    send(link, data)
     link.call("_close()")
     if file_hash(link, new) != hashlib.sha256(data).hexdigest():
         raise BundleError(f"{path}: what was written reads back differently")
