@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(Path(__file__).parent))
 if __name__ == "__main__":
     sys.path[:0] = [str(ROOT / part) for part in ("firmware", "tests/shims", "boards/unix", "tools")]
 
+import fuzz_profiles  # noqa: E402
 from slcan import SlcanPort  # noqa: E402
 
 from cabinet.bus.can_bus import CanBus  # noqa: E402
@@ -292,7 +294,8 @@ class KioskTarget:
 def run(count: int, seed: int) -> dict[str, int]:
     """About `count` frames over all targets; how many each got."""
     source = random.Random(seed)
-    targets = [ModbusTarget(source), CanTarget(source), IsoTpTarget(source), KioskTarget(source)]
+    targets: list[Any] = [ModbusTarget(source), CanTarget(source), IsoTpTarget(source), KioskTarget(source)]
+    targets += fuzz_profiles.targets(source, mutated)
     done = dict.fromkeys((type(target).__name__ for target in targets), 0)
     while sum(done.values()) < count:
         for target in targets:

@@ -92,6 +92,11 @@ class ProfileCan(CanClient):
         self._tp = None
         self.stats.restart()
 
+    @property
+    def asked(self) -> int:
+        """The page that is waited for; -1: none."""
+        return self._page if self._round else -1
+
     async def prove(self, nonce: bytes) -> "bytes | None":
         """Have the pack answer a challenge: the 32-byte MAC, or None if it cannot or does not in time."""
         profile = self.profile
