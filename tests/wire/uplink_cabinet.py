@@ -1,8 +1,8 @@
 """The uplink under MicroPython with a journal in memory, for the wire tests: `micropython uplink_cabinet.py '{"host": ..., "port": ...}'`.
 
-Keys: events (backlog), alarm_after (an alarm is journaled once so many are acknowledged), sources (addresses of this machine that stand for
-interfaces, the preferred one first), return_ms, until (states of the link to be told in this order before the end), fresh_ms (one new event each so
-often), seconds (a limit), and the options of the uplink.
+Keys: events (backlog), alarm_after (an alarm is journaled once so many are acknowledged), sources (addresses of this machine that
+stand for interfaces, the preferred one first), return_ms, until (states of the link to be told in this order before the end), fresh_ms
+(one new event each so often), seconds (a limit), and the options of the uplink.
 Prints {"told": ...} for each state of the link, and one JSON line with the counters at the end; with TLS also how long each slice of the
 handshakes took, in microseconds.
 """
@@ -71,7 +71,8 @@ async def main(want):
     network = UnixNetwork(clock, os.urandom)
     if sources:
         network = Interfaces(clock, [UnixNetwork(clock, os.urandom, source) for source in sources], return_ms)
-    options = UplinkOptions("cab-1", want.pop("host"), want.pop("port"), backoff_first_ms=200, backoff_max_ms=2000, interfaces=bool(sources), **want)
+    want.update({"backoff_first_ms": 200, "backoff_max_ms": 2000, "interfaces": bool(sources)})
+    options = UplinkOptions("cab-1", want.pop("host"), want.pop("port"), **want)
     uplink = Uplink(network, clock, journal, options, birth, os.urandom, accept)
     tasks = [asyncio.create_task(uplink.run())]
     if sources:
