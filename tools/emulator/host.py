@@ -426,6 +426,8 @@ class EmulatedBoard:
         elif word == "pin":
             self.pins[rest[0]] = int(rest[1])
             self.edges[rest[0]] = self.edges.get(rest[0], 0) + 1
+        elif word == "again":
+            self._held.appendleft(CTRL_C)
         elif word == "up":
             self.up = True
         elif word == "intr":

@@ -55,10 +55,13 @@ def mount(config, posix, control) -> None:
     from flash_blocks import Blocks
 
     blocks = Blocks(posix, config, control)
-    if blocks.blank:
+    try:
+        littlefs = vfs.VfsLfs2(blocks, progsize=256)
+    except OSError:  # as the RP2 port does
         vfs.VfsLfs2.mkfs(blocks, progsize=256)
+        littlefs = vfs.VfsLfs2(blocks, progsize=256)
     vfs.umount("/")
-    vfs.mount(vfs.VfsLfs2(blocks, progsize=256), "/")
+    vfs.mount(littlefs, "/")
     os.chdir("/")
 
 

@@ -1,10 +1,15 @@
 """The emulated board's internal flash: a file as a block device for littlefs, whose supply can go in the middle of an operation."""
 
 BLOCK = 4096
+_BLANK = b"\xff" * BLOCK
 
 
 class Blocks:
-    """Block device of MicroPython's extended interface. `config["cut_at"]`: the supply goes in that operation (1 = the first)."""
+    """Block device of MicroPython's extended interface. `config["cut_at"]`: the supply goes in that operation (1 = the first).
+
+    A board's block device is no Python and cannot be interrupted by Ctrl-C: an exception in the middle of littlefs would leave it
+    in disorder. So an operation that is hit is done again, and the keeper is asked to send the interrupt once more.
+    """
 
     def __init__(self, posix, config: dict, control) -> None:
         self._count = config["flash_bytes"] // BLOCK
@@ -19,21 +24,22 @@ class Blocks:
             self._file = posix.open(path, "w+b")
             for _ in range(self._count):
                 self._file.write(b"\xff" * BLOCK)
-        head = bytearray(64)
-        self._file.seek(0)
-        self._file.readinto(head)
-        self.blank = head == b"\xff" * 64
 
     def readblocks(self, block: int, buf, offset: int = 0) -> None:
         """Fill `buf`."""
-        self._file.seek(block * BLOCK + offset)
-        self._file.readinto(buf)
+        while True:
+            try:
+                return self._read(block * BLOCK + offset, buf)
+            except KeyboardInterrupt:
+                self._control.tell("again")
 
     def writeblocks(self, block: int, buf, offset: int = 0) -> None:
         """Program; littlefs has erased before."""
-        self._file.seek(block * BLOCK + offset)
-        self._file.write(buf[: self._share(len(buf))])
-        self._end()
+        while True:
+            try:
+                return self._write(block * BLOCK + offset, buf)
+            except KeyboardInterrupt:
+                self._control.tell("again")
 
     def ioctl(self, request: int, argument: int):
         """4: how many blocks, 5: their size, 6: erase one."""
@@ -42,11 +48,23 @@ class Blocks:
         if request == 5:
             return BLOCK
         if request == 6:
-            self._file.seek(argument * BLOCK)
-            self._file.write((b"\xff" * BLOCK)[: self._share(BLOCK)])
-            self._end()
-            return 0
+            while True:
+                try:
+                    return self._write(argument * BLOCK, _BLANK)
+                except KeyboardInterrupt:
+                    self._control.tell("again")
         return None
+
+    def _read(self, at: int, buf) -> None:
+        self._file.seek(at)
+        self._file.readinto(buf)
+
+    def _write(self, at: int, data) -> int:
+        share = self._share(len(data))
+        self._file.seek(at)
+        self._file.write(memoryview(data)[:share])
+        self._end()
+        return 0
 
     def _share(self, size: int) -> int:
         self.operations += 1
