@@ -61,7 +61,7 @@ class Recorder:
         self._ready = threading.Event()
         self._port = port
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, "recorder")
-        self._client.on_connect = lambda client, *_: client.subscribe("#", qos=2)
+        self._client.on_connect = self._connected
         self._client.on_subscribe = lambda *_: self._ready.set()
         self._client.on_message = lambda _client, _data, one: self.messages.append((one.topic, bytes(one.payload), one.qos))
 
@@ -75,6 +75,9 @@ class Recorder:
     def __exit__(self, *_: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+    def _connected(self, client: mqtt.Client, *_: Any) -> None:
+        client.subscribe("#", qos=2)
 
     def judged(self, contract: Contract) -> tuple[Counter[str], list[str]]:
         """Messages by channel, and what is wrong with any of them."""

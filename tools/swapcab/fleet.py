@@ -113,7 +113,7 @@ class Member:
         text = json.dumps(want)
         pieces = [text[at : at + PIECE] for at in range(0, len(text), PIECE)]
         script = Path(__file__).with_name("fleet_cabinets.py")
-        env = {**os.environ, "MICROPYPATH": f".frozen:{ROOT / 'firmware'}:{LIB}"}
+        env = {**os.environ, "MICROPYPATH": f".frozen:{ROOT / 'firmware'}:{LIB}:{ROOT / 'boards' / 'unix'}"}
         command = [found, "-X", f"heapsize={2 + want['cabinets'] // 10}m", str(script), *pieces]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -13,28 +13,14 @@ import select
 import sys
 import time
 
+from unix_clock import UnixClock
+
 from cabinet.core import events
 from cabinet.uplink.dial import dial
 from cabinet.uplink.uplink import Uplink, UplinkOptions
 
 REPORT_MS = 250
 TURN_MS = 50
-
-
-class Clock:
-    """ports.Clock on the unix port."""
-
-    def ticks_ms(self):
-        return time.ticks_ms() & 0x3FFFFFFF
-
-    def ticks_us(self):
-        return time.ticks_us() & 0x3FFFFFFF
-
-    def wall_s(self):
-        return int(time.time())
-
-    def quality(self):
-        return 2
 
 
 class Record:
@@ -101,7 +87,7 @@ class Fleet:
     def __init__(self, want):
         self.line = Line()
         self.cabinets = []
-        clock = Clock()
+        clock = UnixClock()
         for number in range(want["first"], want["first"] + want["cabinets"]):
             options = UplinkOptions(f"fleet-{number}", want["host"], want["port"], window=8, inbound_bytes=256)
             self.cabinets.append(Uplink(self.line, clock, Journal(), options, lambda: {"firmware": "fleet"}, os.urandom))

@@ -13,9 +13,11 @@ import os
 import sys
 import time
 
-sys.path.insert(0, __file__.rsplit("/", 1)[0])
+HERE = __file__.rsplit("/", 1)[0]
+sys.path[:0] = [HERE, HERE + "/../../../boards/unix"]
 
 from ram_journal import EndlessJournal  # noqa: E402
+from unix_clock import UnixClock  # noqa: E402
 
 from cabinet.core import events  # noqa: E402
 from cabinet.uplink.dial import dial  # noqa: E402
@@ -23,22 +25,6 @@ from cabinet.uplink.resolver import Resolver  # noqa: E402
 from cabinet.uplink.uplink import Uplink, UplinkOptions  # noqa: E402
 
 _NOTED = 2000
-
-
-class Clock:
-    """ports.Clock on the unix port."""
-
-    def ticks_ms(self):
-        return time.ticks_ms() & 0x3FFFFFFF
-
-    def ticks_us(self):
-        return time.ticks_us() & 0x3FFFFFFF
-
-    def wall_s(self):
-        return int(time.time())
-
-    def quality(self):
-        return 2
 
 
 class Net:
@@ -150,7 +136,7 @@ async def main(argument):
     idle = want.pop("idle", False)
     heap_samples = want.pop("memory", 0)
     refusals = want.pop("refusals", 50)
-    clock = Clock()
+    clock = UnixClock()
     journal = EndlessJournal(count)
     commands = []
 
