@@ -5,11 +5,14 @@ The folder is what `mpremote mount` offers to a board, or what is copied to one 
 
 from __future__ import annotations
 
+import importlib
+import json
 import shutil
 import sys
 from pathlib import Path
 
 from swapcab import build
+from swapcab.paths import use_firmware
 
 AS_THEY_ARE = ("boot.py", "start.py")  # MicroPython runs these two as scripts, and scripts are source
 NOT_ON_BOARD = ("manifest.py",)
@@ -27,14 +30,23 @@ def build_board(board: str, root: Path = build.ROOT) -> tuple[Path, int, int]:
     """The folder, the number of files in it and their size in bytes."""
     out = root / "build" / board
     shutil.rmtree(out, ignore_errors=True)
-    for name, source in sources(board, root).items():
-        if name in AS_THEY_ARE:
-            out.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, out / name)
-        else:
-            build.compile_one(name, source, out)
+    wanted = sources(board, root)
+    for name, text in build.texts_of({n: path for n, path in wanted.items() if n not in AS_THEY_ARE}).items():
+        build.compile_one(name, text, out)
+    for name in AS_THEY_ARE:
+        if name in wanted:
+            shutil.copyfile(wanted[name], out / name)
+    package(out)
     files = [path for path in out.rglob("*") if path.is_file()]
     return out, len(files), sum(path.stat().st_size for path in files)
+
+
+def package(out: Path) -> None:
+    """package.json beside the modules, for `mpremote mip install build/BOARD/package.json`: they go to /lib."""
+    use_firmware()
+    version = importlib.import_module("cabinet.version").VERSION
+    names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.mpy"))
+    (out / "package.json").write_text(json.dumps({"urls": [[name, name] for name in names], "version": version}, indent=1) + "\n")
 
 
 def main() -> int:
