@@ -118,7 +118,11 @@ class Board:
 
     def network(self, name: str = "") -> UnixNetwork:
         """The machine's network; by one of its addresses, or (Linux) an interface such as eth0."""
-        return UnixNetwork(self.clock, self.random_bytes, name)
+        if name:
+            from unix_interface import UnixInterface
+
+            return UnixInterface(self.clock, self.random_bytes, name)
+        return UnixNetwork(self.clock, self.random_bytes)
 
     def watchdog(self, timeout_ms: int) -> FeedWatchdog:
         """Start it."""

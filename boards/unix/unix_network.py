@@ -1,7 +1,4 @@
-"""TCP and TLS of a Linux or macOS machine, by whatever way it has or by one interface of it."""
-
-import os
-import socket
+"""TCP and TLS of a Linux or macOS machine, by whatever way it has."""
 
 from cabinet.uplink.dial import dial
 
@@ -14,9 +11,6 @@ if TYPE_CHECKING:
 
 _RESOLV_CONF = "/etc/resolv.conf"
 _DNS_PORT = 53
-_SOL_SOCKET = 1  # Linux
-_SO_BINDTODEVICE = 25
-_NICS = "/sys/class/net"
 
 
 def name_server(path: str = _RESOLV_CONF) -> str:
@@ -33,31 +27,19 @@ def name_server(path: str = _RESOLV_CONF) -> str:
 
 
 class UnixNetwork:
-    """See ports.Network. `name`: "" for the machine's own routing, an address of the machine, or (Linux) an interface such as eth0."""
+    """See ports.Network."""
 
-    def __init__(self, clock: "Clock", random_bytes: "Callable[[int], bytes]", name: str = "") -> None:
-        self.name = name
+    name = ""
+    bind: "Any" = None  # called with each socket before it connects; see unix_interface.py
+
+    def __init__(self, clock: "Clock", random_bytes: "Callable[[int], bytes]") -> None:
         self._clock = clock
         self._random_bytes = random_bytes
         self._resolver: "Any" = None
-        self._is_address = name.replace(".", "").isdigit()
-        if name and not self._is_address:
-            there = [row[0] for row in os.ilistdir(_NICS)]
-            if name not in there:
-                raise ValueError("no network interface %s on this machine; it has: %s" % (name, ", ".join(sorted(there))))
 
     def is_up(self) -> bool:
-        """Whether the interface has a link; without one by name the machine looks after that itself."""
-        if not self.name or self._is_address:
-            return True
-        with open("%s/%s/operstate" % (_NICS, self.name)) as file:
-            return file.read().strip() in ("up", "unknown")  # loopback and tunnels do not know
-
-    def _bind(self, sock: "Any") -> None:
-        if self._is_address:
-            sock.bind(socket.getaddrinfo(self.name, 0)[0][-1])
-        else:
-            sock.setsockopt(_SOL_SOCKET, _SO_BINDTODEVICE, self.name.encode() + b"\0")
+        """The machine looks after its interfaces itself."""
+        return True
 
     async def lookup(self, name: str) -> str:
         """The address of a name."""
@@ -71,4 +53,4 @@ class UnixNetwork:
 
     async def connect(self, host: str, port: int, tls: "dict | None") -> "tuple[Any, Any]":
         """A (reader, writer) pair; see cabinet.uplink.dial for `tls`. Names are looked up without blocking."""
-        return await dial(host, port, tls, self, self._bind if self.name else None)
+        return await dial(host, port, tls, self, self.bind)

@@ -17,6 +17,7 @@ sys.path[:0] = [ROOT + "/tests/benchmark/uplink", ROOT + "/boards/unix"]
 
 from ram_journal import RamJournal  # noqa: E402
 from unix_clock import UnixClock  # noqa: E402
+from unix_interface import UnixInterface  # noqa: E402
 from unix_network import UnixNetwork  # noqa: E402
 
 from cabinet.core import events, ticks  # noqa: E402
@@ -70,7 +71,7 @@ async def main(want):
     fresh_ms = want.pop("fresh_ms", 0)
     network = UnixNetwork(clock, os.urandom)
     if sources:
-        network = Interfaces(clock, [UnixNetwork(clock, os.urandom, source) for source in sources], return_ms)
+        network = Interfaces(clock, [UnixInterface(clock, os.urandom, source) for source in sources], return_ms)
     want.update({"backoff_first_ms": 200, "backoff_max_ms": 2000, "interfaces": bool(sources)})
     options = UplinkOptions("cab-1", want.pop("host"), want.pop("port"), **want)
     uplink = Uplink(network, clock, journal, options, birth, os.urandom, accept)

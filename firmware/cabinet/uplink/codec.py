@@ -28,25 +28,19 @@ class Dry(Exception):
     """The library wants to read where nothing has been put: its request is complete."""
 
 
+def _nothing(self: object, *arguments: object) -> None:
+    """What a socket would do and memory need not."""
+
+
 class _Memory:
     """What the library takes for a socket."""
+
+    connect = settimeout = setblocking = close = _nothing
 
     def __init__(self) -> None:
         self.out = bytearray()
         self.inp: "bytes | memoryview" = b""
         self.pos = 0
-
-    def connect(self, address: object) -> None:
-        pass
-
-    def settimeout(self, seconds: object) -> None:
-        pass
-
-    def setblocking(self, flag: bool) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
     def write(self, data, count=None) -> int:
         if count is None:
