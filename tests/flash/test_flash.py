@@ -1,13 +1,14 @@
 """`swapcab flash` at the emulated board: what is sent, what is kept, what is refused, and which copy runs afterwards."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from emulator.host import EmulatedBoard, Options
-from swapcab import settings_template
+from swapcab import build_board, settings_template
 from swapcab.board_link import Link, LinkError
 from swapcab.flash import Flash, FlashError, Request
 from swapcab.provisioning import ProvisionError, provision
@@ -130,3 +131,13 @@ def test_secrets_are_sealed_kept_and_not_overwritten_by_accident(board, tmp_path
         with pytest.raises(ProvisionError, match="--force"):
             list(provision(link, file, force=False))
         assert list(provision(link, file, force=True))
+
+
+def test_the_modules_install_with_mip(board, tmp_path):
+    folder = image(tmp_path / "image", "one", padding=10)
+    build_board.package(folder)
+    mpremote = str(Path(sys.executable).with_name("mpremote"))
+    for words in (["mip", "install", str(folder / "package.json")], ["exec", "import mark; print('installed', mark.NAME)"]):
+        done = subprocess.run([mpremote, "connect", str(board.port), *words], capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "installed one" in done.stdout

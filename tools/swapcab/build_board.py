@@ -36,7 +36,6 @@ def build_board(board: str, root: Path = build.ROOT) -> tuple[Path, int, int]:
     for name in AS_THEY_ARE:
         if name in wanted:
             shutil.copyfile(wanted[name], out / name)
-    package(out)
     files = [path for path in out.rglob("*") if path.is_file()]
     return out, len(files), sum(path.stat().st_size for path in files)
 
@@ -44,7 +43,7 @@ def build_board(board: str, root: Path = build.ROOT) -> tuple[Path, int, int]:
 def package(out: Path) -> None:
     """package.json beside the modules, for `mpremote mip install build/BOARD/package.json`: they go to /lib."""
     use_firmware()
-    version = importlib.import_module("cabinet.version").VERSION
+    version = importlib.import_module("cabinet.runtime.version").VERSION
     names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.mpy"))
     (out / "package.json").write_text(json.dumps({"urls": [[name, name] for name in names], "version": version}, indent=1) + "\n")
 
@@ -57,6 +56,7 @@ def main() -> int:
         return 2
     try:
         out, files, size = build_board(sys.argv[1])
+        package(out)
     except (build.BuildError, OSError) as error:
         print(f"build: {error}", file=sys.stderr)
         return 1
