@@ -18,7 +18,7 @@ START_THRESHOLD_BYTES = 4096
 
 # read once; their tables would only take up memory while the cabinet runs
 ONLY_AT_START = (
-    "cabinet.devices.profiles.reader", "cabinet.devices.profiles.form",
+    "cabinet.devices.profiles.reader",
     "cabinet.config", "cabinet.core.rule_table", "cabinet.core.option_table", "cabinet.store.recovery", "cabinet.trust.sealed")
 
 
@@ -62,9 +62,9 @@ def load(folder: str) -> "tuple | None":
         digest = hexlify(hashlib.sha256(text).digest()[:4]).decode()
         settings = config.parse(text)
         if settings.profiles:
-            from cabinet.devices.profiles import shelf
+            from cabinet.devices.profiles import reader
 
-            shelf.load(settings, lambda name: _read(folder + "/" + name, config.MAX_BYTES), config.SettingsError)
+            reader.load(settings, lambda name: _read(folder + "/" + name, config.MAX_BYTES), config.SettingsError)
         secrets = config.parse_secrets(_secrets(folder, config.MAX_BYTES))
         if settings.uplink.tls == "on":
             for name in ("ca", "cert", "key"):

@@ -9,8 +9,6 @@ from cabinet.core import events
 from cabinet.core.control import CabinetControl
 from cabinet.core.options import Options
 from cabinet.core.reading import CabinetReading
-from cabinet.devices.bms.pack_link_can import PackLinkCan
-from cabinet.devices.bms.pack_link_modbus import PackLinkModbus
 from cabinet.devices.io.kiosk import KioskLine
 from cabinet.devices.io.slot_board import SlotBoard
 from cabinet.runtime import console
@@ -153,8 +151,13 @@ class App:
 
             profile = self.profiles[wiring.pack_driver[8:]]
             return shelf.driver(profile)(bus, wiring.pack_address, self.clock, profile)
-        pack_class = PackLinkModbus if wiring.pack_driver == "pack-link-modbus" else PackLinkCan
-        return pack_class(bus, wiring.pack_address, self.clock)
+        if wiring.pack_driver == "pack-link-modbus":
+            from cabinet.devices.bms.pack_link_modbus import PackLinkModbus
+
+            return PackLinkModbus(bus, wiring.pack_address, self.clock)
+        from cabinet.devices.bms.pack_link_can import PackLinkCan
+
+        return PackLinkCan(bus, wiring.pack_address, self.clock)
 
     def _slot(self, wiring: "SlotWiring", readings: list) -> SlotParts:
         pack = self._pack(wiring)

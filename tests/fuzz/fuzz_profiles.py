@@ -19,6 +19,7 @@ from cabinet.devices.profiles.pack_modbus import ProfileModbus
 from cabinet.devices.profiles.pack_serial import ProfileSerial
 from swapcab.profile_compile import compiled
 from swapcab.profile_dbc import Wish, convert
+from swapcab.profile_guess import Meaning
 from swapcab.profile_source import FOLDER, check, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,7 +74,8 @@ class HandClock:
 def profiles() -> list[Any]:
     """All that ship, and one that was imported and can prove itself."""
     trees = [load(path) for path in sorted(FOLDER.glob("*.json"))]
-    trees.append(convert(ROOT / "docs/examples/nimbus.dbc", {}, Wish("nimbus", "NIMBUS", True, (1, 48), challenge=True)).tree)
+    wish = Wish("nimbus", "NIMBUS", True, (1, 48), challenge=True)
+    trees.append(convert(ROOT / "docs/examples/nimbus.dbc", {"Sigma": Meaning("soh_pct")}, wish).tree)
     return [reader.read(compiled(check(tree))) for tree in trees]
 
 

@@ -198,7 +198,7 @@ def test_a_pack_that_answers_requests_is_asked_for_each_message_in_turn():
     r = pack.reading
     assert (r.pack_mv, r.current_ma, r.soc_pct, r.cycles, r.state_bits) == (52800, 0, 64, 77, 3)
     assert (r.cell_min_mv, r.cell_max_mv, r.temp_min_ddegc, r.temp_max_ddegc) == (3290, 3310, 200, 230)
-    assert pack.pack.values.cells[15] == 3296 and r.charge_limit_ma == 0
+    assert pack.pack.cells[15] == 3296 and r.charge_limit_ma == 0
     asked = [can_id >> 16 & 0xFF for can_id, data in port.out]
     assert set(asked) == {0x90, 0x91, 0x92, 0x93, 0x94, 0x98, 0x50, 0x95}
     assert asked.count(0x90) >= 4 and asked.count(0x50) <= asked.count(0x90)

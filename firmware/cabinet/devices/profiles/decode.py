@@ -59,12 +59,13 @@ class Values:
         self.profile = profile
         self.numbers = array("i", [0] * _QUANTITIES)
         self.bits = array("i", [0] * profile.page_count)
-        self.cells = array("H", [0] * _MAX_CELLS)
+        kinds = profile.kinds  # room only for what the profile tells
+        self.cells = array("H", [0] * (_MAX_CELLS if kinds >> _CELL & 1 else 0))
         self.cells_end = 0  # cells that were told
-        self.temps = array("h", [0] * _MAX_TEMPS)
+        self.temps = array("h", [0] * (_MAX_TEMPS if kinds >> _TEMP & 1 else 0))
         self.temps_end = 0
-        self.serial = bytearray(_SERIAL_SIZE)
-        self.maker = bytearray(_MAKER_SIZE)
+        self.serial = bytearray(_SERIAL_SIZE if kinds >> _SERIAL_TEXT & 1 else 0)
+        self.maker = bytearray(_MAKER_SIZE if kinds >> _MAKER_TEXT & 1 else 0)
         self.clear()
 
     def clear(self) -> None:
@@ -77,13 +78,13 @@ class Values:
         for index in range(len(self.bits)):
             self.bits[index] = 0
         self.cells_end = self.temps_end = 0
-        for index in range(_MAX_CELLS):
+        for index in range(len(self.cells)):
             self.cells[index] = NO_CELL
-        for index in range(_MAX_TEMPS):
+        for index in range(len(self.temps)):
             self.temps[index] = NO_TEMP
-        for index in range(_SERIAL_SIZE):
+        for index in range(len(self.serial)):
             self.serial[index] = 0
-        for index in range(_MAKER_SIZE):
+        for index in range(len(self.maker)):
             self.maker[index] = 0
 
 

@@ -1,7 +1,7 @@
 """The compiled form of a device profile: how it is laid out.
 
-Only the reader and the host's tools need this module; the firmware lets go of it after the start. What the interpreter uses of
-it stands there once more as a private constant, which costs neither memory nor a look-up; a test holds the two together.
+For the host's tools and for the reader of the source: it never gets onto a controller. What the firmware uses of it stands there once
+more as private constants, which cost neither memory nor a look-up; a test holds them together.
 """
 
 import struct

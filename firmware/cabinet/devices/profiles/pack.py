@@ -54,12 +54,11 @@ if TYPE_CHECKING:
 _CHEMISTRIES = (CHEMISTRY_LFP, CHEMISTRY_NMC)
 
 
-class ProfilePack:
+class ProfilePack(Values):
     """State of one slot's pack. `reading` is written here and nowhere else."""
 
     def __init__(self, profile: "Profile") -> None:
-        self.profile = profile
-        self.values = Values(profile)
+        Values.__init__(self, profile)
         self.reading = PackReading()
         self.refused = False  # another pack answered in the place of the one that was identified; until forget()
         self._switched = _knows_charge_switch(profile)
@@ -70,7 +69,7 @@ class ProfilePack:
     def forget(self) -> None:
         """The pack is gone."""
         self.reading.clear()
-        self.values.clear()
+        self.clear()
         self.refused = False
         self._same = 0
 
@@ -85,14 +84,13 @@ class ProfilePack:
 
     def take(self, page: int, buf: "bytes | bytearray", at: int, length: int) -> bool:
         """One page; False if it is not plausible, and then nothing of it is kept."""
-        return take(self.profile, page, buf, at, length, self.values)
+        return take(self.profile, page, buf, at, length, self)
 
     def identify(self, now_ms: int) -> str:
         """All pages of the identity are there: who is it? "" or the fault that it shows."""
         reading = self.reading
-        values = self.values
-        serial = values.serial
-        numbers = values.numbers
+        serial = self.serial
+        numbers = self.numbers
         cells = numbers[_CELL_COUNT]
         length = _text_end(serial)
         if length < 1 or not cells >= 1:
@@ -106,8 +104,8 @@ class ProfilePack:
             self._who = bytes(serial)
             first = length - _SERIAL_MAX if length > _SERIAL_MAX else 0
             reading.serial = str(self._who[first:length], "ascii")
-            end = _text_end(values.maker)
-            reading.maker = str(bytes(values.maker[:end]), "ascii") if end > 0 else self.profile.maker
+            end = _text_end(self.maker)
+            reading.maker = str(bytes(self.maker[:end]), "ascii") if end > 0 else self.profile.maker
         elif not _same(self._who, serial):
             self.refuse()
             return "foreign"
@@ -135,8 +133,7 @@ class ProfilePack:
             return ""  # nothing is believed of somebody unknown
         if not self._bounds():
             return "implausible"
-        values = self.values
-        numbers = values.numbers
+        numbers = self.numbers
         if profile.flags & _HAS_COUNTER:
             if not self._moved(numbers[_COUNTER], now_ms):
                 return "frozen"
@@ -144,7 +141,7 @@ class ProfilePack:
             reading.counter = reading.counter + 1 & 0xFFFF
         bits = 0
         for page in range(profile.page_count):
-            bits |= values.bits[page]
+            bits |= self.bits[page]
         reading.alarm_bits = bits & _ALARMS
         reading.state_bits = bits >> _STATE_SHIFT
         reading.pack_mv = numbers[_PACK_MV]
@@ -164,16 +161,15 @@ class ProfilePack:
 
     def _bounds(self) -> bool:
         """Lowest and highest cell and temperature, found in the lists where the pack does not tell them; False if they are not in order."""
-        values = self.values
-        numbers = values.numbers
+        numbers = self.numbers
         flags = self.profile.flags
         if flags & _FROM_CELLS:
             end = numbers[_CELL_COUNT]
-            if not 0 < end <= values.cells_end:
-                end = values.cells_end
-            if not _extremes(values.cells, end, NO_CELL, numbers, _CELL_MIN_MV):
+            if not 0 < end <= self.cells_end:
+                end = self.cells_end
+            if not _extremes(self.cells, end, NO_CELL, numbers, _CELL_MIN_MV):
                 return False
-        if flags & _FROM_TEMPS and not _extremes(values.temps, values.temps_end, NO_TEMP, numbers, _TEMP_MIN):
+        if flags & _FROM_TEMPS and not _extremes(self.temps, self.temps_end, NO_TEMP, numbers, _TEMP_MIN):
             return False
         return numbers[_CELL_MIN_MV] <= numbers[_CELL_MAX_MV] and numbers[_TEMP_MIN] <= numbers[_TEMP_MAX]
 

@@ -64,7 +64,7 @@ class ProfileCan(CanClient):
         self._asked = False
         self._round = False  # a round of requests is under way
         self._slow = False  # this round asks for what changes rarely as well
-        self._frame = bytearray(8)
+        self._frame = bytearray(8 if profile.flags & _POLLED else 0)
         self._alive_ms = clock.ticks_ms()
         now = clock.ticks_ms()
         self._since_ms = self._heard_ms = self._half_ms = self._due_ms = self._ask_ms = self._slow_ms = now

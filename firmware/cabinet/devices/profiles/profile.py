@@ -13,6 +13,7 @@ class Profile:
         self.bus = 0
         self.page_count = 0
         self.flags = 0
+        self.kinds = 0  # of fields that occur, a bit each
         self.proof = 0  # strategy
         self.proof_a = 0  # identifier or register of the question
         self.proof_b = 0  # and of the answer
