@@ -26,8 +26,8 @@ CABINET = (
      "needed for chargers that do not stop by themselves when nobody speaks to them (npb)"),
 )
 BUS = (
-    ("kind", "choice", NEEDED, 0, ("modbus", "can", "kiosk", "serial", "kerong", "pins"), "what is spoken on the line; pins: no line, but what is "
-     "wired to the controller or to expanders beside it"),
+    ("kind", "choice", NEEDED, 0, ("modbus", "can", "kiosk", "serial", "kerong", "pins"),
+     "what is spoken on the line; pins: no line, but what is wired to the controller or to expanders beside it"),
     ("port", "text", NEEDED, 1, 64, "name of the port, see the board's page in docs/boards.md"),
     ("baud", "int", NEEDED, 1200, 1000000, "bits per second (pins: of the expanders' I2C, else any)"),
 )
@@ -58,7 +58,8 @@ PROFILE = "profile:"  # driver of a pack whose protocol is a data file
 NEED_MAINS_RELAY = ("npb",)  # chargers without a communication timeout of their own
 DEVICE = (
     ("bus", "text", NEEDED, 1, 16, "name of the bus, as under `buses`"),
-    ("driver", "driver", NEEDED, 0, tuple(sorted(DRIVERS)), "what is spoken to the device; profile:NAME: as the profile says (profiles.md)"),
+    ("driver", "driver", NEEDED, 0, tuple(sorted(DRIVERS)), "what is spoken to the device; "
+     "profile:NAME: as the profile says (profiles.md)"),
     ("first_address", "int", NEEDED, 0, 255, "address of the first slot's device, counted up slot by slot; of io and inputs: of the first "
      "board of the cabinet, one for 8 slots (kr-cu16: 16; waveshare-inputs: four for 8 slots)"),
 )
@@ -290,8 +291,8 @@ def _device(tree: "Any", section: str, buses: dict, count: int, path: str) -> Se
 def _inputs(group: Section, io: Section, buses: dict, path: str) -> "Any":
     if group.inputs is None:
         if io.driver != "slot-board":
-            raise SettingsError(path + ".inputs", None, "where doors, latches, packs and dangers are read: a board of the kind %s has locks "
-                                "only" % io.driver)
+            raise SettingsError(path + ".inputs", None, "where doors, latches, packs and dangers are read: a board of the kind %s has "
+                                "locks only" % io.driver)
         return None
     if io.driver == "slot-board":
         raise SettingsError(path + ".inputs", group.inputs, "nothing: slot boards read all of this themselves")

@@ -188,7 +188,7 @@ def test_a_jump_of_the_counter_asks_for_the_identity_again():
     wire.counter = 60_000
     wire.serial = b"OTHER"
     run(clock, bus, 500)
-    assert pack.reading.serial == "" and pack.link.refused
+    assert pack.reading.serial == "" and pack.refused
 
 
 def test_an_identity_that_is_none_is_implausible():

@@ -11,6 +11,7 @@ from micropython import const
 from cabinet.core import ticks
 
 STANDARD = const(0x20000000)  # added to an 11-bit identifier
+_GROUP = const(0x1FFFF8FF)  # a group: all but bits 8 to 10
 TICK_MS = const(100)
 _QUEUE = const(48)
 _BURST = const(24)  # frames handled before others may run
@@ -54,6 +55,7 @@ class CanBus:
         self.fault = ""
         self.kept = bytearray()  # what devices keep of their last frames: one piece of memory for all
         self._owners = {}
+        self._groups = {}  # owners of eight identifiers at once
         self._frame = Frame()
         self._ids = [0] * _QUEUE
         self._lengths = bytearray(_QUEUE)
@@ -68,14 +70,22 @@ class CanBus:
         self._bits = 0
         self._filtered = False
 
-    def attach(self, client: "CanClient") -> None:
-        """Called by the device's constructor."""
-        for can_id in client.can_ids:
-            owner = self._owners.get(can_id)
+    def attach(self, client: "CanClient", can_ids: "tuple[int, ...]", groups: "tuple[int, ...]" = ()) -> None:
+        """Called by the device's constructor; see CanClient."""
+        owners = self._owners
+        for can_id in can_ids:
+            owner = owners.get(can_id) or (None if can_id & STANDARD else self._groups.get(can_id & _GROUP))
             if owner is not None:
                 raise ValueError("bus {}: CAN id 0x{:x} of {} is taken by {}".format(self.name, can_id, client.name, owner.name))
-        for can_id in client.can_ids:
-            self._owners[can_id] = client
+        for group in groups:
+            for can_id in [group] + list(owners):
+                owner = self._groups.get(group) if can_id == group else owners[can_id]
+                if owner is not None and not can_id & STANDARD and can_id & _GROUP == group:
+                    raise ValueError("bus {}: CAN id 0x{:x} of {} is taken by {}".format(self.name, can_id, client.name, owner.name))
+        for can_id in can_ids:
+            owners[can_id] = client
+        for group in groups:
+            self._groups[group] = client
         self.clients.append(client)
 
     def send(self, can_id: int, data: "bytes | bytearray", length: int = 8, first: bool = False, replace: bool = True) -> bool:
@@ -116,7 +126,7 @@ class CanBus:
         now = self.clock.ticks_ms()
         if not self._filtered:
             self._filtered = True
-            self.port.set_filters(acceptance(self._owners))
+            self.port.set_filters(acceptance(list(self._owners) + [group | kind << 8 for group in self._groups for kind in range(8)]))
         handled = self._take_frames(now)
         if not 0 <= ticks.diff(now, self._tick_ms) < TICK_MS:
             self._tick_ms = now
@@ -132,6 +142,7 @@ class CanBus:
         frame = self._frame
         port = self.port
         owners = self._owners
+        groups = self._groups
         handled = 0
         size = 0
         try:
@@ -140,7 +151,12 @@ class CanBus:
                 length = frame.length
                 size += length
                 can_id = frame.can_id
-                client = owners.get(can_id if frame.extended else can_id | STANDARD)
+                if frame.extended:
+                    client = groups.get(can_id & _GROUP)
+                    if client is None:
+                        client = owners.get(can_id)
+                else:
+                    client = owners.get(can_id | STANDARD)
                 if client is None:
                     self.unknown += 1
                 else:

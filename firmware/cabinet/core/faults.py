@@ -45,7 +45,6 @@ class FaultSet:
         self._rows = compiled.rows[0]
         self.state = bytearray(rules.COUNT)
         self._since = {}  # rule: when its debounce or clear time began
-        self.worst = -1  # severest reaction that stands; -1: none
         self.worst_rule = -1  # the rule behind it
         self.stop_rule = -1  # severest rule that forbids charging; -1: none
         self.keep_rule = -1  # severest rule that forbids handing out
@@ -64,6 +63,11 @@ class FaultSet:
     def limit(self, rule: int) -> int:
         """The limit of a rule as it applies now."""
         return self._compiled.limits.limit(rule, self.chemistry)
+
+    @property
+    def worst(self) -> int:
+        """Severest reaction that stands; -1: none."""
+        return rules.reaction(self.worst_rule) if self.worst_rule >= 0 else -1
 
     @property
     def version(self) -> str:
@@ -178,15 +182,16 @@ class FaultSet:
 
     def _summarise(self) -> None:
         self.changes += 1
-        self.worst = self.worst_rule = self.stop_rule = self.keep_rule = -1
+        self.worst_rule = self.stop_rule = self.keep_rule = -1
+        worst = -1
         self.derate_pct = 100
         stop = keep = rules.NOTE
         for rule in range(rules.COUNT):
             if self.state[rule] < _ACTIVE:
                 continue
             reaction = rules.reaction(rule)
-            if reaction > self.worst:
-                self.worst = reaction
+            if reaction > worst:
+                worst = reaction
                 self.worst_rule = rule
             if reaction >= rules.STOP and reaction > stop:
                 stop = reaction

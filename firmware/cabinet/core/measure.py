@@ -80,6 +80,7 @@ _DANGERS = const(57)  # smoke, gas, water, emergency stop, tilt, ground fault, f
 _CABINET_TEMP = const(65)
 _MAINS_HIGH = const(66)
 _MAINS_LOW = const(67)
+_NEVER = const(-2)  # in the place of a pack's counter: nothing was ever worked out
 _FIRST_SLOT_QUANTITY = const(39)
 
 _ALARMS_STOP = const(0x133)  # cell and pack over-voltage, charge over- and under-temperature, charge over-current
@@ -103,8 +104,8 @@ _HOUR_MS = const(3600000)
 _DAY_MS = const(86400000)
 _CHARGING_MA = const(1000)  # a charger that gives this much, and a pack, must agree
 _CONTACT_MA = const(3000)  # so much must flow that the drop at the connector says something
-_CONTACT_EVERY_MS = const(60000)
-_CONTACT_FIRST = const(16)  # samples behind the first mean
+_CONTACT_EVERY_MS = const(60000)  # of charging
+_CONTACT_SAMPLES = const(16)  # behind the first mean
 _QUIET_GRACE_MS = const(50000)  # after a restart all packs are identified and proven at once: that takes longer
 
 
@@ -138,7 +139,7 @@ class SlotMeasures:
     def __init__(self) -> None:
         self.values = array("i", [UNKNOWN] * rules.QUANTITIES)
         self._at = array("i", [0] * 12)
-        self._counter = -1
+        self._counter = _NEVER
         self._hour_mv = UNKNOWN
         self._day_mv = UNKNOWN
         self.charged_ms = 0
@@ -146,12 +147,9 @@ class SlotMeasures:
         self._fast_count = 0
         self._slow = array("i", [0] * 7)
         self._slow_count = 0
-        self._first = True
         # the connector of the slot, whatever pack stands in it; runtime/contacts.py keeps both over a restart
         self.contact_16 = 0  # mean resistance of late, in sixteenths of a milliohm; 0: not known
-        self.contact_first_16 = 0  # its first mean
-        self._contact_ms = -_CONTACT_EVERY_MS
-        self._contact_count = 0
+        self.contact_first_16 = 0  # its first mean; negative: so many samples until it is taken
 
     @property
     def instants(self) -> "array[int]":
@@ -175,6 +173,10 @@ class SlotMeasures:
         self._fast_count = self._slow_count = 0
         self.forget_pack()
 
+    def wait_from(self, now_ms: int) -> None:
+        """The pack has been woken: its silence counts from now."""
+        self._at[_AT_HEARD] = now_ms
+
     def forget_pack(self) -> None:
         """The quantities of the pack are not known."""
         values = self.values
@@ -184,12 +186,12 @@ class SlotMeasures:
     def fill(self, slot: "SlotControl", options: "Options", now_ms: int) -> None:
         """Work out everything at this instant."""
         at = self._at
-        if self._first:
-            self._first = False
+        if self._counter == _NEVER:
+            self._counter = -1
             at[_AT_CHARGER_HEARD] = at[_AT_IO_HEARD] = at[_AT_HEARD] = at[_AT_CHARGE_STEP] = at[_AT_OPEN] = now_ms
         self._fill_slot(slot, now_ms)
         values = self.values
-        values[_CONTACT_RISE] = (self.contact_16 - self.contact_first_16) >> 4 if self.contact_first_16 else UNKNOWN
+        values[_CONTACT_RISE] = (self.contact_16 - self.contact_first_16) >> 4 if self.contact_first_16 > 0 else UNKNOWN
         if slot.stays:
             self._fill_stay(slot, options, now_ms)
             if slot.pack_fresh:
@@ -257,7 +259,10 @@ class SlotMeasures:
         step_ms = age(at, _AT_CHARGE_STEP, now_ms)
         at[_AT_CHARGE_STEP] = now_ms
         if slot.charge_ma > 0:
+            minute = self.charged_ms // _CONTACT_EVERY_MS
             self.charged_ms += step_ms
+            if self.charged_ms // _CONTACT_EVERY_MS != minute:
+                self._follow_contact(values[_CONTACT])  # of the last step; UNKNOWN is far below 0
         elif slot.is_full:
             self.charged_ms = 0
         values[_CHARGE_S] = self.charged_ms // 1000
@@ -334,14 +339,14 @@ class SlotMeasures:
             if current >= 200 or cell_max >= slot.cell_target_mv - 50:
                 at[_AT_NO_CURRENT] = now_ms
             values[_NO_CURRENT] = age(at, _AT_NO_CURRENT, now_ms)
-            self._compare(slot.charger if slot.charger_fresh else None, pack_mv, current, now_ms)
+            self._compare(slot.charger if slot.charger_fresh else None, pack_mv, current)
         else:
             values[_OFF_CURRENT] = current if current >= 0 else -current
             at[_AT_NO_CURRENT] = now_ms
             values[_NO_CURRENT] = 0
-            self._compare(None, pack_mv, current, now_ms)
+            self._compare(None, pack_mv, current)
 
-    def _compare(self, charger: "ChargerReading | None", pack_mv: int, current: int, now_ms: int) -> None:
+    def _compare(self, charger: "ChargerReading | None", pack_mv: int, current: int) -> None:
         """What charger and pack tell of the same voltage and the same current; None: the charger is off or not known."""
         values = self.values
         if charger is None or charger.output_ma < _CHARGING_MA:
@@ -355,20 +360,20 @@ class SlotMeasures:
         if charger is None or current < _CONTACT_MA:
             values[_CONTACT] = UNKNOWN
             return
-        mohm = values[_CONTACT] = (charger.output_mv - pack_mv) * 1000 // current
-        if 0 < mohm < 1000 and not 0 <= ticks.diff(now_ms, self._contact_ms) < _CONTACT_EVERY_MS:
-            self._contact_ms = now_ms
-            self._follow_contact(mohm)
+        values[_CONTACT] = (charger.output_mv - pack_mv) * 1000 // current
 
     def _follow_contact(self, mohm: int) -> None:
         """One more sample of the connector's resistance: the mean follows it slowly."""
+        if not 0 < mohm < 1000:
+            return
         if not self.contact_16:
             self.contact_16 = mohm << 4
+            self.contact_first_16 = -_CONTACT_SAMPLES
         else:
             self.contact_16 += ((mohm << 4) - self.contact_16) // 8
-        if not self.contact_first_16:
-            self._contact_count += 1
-            if self._contact_count >= _CONTACT_FIRST:
+        if self.contact_first_16 < 0:
+            self.contact_first_16 += 1
+            if not self.contact_first_16:
                 self.contact_first_16 = self.contact_16
 
     def _fill_rest(self, current: int, spread: int, soc_pct: int, now_ms: int) -> None:

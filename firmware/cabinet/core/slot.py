@@ -124,6 +124,18 @@ EXITS = (
 class SlotControl:
     """The state of one slot. `pack`, `charger` and `io` are the devices' own readings, assigned by the shell."""
 
+    # in the object itself only where they were set, for the sake of memory
+    vanished = False  # the switch says that the pack has gone, and no door was opened
+    switch_bad = False  # a pack answered though the switch said empty; until service clears it
+    probes = False  # is being asked whether a BMS answers though the switch says empty
+    wakes = 0  # how often the pack was woken since it was last heard
+    wants_wake = False  # the shell is to wake it now
+    _blind_ms = None  # when the I/O board was heard again after a silence
+    # these too: the table of an object's attributes grows in steps, and two more would cost 224 bytes a slot
+    enabled = True  # False: taken out of service by a command
+    stuck = False
+    left_open = False  # nobody waits for this door any more
+
     def __init__(self, number: int, compiled: CompiledLimits, readings: "tuple | None" = None) -> None:
         """`readings`: the devices' (pack, charger, io); without them the slot has some of its own."""
         self.number = number
@@ -132,7 +144,6 @@ class SlotControl:
         self.pack, self.charger, self.io = readings
         self.left: "SlotControl | None" = None  # neighbours
         self.right: "SlotControl | None" = None
-        self.enabled = True
         # proof of identity, written through CabinetControl.proof_result
         self.proof = UNPROVEN
         self.proven_serial = ""
@@ -170,8 +181,6 @@ class SlotControl:
         self.marked = False  # its serial number was put into quarantine earlier
         self.duplicate = False
         self.forced = False
-        self.stuck = False
-        self.left_open = False  # nobody waits for this door any more
         self.expected_ms = None  # when the last pulse was given
         self.thermal = False
         self.cell_target_mv = 0
@@ -413,13 +422,15 @@ class SlotControl:
                 out.append(events.make("door.opened", self.number, self.serial))
                 expected = self.expected_ms is not None and 0 <= ticks.diff(now_ms, self.expected_ms) < 15000
                 self.forced = not expected
-            self.stuck = False
+            if self.stuck:
+                self.stuck = False
             self.measures.forget_pack()
             self._doubt()
         elif left == OPEN:
             out.append(events.make("door.closed", self.number, self.serial))
             self.forced = False
-            self.left_open = False
+            if self.left_open:
+                self.left_open = False
             self.expected_ms = None
         if state == IDENTIFYING:
             self._begin_stay(left, now_ms, out)

@@ -4,20 +4,20 @@ from cabinet.core import ticks
 
 
 class DeviceStats:
-    """Counters of one device. They are plain integers: counting allocates nothing."""
+    """Counters of one device. They are plain integers: counting allocates nothing, but for the room of those that ever count:
+    what never happens to a device takes no memory in it."""
 
-    def __init__(self) -> None:
-        self.requests = 0
-        self.answers = 0
-        self.timeouts = 0
-        self.crc_errors = 0
-        self.exceptions = 0
-        self.foreign = 0  # answers of somebody else, or a pack that is not the one it was
-        self.implausible = 0
-        self.latency_ms = 0  # from the end of the last request to the end of its answer
-        self.latency_ms_max = 0
-        self.period_ms_max = 0  # longest time between two good answers since the last restart()
-        self._last_ms = None
+    requests = 0
+    answers = 0
+    timeouts = 0
+    crc_errors = 0
+    exceptions = 0
+    foreign = 0  # answers of somebody else, or a pack that is not the one it was
+    implausible = 0
+    latency_ms = 0  # from the end of the last request to the end of its answer
+    latency_ms_max = 0
+    period_ms_max = 0  # longest time between two good answers since the last restart()
+    _last_ms: "int | None" = None
 
     def answered(self, now_ms: int, latency_ms: int) -> None:
         """A good answer."""
@@ -29,7 +29,9 @@ class DeviceStats:
     def renewed(self, now_ms: int) -> None:
         """The reading was renewed: the poll period as it really is."""
         last = self._last_ms
-        if last is not None:
+        if last is None:
+            self.period_ms_max = 0  # has its place from now on
+        else:
             period = ticks.diff(now_ms, last)
             if period > self.period_ms_max:
                 self.period_ms_max = period
@@ -37,8 +39,9 @@ class DeviceStats:
 
     def restart(self) -> None:
         """Begin to measure the poll period anew."""
-        self._last_ms = None
-        self.period_ms_max = 0
+        if self._last_ms is not None:
+            self._last_ms = None
+            self.period_ms_max = 0
 
     def failed(self, reason: str) -> None:
         """A request without a good answer; the reason in the words of `device.lost`."""

@@ -37,20 +37,21 @@ class Contacts:
         moved = False
         for index, slot in enumerate(self._slots):
             measures = slot.measures
+            first = max(measures.contact_first_16, 0)
             last = measures.contact_16 - kept[index * 2]
-            if not -WORTH_16 < last < WORTH_16 or measures.contact_first_16 != kept[index * 2 + 1]:
+            if not -WORTH_16 < last < WORTH_16 or first != kept[index * 2 + 1]:
                 moved = True
         if not moved:
             return False
         data = bytearray()
         for slot in self._slots:
-            for value in (slot.measures.contact_16, slot.measures.contact_first_16):
+            for value in (slot.measures.contact_16, max(slot.measures.contact_first_16, 0)):
                 data.append(value & 0xFF)
                 data.append(value >> 8 & 0xFF)
         self._state.put(KEY, bytes(data))
         for index, slot in enumerate(self._slots):
             kept[index * 2] = slot.measures.contact_16
-            kept[index * 2 + 1] = slot.measures.contact_first_16
+            kept[index * 2 + 1] = max(slot.measures.contact_first_16, 0)
         return True
 
     async def run(self) -> None:
@@ -67,5 +68,5 @@ class Contacts:
         told = {}
         for slot in self._slots:
             if slot.measures.contact_16:
-                told[str(slot.number)] = [slot.measures.contact_16 >> 4, slot.measures.contact_first_16 >> 4]
+                told[str(slot.number)] = [slot.measures.contact_16 >> 4, max(slot.measures.contact_first_16, 0) >> 4]
         return told

@@ -50,13 +50,14 @@ def text_length(buf: "bytearray", at: int, size: int) -> int:
     return length
 
 
-def same_bytes(kept: bytes, buf: "bytearray", at: int) -> bool:
-    """True if buf[at:] begins with `kept`; allocates nothing."""
+def same_text(kept: str, buf: "bytearray", at: int, length: int) -> bool:
+    """True if buf[at : at + length] holds these ASCII characters; allocates nothing."""
+    if len(kept) != length:
+        return False
     i = 0
-    size = len(kept)
-    while i < size and kept[i] == buf[at + i]:
+    while i < length and ord(kept[i]) == buf[at + i]:
         i += 1
-    return i == size
+    return i == length
 
 
 def temperatures_plausible(low: int, high: int) -> bool:
@@ -75,23 +76,22 @@ def power_plausible(pack_mv: int, current_ma: int) -> bool:
 
 
 class PackLink:
-    """State of one slot's pack on either carrier. `reading` is written here and nowhere else."""
+    """State of one slot's pack on either carrier, a part of its driver: one object less for each slot. `reading` is written by
+    the driver and nowhere else."""
 
-    def __init__(self) -> None:
+    def _begin(self) -> None:
         self.reading = PackReading()
         self.refused = False  # another pack answered in the place of the one that was identified; until set_need(0)
-        self._serial = b""  # as on the wire, padded
-        self._maker = b""
         self._same = 0  # polls without a new measurement
         self._new_ms = 0  # when the counter last changed
 
-    def forget(self) -> None:
+    def _forget_pack(self) -> None:
         """The pack is gone."""
         self.reading.clear()
         self.refused = False
         self._same = 0
 
-    def check_age(self, now_ms: int) -> None:
+    def _check_age(self, now_ms: int) -> None:
         """Forget a reading long before the tick counter wraps."""
         taken = self.reading.taken_ms
         if taken is not None and ticks.diff(now_ms, taken) > STALE_MS:
@@ -100,7 +100,7 @@ class PackLink:
         if taken is not None and ticks.diff(now_ms, taken) > STALE_MS + IDENTITY_PERIOD_MS:
             self.reading.clear()
 
-    def moved(self, counter: int, now_ms: int) -> bool:
+    def _moved(self, counter: int, now_ms: int) -> bool:
         """Whether the BMS still measures, judged by its counter."""
         reading = self.reading
         if reading.taken_ms is None and self._same == 0 or counter != reading.counter:
@@ -112,7 +112,7 @@ class PackLink:
             self._same += 1
         return self._same <= _FROZEN_POLLS or ticks.diff(now_ms, self._new_ms) <= _FROZEN_MS
 
-    def identify(
+    def _identify(
         self,
         buf: "bytearray",
         serial_at: int,
@@ -132,12 +132,10 @@ class PackLink:
         if reading.identity_taken_ms is None:
             if self.refused:
                 return "foreign"
-            self._serial = bytes(buf[serial_at : serial_at + 16])
-            self._maker = bytes(buf[maker_at : maker_at + 8])
-            reading.serial = str(self._serial[:length], "ascii")
-            reading.maker = str(self._maker[:maker], "ascii")
-        elif not same_bytes(self._serial, buf, serial_at) or not same_bytes(self._maker, buf, maker_at):
-            self.refuse()
+            reading.serial = str(bytes(buf[serial_at : serial_at + length]), "ascii")
+            reading.maker = str(bytes(buf[maker_at : maker_at + maker]), "ascii")
+        elif not same_text(reading.serial, buf, serial_at, length) or not same_text(reading.maker, buf, maker_at, maker):
+            self._refuse()
             return "foreign"
         reading.chemistry = chemistry if chemistry in _CHEMISTRIES else CHEMISTRY_UNKNOWN
         reading.cell_count = cells
@@ -146,7 +144,7 @@ class PackLink:
         reading.identity_taken_ms = now_ms
         return ""
 
-    def refuse(self) -> None:
+    def _refuse(self) -> None:
         """Believe nothing that comes from here until the pack has been taken out."""
         self.reading.clear()
         self.refused = True

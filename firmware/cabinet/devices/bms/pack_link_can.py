@@ -18,6 +18,7 @@ _ISOTP_RX = const(0x18DAF400)
 
 # kinds: the byte above the node id, from 0x10 on; 0x16 is the identity
 _STATUS = const(0x10)
+_IDENTITY = const(0x16)
 _CELLS = const(2)
 _TEMPERATURES = const(3)
 _ALARMS = const(4)
@@ -29,6 +30,7 @@ _SIDE_MS = const(1_500)  # the slower frames may be this old when a status frame
 _LOST_MS = const(1_500)  # without any frame
 _UNKNOWN_MS = const(3_200)  # as long as the pack is not identified: an identity round takes 1.4 s, and one may have just begun
 _PROVE_MS = const(5_000)
+_WAKE = b"\x02\x3e\x80\x00\x00\x00\x00\x00"  # a request of two bytes that asks for nothing
 _COUNTER_JUMP = const(100)
 
 TYPE_CHECKING = False
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from cabinet.ports import Clock
 
 
-class PackLinkCan(CanClient):
+class PackLinkCan(CanClient, PackLink):
     """The pack at one node id (= slot number). It sends by itself; set_need says whether to listen."""
 
     def __init__(self, bus: "CanBus", node: int, clock: "Clock") -> None:
@@ -45,10 +47,9 @@ class PackLinkCan(CanClient):
             raise ValueError("CAN node id of a pack is {}, allowed are 1 to 239".format(node))
         self.clock = clock
         self.node = node
-        self.link = PackLink()
-        self.reading = self.link.reading
+        self._begin()
         self.period_ms = 0
-        self._frames = [bytearray(8) for _ in range(5)]  # the last frame of each kind
+        self._frames = bytearray(40)  # the last frame of each kind
         self._fresh = 0  # bit per kind: came in the present half of _SIDE_MS
         self._before = 0  # or in the one before it
         self._identity = bytearray(49)
@@ -58,10 +59,7 @@ class PackLinkCan(CanClient):
         self._wrong = 0
         self._tp = None  # there while a challenge is under way
         self._half_ms = clock.ticks_ms()
-        base = _BASE | node
-        ids = [base + (k << 8) for k in range(7)]
-        ids.append(_ISOTP_RX | node)
-        CanClient.__init__(self, bus, "pack {}".format(node), tuple(ids))
+        CanClient.__init__(self, bus, "pack {}".format(node), (_ISOTP_RX | node,), (_BASE | node,))
 
     def set_need(self, period_ms: int) -> None:
         """More than 0: listen; the pack's own pace holds. 0: ignore it, and forget whatever was known."""
@@ -72,7 +70,7 @@ class PackLinkCan(CanClient):
         self.period_ms = max(period_ms, 0)
 
     def _forget(self) -> None:
-        self.link.forget()
+        self._forget_pack()
         self._forget_frames()
         self._wrong = 0
         self.fault = ""
@@ -109,12 +107,16 @@ class PackLinkCan(CanClient):
             if self._tp is tp:
                 self._tp = None
 
+    def wake(self) -> None:
+        """A frame that is addressed to it wakes a BMS that sleeps; what it says in answer does not matter."""
+        self.bus.send(_ISOTP_TX | self.node << 8, _WAKE)
+
     def put_frames(self, out: bytearray) -> None:
         """The last frame of each kind."""
         for kind in range(5):
             if (self._fresh | self._before) >> kind & 1:
                 out.extend(struct.pack(">BBI", 2, 12, _BASE | kind << 8 | self.node))
-                out.extend(self._frames[kind])
+                out.extend(self._frames[kind * 8 : kind * 8 + 8])
 
     # ---- called by the bus ----
 
@@ -142,12 +144,11 @@ class PackLinkCan(CanClient):
         if not good:
             self._wrong_frame("implausible")
             return None
-        spare = self._frames[kind]
-        self._frames[kind] = data
+        self._frames[kind << 3 : (kind << 3) + 8] = data
         self._fresh |= 1 << kind
         if kind == 0 and self._fresh | self._before == _ALL_KINDS:
             self._complete(now_ms)
-        return spare
+        return None
 
     def _other_frame(self, can_id: int, data: "bytearray", length: int, now_ms: int) -> None:
         if can_id & 0xFF0000 == 0xDA0000:
@@ -155,7 +156,7 @@ class PackLinkCan(CanClient):
                 self._tp.on_frame(data, length, now_ms)
         elif length != 8:
             self._wrong_frame("implausible")
-        else:
+        elif can_id >> 8 & 0xFF == _IDENTITY:
             self._take_identity_part(data, now_ms)
 
     def tick(self, now_ms: int) -> None:
@@ -174,7 +175,7 @@ class PackLinkCan(CanClient):
             if self.fault in ("", "frozen"):
                 self.fault = "timeout"
                 self.stats.timeouts += 1
-            self.link.check_age(now_ms)
+            self._check_age(now_ms)
             self._since_ms = ticks.add(now_ms, -limit_ms - 1)  # neither instant may wrap while the silence lasts
             if silent:
                 self._forget_frames()
@@ -190,32 +191,32 @@ class PackLinkCan(CanClient):
     def _complete(self, now_ms: int) -> None:
         """A status frame makes a whole reading, if the others are there and young."""
         reading = self.reading
-        if self.link.refused or reading.identity_taken_ms is None:
+        if self.refused or reading.identity_taken_ms is None:
             return
-        status, limits, cells, temperatures, alarms = self._frames
-        counter = status[0]
+        kept = self._frames  # status 0, limits 8, cells 16, temperatures 24, alarms 32
+        counter = kept[0]
         had = reading.taken_ms is not None
         old = reading.counter
         self._since_ms = now_ms
-        if not self.link.moved(counter, now_ms):
+        if not self._moved(counter, now_ms):
             self.stats.failed("frozen")
             self.fault = "frozen"
             return
         if had and (counter - old) & 0xFF > _COUNTER_JUMP:
             self._parts = 0  # restarted, or another pack: the next round of identity frames tells
-        reading.state_bits = status[1]
-        reading.pack_mv = (status[2] | status[3] << 8) * 10
-        reading.current_ma = i16_le(status, 4) * 10
-        reading.soc_pct = status[6]
-        reading.soh_pct = status[7]
-        reading.charge_limit_ma = (limits[0] | limits[1] << 8) * 10
-        reading.charge_limit_mv = (limits[2] | limits[3] << 8) * 10
-        reading.cycles = limits[6] | limits[7] << 8
-        reading.cell_min_mv = cells[0] | cells[1] << 8
-        reading.cell_max_mv = cells[2] | cells[3] << 8
-        reading.temp_min_ddegc = i16_le(temperatures, 0)
-        reading.temp_max_ddegc = i16_le(temperatures, 2)
-        reading.alarm_bits = alarms[0] | alarms[1] << 8 | alarms[2] << 16 | alarms[3] << 24
+        reading.state_bits = kept[1]
+        reading.pack_mv = (kept[2] | kept[3] << 8) * 10
+        reading.current_ma = i16_le(kept, 4) * 10
+        reading.soc_pct = kept[6]
+        reading.soh_pct = kept[7]
+        reading.charge_limit_ma = (kept[8] | kept[9] << 8) * 10
+        reading.charge_limit_mv = (kept[10] | kept[11] << 8) * 10
+        reading.cycles = kept[14] | kept[15] << 8
+        reading.cell_min_mv = kept[16] | kept[17] << 8
+        reading.cell_max_mv = kept[18] | kept[19] << 8
+        reading.temp_min_ddegc = i16_le(kept, 24)
+        reading.temp_max_ddegc = i16_le(kept, 26)
+        reading.alarm_bits = kept[32] | kept[33] << 8 | kept[34] << 16 | kept[35] << 24
         reading.taken_ms = now_ms
         self.fault = ""
         self._wrong = 0
@@ -248,7 +249,7 @@ class PackLinkCan(CanClient):
             identity[30 + i] = identity[35 + i]
         if self.reading.identity_taken_ms is None:
             self._since_ms = now_ms  # from now on readings are due
-        fault = self.link.identify(
+        fault = self._identify(
             identity, 14, 30, identity[2], identity[3], u16_le(identity, 4) * 10, u16_le(identity, 7) * 10, now_ms
         )
         if fault:

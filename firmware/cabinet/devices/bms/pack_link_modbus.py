@@ -35,20 +35,25 @@ if TYPE_CHECKING:
     from cabinet.ports import Clock
 
 
-class PackLinkModbus(ModbusClient):
+class _Challenge:
+    """While one is under way."""
+
+    def __init__(self, nonce: bytes, now_ms: int) -> None:
+        self.nonce = nonce
+        self.sent = False
+        self.began_ms = self.ask_ms = now_ms
+
+
+class PackLinkModbus(ModbusClient, PackLink):
     """The pack at one unit address (= slot number)."""
 
     def __init__(self, bus: "ModbusBus", address: int, clock: "Clock") -> None:
         self.clock = clock
-        self.link = PackLink()
-        self.reading = self.link.reading
+        self._begin()
         self._asking = 0
         self._known = False  # the identity holds for the pack that answers now
-        self._nonce = None
-        self._nonce_sent = False
-        self._proof_ms = 0
-        self._ask_ms = 0
-        self.mac = None  # the answer to the last challenge
+        self._proof = None  # the challenge that is under way
+        self.mac = None  # the answer to the last one, until somebody has taken it
         ModbusClient.__init__(self, bus, address, "pack {}".format(address))
 
     def set_need(self, period_ms: int) -> None:
@@ -56,7 +61,7 @@ class PackLinkModbus(ModbusClient):
         if period_ms == self.period_ms:
             return
         if period_ms <= 0:
-            self.link.forget()
+            self._forget_pack()
             self._known = False
             self._asking = 0  # an answer that is still under way is that of a pack that has left
             self._end_proof(None)
@@ -78,33 +83,34 @@ class PackLinkModbus(ModbusClient):
             return None
         while not self.proof_over(self.clock.ticks_ms()):
             await asyncio.sleep_ms(10)
-        return self.mac
+        mac = self.mac
+        self.mac = None
+        return mac
 
     def start_proof(self, nonce: bytes) -> bool:
         """Begin to challenge the pack; False if it is not asked for now, or a challenge is under way."""
-        if len(nonce) != 32 or not self.period_ms or self._nonce is not None:
+        if len(nonce) != 32 or not self.period_ms or self._proof is not None:
             return False
         self.mac = None
-        self._nonce_sent = False
-        self._nonce = nonce
-        self._proof_ms = self._ask_ms = self.clock.ticks_ms()
+        self._proof = _Challenge(nonce, self.clock.ticks_ms())
         return True
 
     def proof_over(self, now_ms: int) -> bool:
         """Push the challenge on; True when it is over, and then the answer is in `mac`."""
-        if self._nonce is None:
+        proof = self._proof
+        if proof is None:
             return True
-        if ticks.diff(now_ms, self._proof_ms) > _PROVE_MS or self.fails >= SILENT_AFTER:
+        if ticks.diff(now_ms, proof.began_ms) > _PROVE_MS or self.fails >= SILENT_AFTER:
             self._end_proof(None)
             return True
-        if not self.urgent and ticks.diff(now_ms, self._ask_ms) >= 0:
+        if not self.urgent and ticks.diff(now_ms, proof.ask_ms) >= 0:
             self.urgent = True
-            self._ask_ms = ticks.add(now_ms, _PROVE_POLL_MS)
+            proof.ask_ms = ticks.add(now_ms, _PROVE_POLL_MS)
         return False
 
     def _end_proof(self, mac: "bytes | None") -> None:
         self.mac = mac
-        self._nonce = None
+        self._proof = None
         self.urgent = False
 
     # ---- called by the bus ----
@@ -114,12 +120,13 @@ class PackLinkModbus(ModbusClient):
         bus = self.bus
         if self.urgent:
             self.urgent = False
-            if self._nonce is not None:
-                if self._nonce_sent:
+            proof = self._proof
+            if proof is not None:
+                if proof.sent:
                     self._asking = _ASK_MAC
                     return bus.read(READ_HOLDING, _MAC, 17)
                 self._asking = _SEND_NONCE
-                return bus.write_registers(_NONCE, self._nonce)
+                return bus.write_registers(_NONCE, proof.nonce)
         taken = self.reading.identity_taken_ms
         if not self._known or taken is None or ticks.diff(now_ms, taken) > pack_link.IDENTITY_PERIOD_MS:
             self._asking = _ASK_IDENTITY
@@ -136,10 +143,11 @@ class PackLinkModbus(ModbusClient):
             return self._take_status(buf, at, now_ms)
         if asking == _ASK_IDENTITY:
             return self._take_identity(buf, at, now_ms)
-        if self._nonce is None or not asking:
+        proof = self._proof
+        if proof is None or not asking:
             return ""
         if asking == _SEND_NONCE:
-            self._nonce_sent = True
+            proof.sent = True
         elif u16_be(buf, at) == _MAC_READY:
             self._end_proof(bytes(buf[at + 2 : at + 34]))
         elif u16_be(buf, at) >= _MAC_ERROR:
@@ -150,12 +158,12 @@ class PackLinkModbus(ModbusClient):
         """No good answer."""
         if self.fails >= SILENT_AFTER:
             self._known = False  # whoever answers next must say who it is
-        self.link.check_age(now_ms)
+        self._check_age(now_ms)
 
     def _take_identity(self, buf: "bytearray", at: int, now_ms: int) -> str:
         if u16_be(buf, at) != MAGIC or buf[at + 2] != 1:  # any minor version of map 1
             return "implausible"
-        fault = self.link.identify(
+        fault = self._identify(
             buf, at + 6, at + 22, u16_be(buf, at + 30), u16_be(buf, at + 32), u16_be(buf, at + 34) * 10, u16_be(buf, at + 36) * 10, now_ms
         )
         if not fault:
@@ -184,7 +192,7 @@ class PackLinkModbus(ModbusClient):
         reading = self.reading
         old = reading.counter
         had = reading.taken_ms is not None
-        if not self.link.moved(counter, now_ms):
+        if not self._moved(counter, now_ms):
             return "frozen"
         if had and (counter - old) & 0xFFFF > _COUNTER_JUMP:
             self._known = False  # restarted, or another pack: who is it?

@@ -22,32 +22,30 @@ if TYPE_CHECKING:
     from cabinet.ports import Clock
 
 
+_frame = bytearray(8)  # for all: the bus copies it
+
+
 class ElconCharger(CanClient):
     """One charger; `address` is 0xE5 as delivered, others as ordered."""
 
     def __init__(self, bus: "CanBus", address: int, clock: "Clock") -> None:
         if not 0 <= address <= 0xFD:
             raise ValueError("CAN address of a charger is {}, allowed are 0 to 253".format(address))
-        self.clock = clock
         self.address = address
         self.reading = ChargerReading()
         self.set_mv = 0
         self.set_ma = 0
-        self._command_id = _COMMAND | address << 8
-        self._frame = bytearray(8)
-        self._frame[4] = 1
-        self._pending = True
         self._said_at = len(bus.kept)  # where its last status stands: length and bytes
         bus.kept.extend(bytes(9))
-        self._set_ms = clock.ticks_ms()
-        self._sent_ms = self._set_ms
-        self._heard_ms = self._set_ms
+        now = clock.ticks_ms()
+        self._set_ms = self._heard_ms = now
+        self._sent_ms = ticks.add(now, -_REPEAT_MS)
         CanClient.__init__(self, bus, "charger 0x{:02x}".format(address), (_STATUS | address,))
 
     def set(self, mv: int, ma: int) -> None:
         """What it shall give at most; 0, 0 = off. Call it at every control step: a set-point that is not renewed within
         two seconds is withdrawn. A change goes out at once, the same again every second."""
-        now = self.clock.ticks_ms()
+        now = self.bus.clock.ticks_ms()
         self._set_ms = now
         if mv <= 0 or ma <= 0:
             mv = ma = 0
@@ -58,23 +56,23 @@ class ElconCharger(CanClient):
     def _apply(self, mv: int, ma: int, now_ms: int) -> None:
         self.set_mv = mv
         self.set_ma = ma
-        volt = min(mv // 100, 0xFFFF)
-        amp = min(ma // 100, 0xFFFF)
-        on = volt and amp
-        if not on:
+        self._send(now_ms)
+
+    def _send(self, now_ms: int) -> None:
+        volt = min(self.set_mv // 100, 0xFFFF)
+        amp = min(self.set_ma // 100, 0xFFFF)
+        off = not (volt and amp)
+        if off:
             volt = amp = 0
-        frame = self._frame
+        frame = _frame
         frame[0] = volt >> 8
         frame[1] = volt & 0xFF
         frame[2] = amp >> 8
         frame[3] = amp & 0xFF
-        frame[4] = 0 if on else 1
-        self._send(now_ms)
-
-    def _send(self, now_ms: int) -> None:
-        # what switches off goes ahead of everything else
-        self._pending = not self.bus.send(self._command_id, self._frame, 8, bool(self._frame[4]), True)
-        self._sent_ms = now_ms
+        frame[4] = 1 if off else 0
+        # what switches off goes ahead of everything else; what found no room is due again at once
+        sent = self.bus.send(_COMMAND | self.address << 8, frame, 8, off, True)
+        self._sent_ms = now_ms if sent else ticks.add(now_ms, -_REPEAT_MS)
 
     def on_frame(self, can_id: int, data: "bytearray", length: int, now_ms: int) -> "bytearray | None":
         """Its status."""
@@ -109,7 +107,7 @@ class ElconCharger(CanClient):
         """Repeat the set-point; withdraw one that nobody stands by any more."""
         if self.set_ma and not 0 <= ticks.diff(now_ms, self._set_ms) <= _HOLD_MS:
             self._apply(0, 0, now_ms)
-        elif self._pending or ticks.diff(now_ms, self._sent_ms) >= _REPEAT_MS:
+        elif ticks.diff(now_ms, self._sent_ms) >= _REPEAT_MS:
             self._send(now_ms)
         if ticks.diff(now_ms, self._heard_ms) > _LOST_MS:
             if not self.fault:
