@@ -1,7 +1,7 @@
 """Bytes on the wire for a day of a 12-slot cabinet with 200 swaps: real encoding, TCP, IP and TLS headers computed.
 
-A swap is made of typical moments, whose events are stored in the same step; on a metered line the events of 15 s are gathered into one
-message, alarms excepted.
+A swap is made of typical moments, whose events are stored in the same step; with the default settings the events of a minute are gathered
+into one message. day.py measures the same with the whole firmware on virtual time, which takes half an hour.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / part) for part in ("firmware", "tests/shims", "build/lib", "tools")]
 sys.modules.update({"usocket": socket, "ustruct": struct, "ubinascii": binascii})  # type: ignore[dict-item]
 
+from cabinet import config  # noqa: E402
 from cabinet.core import events  # noqa: E402
+from cabinet.runtime import upkeep  # noqa: E402
 from cabinet.uplink import envelope, meter  # noqa: E402
 from cabinet.uplink.codec import Codec  # noqa: E402
 from cabinet.uplink.states import SlotStates  # noqa: E402
@@ -34,7 +36,7 @@ ANSWER = 40 + 29 + 4 + 40
 PING = (40 + 29 + 2) * 2 + 40
 HANDSHAKE = 5000
 
-GATHERED = ((0, 4), (4, 7), (7, 9), (9, 10))  # moments of a swap within 15 s of each other
+GATHERED = ((0, 9), (9, 10))  # moments of a swap within a minute of each other
 # one swap: moments, each with the events that come together
 SWAP = (
     (("swap.ordered", 7, "1f3a9c02", "rider"), ("swap.step", 7, "open_empty"), ("lock.pulsed", "swap", 500)),
@@ -113,41 +115,91 @@ class Clock:
         return self.now_s * 1000 & 0x3FFFFFFF
 
 
+CYCLE_S = DAY_S * SLOTS // SWAPS  # of a slot: a pack comes, charges, rests and goes
+DOORS = ((0, "out", False), (12, "empty", True), (18, "in", False), (33, "checking", True), (39, "charging", True))
+
+
 def view(now_s: int, slot: int, dice: random.Random) -> dict:
-    """A slot that charges for two hours, rests, and is emptied; with the noise of a real one."""
-    phase = (now_s + slot * 1100) % 14400
-    charging = phase < 7200
+    """A slot from which a full pack is taken and into which an empty one is put, which charges and rests; with the noise of a real one."""
+    phase = (now_s + slot * 433) % CYCLE_S
+    state, door = "full", True
+    for begin_s, name, shut in DOORS:
+        if phase >= begin_s:
+            state, door = name, shut
+    known = phase >= 33
+    if phase >= 4000:
+        state = "full"
+    charging = state == "charging"
     return {
-        "slot": slot, "state": "charging" if charging else "full", "pack": PACK, "soc_pct": 20 + phase // 90 if charging else 100,
-        "soh_pct": 97, "pack_mv": 51000 + phase // 3 + dice.randrange(60) if charging else 57000 + dice.randrange(20),
-        "current_ma": 10000 + dice.randrange(300) if charging else 0, "temp_max_ddegc": 280 + phase // 180 if charging else 300,
-        "charge_mv": 57600 if charging else 0, "charge_ma": 10000 if charging else 0, "door_closed": True, "locked": True,
-        "why": "" if charging else "full", "why_text": "", "winner": "", "faults": [],
+        "slot": slot, "state": state, "pack": PACK if known else None, "soc_pct": min(100, 20 + phase // 50) if known else None,
+        "soh_pct": 97 if known else None, "pack_mv": 51000 + min(phase, 4000) * 3 // 2 + dice.randrange(60) if known else None,
+        "current_ma": (10000 + dice.randrange(300) if charging else 0) if known else None,
+        "temp_max_ddegc": 280 + min(phase, 4000) // 100 if known else None, "charge_mv": 57600 if charging else 0,
+        "charge_ma": 10000 if charging else 0, "door_closed": door, "locked": door, "why": "" if charging else state, "why_text": "",
+        "winner": "", "faults": [],
     }  # fmt: skip
 
 
-def day(telemetry_s: int, gathered: bool, keepalive_s: int, state_pause_s: int) -> Line:
+class Records:
+    """Telemetry by exception, by the firmware's own rule."""
+
+    def __init__(self, clock: Clock, settings: dict) -> None:
+        self.made: list = []
+        holder = type("Settings", (), settings)
+        control = type("Control", (), {"slots": [None] * SLOTS})
+        self.rule = upkeep.Telemetry(holder, clock, control, None, None)
+
+    def look(self, slot: int, seen: dict) -> None:
+        """A slot's turn."""
+        if seen["pack"] is None:
+            return
+        mv = seen["pack_mv"]
+        values = (seen["soc_pct"], mv, seen["current_ma"], seen["temp_max_ddegc"], mv // 16 - 8, mv // 16 + 8)
+        if self.rule._due(slot, self.rule._bands, values):
+            self.made.append(events.make("telemetry.slot", slot, PACK, *values))
+
+    def look_at_cabinet(self, power_w: int) -> None:
+        """The whole."""
+        if self.rule._due(0, self.rule._power, (power_w,)):
+            self.made.append(events.make("telemetry.cabinet", 0, "", power_w, 5, 12, 81234))
+
+
+def defaults(section: tuple, **other: object) -> dict:
+    """The settings of a section as they are if nobody says anything."""
+    return {**{row[0]: row[2] for row in section}, **other}
+
+
+def day(uplink: dict, telemetry: dict) -> Line:
     """A day with those settings."""
     line = Line()
     dice = random.Random(1)
+    gathered = bool(uplink["gather_s"])
     for _ in range(SWAPS):
         spans = GATHERED if gathered else [(index, index + 1) for index in range(len(SWAP))]
         for moment in [sum(SWAP[first:last], ()) for first, last in spans]:
             line.send_events("events", 0, [events.make(row[0], 3, PACK, *row[1:]) for row in moment], gathered)
-    for _ in range(0, DAY_S, telemetry_s):
-        made = [events.make("telemetry.slot", slot + 1, PACK, 55, 54321, 9876, 291, 3391, 3402) for slot in range(SLOTS)]
-        line.send_events("telemetry", 1, [*made, events.make("telemetry.cabinet", 0, "", 4200, 5, 12, 81234)], True)
     clock = Clock()
-    states = SlotStates(clock, state_pause_s * 1000)
-    for clock.now_s in range(0, DAY_S, 10):
+    states = SlotStates(clock, uplink["state_pause_s"] * 1000, uplink["state_settle_s"] * 1000)
+    records = Records(clock, telemetry)
+    for clock.now_s in range(0, DAY_S, 5):
+        power_w = 0
         for slot in range(1, SLOTS + 1):
-            states.update(slot, view(clock.now_s, slot, dice))
+            seen = view(clock.now_s, slot, dice)
+            power_w += seen["charge_ma"] * 57 // 1000
+            states.update(slot, seen)
+            if clock.now_s % telemetry["period_s"] == 0:
+                records.look(slot, seen)
+        if clock.now_s % telemetry["period_s"] == 0:
+            records.look_at_cabinet(power_w)
+        if records.made and (clock.now_s % max(5, telemetry["gather_s"]) == 0 or len(records.made) >= uplink["batch"]):
+            line.send_events("telemetry", 1, records.made, uplink["compact"] == "on")
+            records.made = []
         due = states.take()
         while due:
             line.publish("slot states", f"slots/{due[0]}", json.dumps(due[1]).encode())
             due = states.take()
-    busy = min(line.messages, DAY_S * 2 // keepalive_s)  # at worst each message spares one ping
-    line.add("keep-alive", max(0, DAY_S * 2 // keepalive_s - busy // 2) * PING)
+    pings = DAY_S * 2 // uplink["keepalive_s"]
+    line.add("keep-alive", max(0, pings - min(line.messages, pings) // 2) * PING)  # at worst two messages spare one ping
     line.add("session (4 a day)", 4 * (HANDSHAKE + 600))
     return line
 
@@ -165,12 +217,14 @@ def naive() -> int:
 def rows() -> list[tuple[str, int, str, str, bool | None]]:
     """For the benchmark's table."""
     made: list[tuple[str, int, str, str, bool | None]] = []
-    metered = day(3600, True, 600, 1800)
-    usual = day(60, False, 60, 60)
-    made.append(("a day on a metered line (see docs/uplink.md)", metered.total // 1000, "kB", "< 1,000", metered.total < 1_000_000))
-    made += [(f"  {kind}", count // 1000, "kB", "", None) for kind, count in metered.by_kind.items()]
-    made.append(("a day with the default settings", usual.total // 1000, "kB", "", None))
+    usual = day(defaults(config.UPLINK), defaults(config.TELEMETRY))
+    often = {name: 0 for name in ("soc_pct", "voltage_mv", "current_ma", "temp_ddegc", "cell_mv", "power_w")}
+    free_uplink = defaults(config.UPLINK, gather_s=0, state_settle_s=0, state_pause_s=60, keepalive_s=60, compact="off")
+    free = day(free_uplink, defaults(config.TELEMETRY, heartbeat_s=60, gather_s=1, **often))
+    made.append(("a day with the default settings", usual.total // 1000, "kB", "< 1,000", usual.total < 1_000_000))
     made += [(f"  {kind}", count // 1000, "kB", "", None) for kind, count in usual.by_kind.items()]
+    made.append(("a day on a free line (each event at once, everything each minute)", free.total // 1000, "kB", "", None))
+    made += [(f"  {kind}", count // 1000, "kB", "", None) for kind, count in free.by_kind.items()]
     made.append(("a day of publishing everything each 10 s", naive() // 1000, "kB", "", None))
     return made
 
