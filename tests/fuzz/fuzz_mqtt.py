@@ -31,6 +31,14 @@ from cabinet.uplink.uplink import Uplink, UplinkOptions  # noqa: E402
 
 TOPIC = b"swapcab/v1/cab-1/commands"
 ASKED = dns.question("broker.example.org", 0x1234)
+DNS_ANSWER = (
+    ASKED[:2]
+    + b"\x81\x80\x00\x01\x00\x02\x00\x00\x00\x00"
+    + ASKED[12:]
+    + b"\xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x3c\x00\x04\x01x\xc0\x13"
+    + b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x0a\x00\x00\x01"
+)
+SNTP_ANSWER = b"\x24\x02\x06\xec" + bytes(20) + b"ABCDEFGH" + b"\xe9\x00\x00\x00\x00\x00\x00\x00" * 2
 
 
 class Clock:
@@ -191,11 +199,8 @@ class Fuzz:
     def name_answer(self) -> None:
         """One DNS answer."""
         self.inputs["DNS"] += 1
-        good = ASKED[:2] + b"\x81\x80\x00\x01\x00\x02\x00\x00\x00\x00" + ASKED[12:]
-        good += b"\xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x3c\x00\x04\x01x\xc0\x13"
-        good += b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x0a\x00\x00\x01"
         try:
-            found = dns.answer(self.mutated(good), ASKED)
+            found = dns.answer(self.mutated(DNS_ANSWER), ASKED)
         except OSError:
             return
         assert found is None or dns.is_numeric(found[0])
@@ -203,8 +208,7 @@ class Fuzz:
     def time_answer(self) -> None:
         """One SNTP answer."""
         self.inputs["SNTP"] += 1
-        good = b"\x24\x02\x06\xec" + bytes(20) + b"ABCDEFGH" + b"\xe9\x00\x00\x00\x00\x00\x00\x00" * 2
-        found = sntp_answer(self.mutated(good), b"ABCDEFGH")
+        found = sntp_answer(self.mutated(SNTP_ANSWER), b"ABCDEFGH")
         assert found is None or 1_577_836_800 <= found < 1 << 33
 
     def run(self, count: int) -> None:

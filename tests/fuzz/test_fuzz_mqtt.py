@@ -1,17 +1,25 @@
-"""A sample of fuzz_mqtt.py; FUZZ_COUNT and FUZZ_SEED in the environment ask for more, or for other chances."""
+"""Samples of fuzz_mqtt.py and fuzz_both.py; FUZZ_COUNT and FUZZ_SEED in the environment ask for more, or for other chances."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import fuzz_both  # noqa: E402
+import fuzz_mqtt  # noqa: E402
+
+SEED = int(os.environ.get("FUZZ_SEED", "1"))
+COUNT = int(os.environ.get("FUZZ_COUNT", "20000"))
 
 
 def test_no_input_gets_out_of_the_uplinks_parsers():
-    spec = importlib.util.spec_from_file_location("fuzz_mqtt", Path(__file__).with_name("fuzz_mqtt.py"))
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    fuzz = module.Fuzz(int(os.environ.get("FUZZ_SEED", "1")))
-    fuzz.run(int(os.environ.get("FUZZ_COUNT", "20000")))
+    fuzz = fuzz_mqtt.Fuzz(SEED)
+    fuzz.run(COUNT)
     assert fuzz.packets > 100 and fuzz.refused > 100 and fuzz.carried_out > 10
+
+
+def test_micropython_and_cpython_make_the_same_of_every_input():
+    assert fuzz_both.differences(SEED, COUNT) == []

@@ -124,6 +124,30 @@ def test_hostile_payloads_are_refused_with_a_reason():
         json.dumps(result)
 
 
+def test_what_only_micropython_takes_for_json_is_refused():
+    for payload in (
+        b'{"id": "a", "kind" "unlock", "slot": 3}',
+        b'{"id", "a": "kind": "unlock", "slot": 3}',
+        b'{"id": "a" "kind": "unlock" "slot": 3}',
+        b'{"id": "a", "kind": "unlock", "slot": 3, "expires"}',
+        b'{"id": "a", "kind": "unlock", "slot": 3,}',
+        b'{"id": "a", "kind": "unlock", "slot": 03}',
+        b'{"id": "a", "kind": "unlock", "slot": 3 4}',
+        b'{"id": "a", "kind": "unlock", "slot": 3, "slot": 4}',
+        b'{"id": "a", "kind": "unlock", "slot": 3}{',
+        b'{"id": "\\u0061", "kind": "unlock", "slot": 3}',
+    ):
+        command, reason = commands.parse(payload)
+        assert reason == "malformed", (payload, reason)
+        assert command is None or command["id"] == "a"
+    for payload in (
+        b' {"id":"a","kind":"unlock","slot":3}\n',
+        b'{"id" : "a" ,\t"kind":"swap","slot": null,"token": "t"}',
+        b'{"kind":"swap","id":"a"}',
+    ):
+        assert commands.parse(payload)[1] == "", payload
+
+
 def test_what_is_known_of_a_refused_command_is_told():
     known, reason = commands.parse(b'{"id":"a","kind":"unlock","slot":0}')
     assert known == {"id": "a", "kind": "unlock"} and reason == "bad_slot"
