@@ -43,9 +43,9 @@ def sim(
     json_path: Annotated[Path | None, typer.Option("--json", help="write the JSON line to this file too")] = None,
     picture: Annotated[Path | None, typer.Option(help="headless: draw the panel into this SVG")] = None,
     folder: Annotated[Path | None, typer.Option(help="run folder [default: build/sim/<n>]")] = None,
-    heap: Annotated[str, typer.Option(help="heap cap of the firmware")] = "512k",
+    heap: Annotated[str, typer.Option(help="heap cap of the firmware \\[default: 512k, 8k more for each slot beyond 12]")] = "",
     npb: Annotated[int, typer.Option(help="so many of the first slots have Mean Well NPB chargers (0 to 4), the others Elcon ones")] = 0,
-    profile: Annotated[Path | None, typer.Option(help="profile (.json) of the packs on CAN, in place of the pack link; needs --dbc")] = None,
+    profile: Annotated[Path | None, typer.Option(help="profile (.json) of the packs on CAN in place of the pack link; needs --dbc")] = None,
     dbc: Annotated[Path | None, typer.Option(help="the DBC file by which those packs speak")] = None,
 ) -> None:
     """Run a simulated cabinet: a person sees a live panel; --headless ends with a verdict and exit code."""

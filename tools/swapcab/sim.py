@@ -89,7 +89,7 @@ class Simulation:
         self.plant_process = Child("plant", plant, self.folder / "plant.log", env=tools)
         self.firmware = Child(
             "firmware",
-            [str(Path(python).with_name("micropython")), "-X", f"heapsize={options.heap}", "-m", "main", short(self.folder)],
+            [str(Path(python).with_name("micropython")), "-X", f"heapsize={options.heap_bytes}", "-m", "main", short(self.folder)],
             self.folder / "firmware.log",
             on_line=self.state.feed,
             env={"MICROPYPATH": f"{OUT}:.frozen"},

@@ -67,7 +67,7 @@ class Options:
     json_path: Path | None = None
     picture: Path | None = None
     folder: Path | None = None
-    heap: str = "512k"
+    heap: str = ""  # as many bytes, or as in 512k; empty: what `heap_bytes` says
     npb: int = 0
     profile: Path | None = None
     dbc: Path | None = None
@@ -94,7 +94,9 @@ class Options:
 
     @property
     def heap_bytes(self) -> int:
-        """The heap cap in bytes."""
+        """The heap cap in bytes: 512 KiB, and 8 KiB more for each slot beyond twelve (words have 8 bytes here, 4 on an MCU)."""
+        if not self.heap:
+            return 524288 + 8192 * max(0, self.slots - 12)
         units = {"k": 1024, "m": 1024 * 1024}
         text = self.heap.lower()
         try:

@@ -13,8 +13,8 @@ from pathlib import Path
 from swapcab.build import sources
 from swapcab.paths import OUT, ROOT
 from swapcab.rows import Row, publish
+from swapcab.sim_options import Options
 
-HEAP = "512k"
 WATCH_S = 15.0
 
 # Imports one module after the other, in the order given, and prints what each left on the heap, its own imports included
@@ -77,11 +77,11 @@ def _imports(path: Path, name: str) -> list[str]:
     return [needed for needed in (*parents, *found) if needed != name]
 
 
-def probe(names: list[str]) -> dict[str, int]:
+def probe(names: list[str], heap_bytes: int) -> dict[str, int]:
     """Bytes that each module keeps at import, on this machine's word size."""
     script = ROOT / "build" / "size_probe.py"
     script.write_text(PROBE)
-    command = [str(Path(sys.executable).with_name("micropython")), "-X", f"heapsize={HEAP}", str(script), *names]
+    command = [str(Path(sys.executable).with_name("micropython")), "-X", f"heapsize={heap_bytes}", str(script), *names]
     env = {"MICROPYPATH": f"{OUT}:.frozen", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
     found: dict[str, int] = {}
@@ -101,7 +101,7 @@ def probe(names: list[str]) -> dict[str, int]:
 def run(slots: int) -> int:
     """Print the table; 0 if the firmware stays within its cap."""
     names = modules()
-    found = probe(names)
+    found = probe(names, Options(slots=slots).heap_bytes)
     rows = [
         Row(name, found.get(name, 0), "B of heap", f".mpy {_mpy_bytes(name):,} B")
         for name in sorted(names, key=lambda n: -found.get(n, 0))
@@ -126,9 +126,7 @@ def _mpy_bytes(name: str) -> int:
 def _running(slots: int) -> dict[str, int]:
     """A cabinet with a few swaps: heap in use after the start, and the peak."""
     from swapcab.sim import Simulation
-    from swapcab.sim_options import Options
-
-    options = Options(slots=slots, swaps=0, headless=True, heap=HEAP)
+    options = Options(slots=slots, swaps=0, headless=True)
     simulation = Simulation(options)
     try:
         simulation.start()
