@@ -9,6 +9,7 @@ from cabinet.core import events
 from cabinet.core.control import CabinetControl
 from cabinet.core.options import Options
 from cabinet.core.reading import CabinetReading
+from cabinet.devices.cell_view import CellView
 from cabinet.devices.io.kiosk import KioskLine
 from cabinet.devices.io.slot_board import SlotBoard
 from cabinet.runtime import console
@@ -108,6 +109,12 @@ class App:
         if self.kiosk:
             self.loop.on_message = self.kiosk.say
         self.parts = parts
+        self.cells = CellView()
+        for bus in self.buses.values():
+            bus.cells = self.cells
+            if hasattr(bus, "fault"):  # a CAN controller has troubles of its own
+                self.devices.append(bus)
+        self._told = -1  # devices, packs and buses take turns in the statistics
         self.uplink = Uplink(
             _network(board, settings.uplink), self.clock, self.journal, _uplink_options(settings, secrets), self._birth,
             board.random_bytes, self._command, self.state,
@@ -270,8 +277,27 @@ class App:
             "heap_live_bytes": self.gauge.heap_live, "heap_free": gc.mem_free(),
             "slice_us": dict(zip(NAMES, self.gauge.slice_us)), "poll": polls,
             "uplink": self.uplink.stats(), "dropped_events": self.loop.dropped_events,
-            "contact_mohm": self.contacts.view(),
+            "contact_mohm": self.contacts.view(), "device": self._next_device(), "bus": self._next_bus(), "cells": self._next_cells(),
         }
+
+    def _next_device(self) -> dict:
+        """The counters of one device after the other: all at once would take too much memory."""
+        self._told += 1
+        device = self.devices[self._told % len(self.devices)]
+        if device.bus is device:
+            return {"name": device.name, "fault": device.fault}
+        told = device.stats.as_dict()
+        told.update(name=device.name, bus=device.bus.name, fault=device.fault)
+        return told
+
+    def _next_bus(self) -> dict:
+        buses = list(self.buses.values())
+        return buses[self._told % len(buses)].totals()
+
+    def _next_cells(self) -> "dict | None":
+        told = self.cells.told() if self.cells.owner is not None else None
+        self.cells.show(self.parts[self._told % len(self.parts)].pack)
+        return told
 
     async def run(self) -> str:
         """Until a critical task fails; returns what failed. The watchdog does the rest."""

@@ -4,6 +4,7 @@ import struct
 
 from cabinet.bus.can_bus import CanBus, acceptance
 from cabinet.devices.bms.pack_link_can import PackLinkCan
+from cabinet.devices.cell_view import CellView
 
 
 class HandClock:
@@ -234,3 +235,25 @@ def test_a_slow_frame_still_expires_after_a_slot_stood_empty_for_a_week():
     wire.mute = (0x11,)
     run(clock, bus, wire, 4000)
     assert (clock.ms - pack.reading.taken_ms) & 0x3FFFFFFF > 2000 and pack.fault == "timeout"
+
+
+def test_the_cell_groups_are_kept_for_a_technician_who_looks():
+    clock, port, bus, pack, wire = bench()
+    pack.set_need(250)
+    view = bus.cells = CellView()
+    run(clock, bus, wire, 2000)
+    view.show(pack)
+    for group in range(5):
+        wire.frame(0x15, struct.pack("<BHHHB", group, 3900 + group, 3910, 3920 if group < 4 else 0, 0))
+    run(clock, bus, wire, 100)
+    mv = view.told()["mv"]
+    assert len(mv) == 14 and mv[:3] == [3900, 3910, 3920] and mv[12:] == [3904, 3910]
+    wire.frame(0x15, struct.pack("<BHHHB", 11, 3900, 3910, 3920, 0))
+    wire.frame(0x15, struct.pack("<BHHHB", 0, 6001, 1, 1, 0))
+    before = pack.stats.implausible
+    run(clock, bus, wire, 100)
+    assert pack.stats.implausible == before + 2 and view.told()["mv"][0] == 3900
+    view.show(None)
+    wire.frame(0x15, struct.pack("<BHHHB", 0, 3000, 3000, 3000, 0))
+    run(clock, bus, wire, 100)
+    assert view.told() is None

@@ -4,6 +4,7 @@ import struct
 
 from cabinet.bus.modbus_bus import ModbusBus
 from cabinet.devices.bms.pack_link_modbus import PackLinkModbus
+from cabinet.devices.cell_view import CellView
 from cabinet.devices.crc16 import crc16
 
 
@@ -36,6 +37,7 @@ class PackOnTheWire:
         self.asked = []
         self.answer = b""
         self.nonce = None
+        self.mem = {}
 
     def write(self, data):
         data = bytes(data)
@@ -52,6 +54,8 @@ class PackOnTheWire:
             body = bytes([unit, 3, 34, 0, 2]) + bytes(reversed(self.nonce))
         else:
             regs = self.identity() if start == 0 else self.status_block()
+            if start in self.mem:
+                regs = struct.pack(">{}H".format(len(self.mem[start])), *self.mem[start])
             body = bytes([unit, 3, count * 2]) + regs[: count * 2]
         crc = crc16(body, 0, len(body))
         return body + bytes([crc & 0xFF, crc >> 8])
@@ -258,3 +262,21 @@ def test_an_answer_that_is_still_under_way_when_the_pack_leaves_is_not_the_next_
     while pack.stats.answers == asked:
         clock.us += max(bus.step(), 100)
     assert pack.reading.taken_ms is None and pack.reading.serial == ""
+
+
+def test_the_cells_are_read_once_for_a_technician():
+    clock, wire, bus, pack = bench()
+    wire.mem[0x0140] = [3300 + n for n in range(16)] + [0] * 16
+    wire.mem[0x0160] = [251, 0xFFF6] + [0] * 14
+    pack.set_need(100)
+    run(clock, bus, 1000)
+    view = bus.cells = CellView()
+    run(clock, bus, 1000)
+    assert view.owner is None
+    view.show(pack)
+    assert view.told() is None
+    before = pack.stats.requests
+    run(clock, bus, 2000)
+    told = view.told()
+    assert told["mv"][:16] == [3300 + n for n in range(16)] and told["ddegc"] == [251, -10] and told["pack"] == pack.name
+    assert pack.stats.requests - before <= 24 and pack.reading.taken_ms is not None and pack.fault == ""

@@ -22,6 +22,9 @@ class Stats:
     dropped_events: int = 0
     poll_ms_max: dict[str, float] = field(default_factory=dict)
     latest: dict[str, Any] = field(default_factory=dict)
+    devices: dict[str, dict[str, Any]] = field(default_factory=dict)  # the latest counters by name
+    buses: dict[str, dict[str, Any]] = field(default_factory=dict)
+    cells: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class FirmwareState:
@@ -61,6 +64,13 @@ class FirmwareState:
     def _stats(self, record: dict[str, Any]) -> None:
         stats = self.stats
         stats.latest = record
+        for kind, found in (("device", stats.devices), ("bus", stats.buses)):
+            told = record.get(kind) or {}
+            if "name" in told:
+                found[str(told["name"])] = told
+        cells = record.get("cells") or {}
+        if "pack" in cells:
+            stats.cells[str(cells["pack"])] = cells
         stats.loop_gap_ms_max = max(stats.loop_gap_ms_max, float(record.get("loop_gap_ms_max", 0)))
         stats.heap_peak_bytes = max(stats.heap_peak_bytes, int(record.get("heap_peak_bytes", 0)))
         stats.heap_live_bytes = max(stats.heap_live_bytes, int(record.get("heap_live_bytes", 0)))

@@ -20,11 +20,15 @@ _QUIET_MS = const(5)
 _RESTART_MS = const(1000)
 _FRAME_BITS = const(131)  # extended, 8 data bytes, without stuffing
 
+_PASSIVE_MS = const(1000)  # so long error-passive is no passing trouble
+
+STATE_ERROR_PASSIVE = const(2)
 STATE_BUS_OFF = const(3)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cabinet.devices.can_client import CanClient
+    from cabinet.devices.cell_view import CellView
     from cabinet.ports import CanPort, Clock
 
 
@@ -41,6 +45,8 @@ class Frame:
 class CanBus:
     """One CAN line and the devices on it."""
 
+    cells: "CellView | None" = None  # where packs show their cells, if anybody looks
+
     def __init__(self, name: str, port: "CanPort", clock: "Clock") -> None:
         self.name = name
         self.port = port
@@ -50,9 +56,12 @@ class CanBus:
         self.sent = 0
         self.unknown = 0  # frames that no device wants
         self.dropped = 0  # frames that found no room in the queue
+        self.state = 0  # of the controller, as ports.CanPort tells it
+        self.passive = 0  # times it became error-passive
         self.bus_off = 0
         self.load_permille = 0
-        self.fault = ""
+        self.fault = ""  # "", or timeout, error_passive, bus_off
+        self.bus = self  # for those who watch devices
         self.kept = bytearray()  # what devices keep of their last frames: one piece of memory for all
         self._owners = {}
         self._groups = {}  # owners of eight identifiers at once
@@ -67,6 +76,7 @@ class CanBus:
         self._tick_ms = now
         self._window_ms = now
         self._restart_ms = now
+        self._passive_ms = now
         self._bits = 0
         self._filtered = False
 
@@ -194,7 +204,12 @@ class CanBus:
             self._bits += _FRAME_BITS - 64 + 8 * length
 
     def _watch(self, now: int) -> None:
-        if self.port.state() == STATE_BUS_OFF:
+        state = self.port.state()
+        if state == STATE_ERROR_PASSIVE and self.state != state:
+            self.passive += 1
+            self._passive_ms = now
+        self.state = state
+        if state == STATE_BUS_OFF:
             if self.fault != "bus_off":
                 self.fault = "bus_off"
                 self.bus_off += 1
@@ -202,6 +217,9 @@ class CanBus:
             elif ticks.diff(now, self._restart_ms) >= _RESTART_MS:
                 self._restart_ms = now
                 self.port.restart()
+        elif state == STATE_ERROR_PASSIVE:
+            if ticks.diff(now, self._passive_ms) >= _PASSIVE_MS:
+                self.fault = "error_passive"  # it hears, but whoever disturbs the line may drive it off
         else:
             self.fault = ""
         elapsed = ticks.diff(now, self._window_ms)
@@ -213,8 +231,8 @@ class CanBus:
             self._bits = 0
             self._window_ms = now
 
-    def stats(self) -> dict:
-        """Load of the last second, totals, and each device's counters."""
+    def totals(self) -> dict:
+        """Load of the last second, and totals."""
         return {
             "name": self.name,
             "kind": "can",
@@ -223,10 +241,15 @@ class CanBus:
             "sent": self.sent,
             "unknown": self.unknown,
             "dropped": self.dropped,
+            "state": self.state,
+            "passive": self.passive,
             "bus_off": self.bus_off,
             "fault": self.fault,
-            "devices": {c.name: c.stats.as_dict() for c in self.clients},
         }
+
+    def stats(self) -> dict:
+        """The totals, and each device's counters."""
+        return dict(self.totals(), devices={c.name: c.stats.as_dict() for c in self.clients})
 
 
 def acceptance(can_ids: "dict | list", limit: int = 14) -> "list[tuple[int, int, bool]]":

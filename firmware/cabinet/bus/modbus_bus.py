@@ -46,6 +46,7 @@ _LOOKS = const(12)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cabinet.devices.cell_view import CellView
     from cabinet.devices.modbus_client import ModbusClient
     from cabinet.ports import Clock, SerialLine
 
@@ -56,6 +57,8 @@ def _diff_us(later: int, earlier: int) -> int:
 
 class ModbusBus:
     """One RS485 line and the units on it."""
+
+    cells: "CellView | None" = None  # where packs show their cells, if anybody looks
 
     def __init__(
         self,
@@ -408,8 +411,8 @@ class ModbusBus:
                 client.fault = ""
                 schedule.served(client, now_ms)
 
-    def stats(self) -> dict:
-        """Load of the last second, totals, and each device's counters."""
+    def totals(self) -> dict:
+        """Load of the last second, and totals."""
         return {
             "name": self.name,
             "kind": "modbus",
@@ -417,5 +420,8 @@ class ModbusBus:
             "transactions": self.transactions,
             "stray_bytes": self.stray_bytes,
             "line_errors": self.line_errors,
-            "devices": {c.name: c.stats.as_dict() for c in self._schedule.clients},
         }
+
+    def stats(self) -> dict:
+        """The totals, and each device's counters."""
+        return dict(self.totals(), devices={c.name: c.stats.as_dict() for c in self._schedule.clients})

@@ -17,6 +17,7 @@ class PinBus:
     """The inputs of one kind."""
 
     kind = "pins"
+    cells = None  # there are no packs here
 
     def __init__(self, name: str, clock: "Clock") -> None:
         self.name = name
@@ -41,6 +42,10 @@ class PinBus:
             client.poll(now_ms)
             self.reads += 1
 
+    def totals(self) -> dict:
+        """How often it has looked."""
+        return {"name": self.name, "kind": self.kind, "reads": self.reads}
+
     def stats(self) -> dict:
-        """Totals, and each device's counters."""
-        return {"name": self.name, "kind": self.kind, "reads": self.reads, "devices": {c.name: c.stats.as_dict() for c in self.clients}}
+        """The totals, and each device's counters."""
+        return dict(self.totals(), devices={c.name: c.stats.as_dict() for c in self.clients})

@@ -138,6 +138,8 @@ class PackLinkCan(CanClient, PackLink):
         elif kind == _ALARMS:
             good = data[3] < 0x10
         elif kind == _CELL_LIST:
+            if self.bus.cells is not None and self.bus.cells.owner is self:
+                self._show_cells(data)
             return None
         else:
             good = True
@@ -158,6 +160,14 @@ class PackLinkCan(CanClient, PackLink):
             self._wrong_frame("implausible")
         elif can_id >> 8 & 0xFF == _IDENTITY:
             self._take_identity_part(data, now_ms)
+
+    def _show_cells(self, data: "bytearray") -> None:
+        first = data[0] * 3
+        for i in range(3):
+            mv = u16_le(data, 1 + 2 * i)
+            if mv and not self.bus.cells.cell(first + i, mv):
+                self._wrong_frame("implausible")
+                return
 
     def tick(self, now_ms: int) -> None:
         """Time limits."""

@@ -5,6 +5,7 @@ import asyncio
 from micropython import const
 
 from cabinet.core import ticks
+from cabinet.devices import cell_view
 from cabinet.devices.bms import pack_link
 from cabinet.devices.bms.pack_link import MAGIC, PackLink, i16_be, u16_be
 from cabinet.devices.modbus_client import SILENT_AFTER, ModbusClient
@@ -12,6 +13,8 @@ from cabinet.devices.modbus_frame import READ_HOLDING
 
 _IDENTITY = const(0x0000)
 _STATUS = const(0x0100)
+_CELLS = const(0x0140)
+_TEMPERATURES = const(0x0160)
 _NONCE = const(0x0200)
 _MAC = const(0x0210)
 _IDENTITY_SIZE = const(24)
@@ -25,6 +28,8 @@ _ASK_IDENTITY = const(1)
 _ASK_STATUS = const(2)
 _SEND_NONCE = const(3)
 _ASK_MAC = const(4)
+_ASK_CELLS = const(5)
+_ASK_TEMPERATURES = const(6)
 
 _MAC_READY = const(2)
 _MAC_ERROR = const(3)
@@ -131,6 +136,14 @@ class PackLinkModbus(ModbusClient, PackLink):
         if not self._known or taken is None or ticks.diff(now_ms, taken) > pack_link.IDENTITY_PERIOD_MS:
             self._asking = _ASK_IDENTITY
             return bus.read(READ_HOLDING, _IDENTITY, _IDENTITY_SIZE)
+        view = bus.cells
+        if view is not None and view.owner is self and view.step < cell_view.ALL_ASKED:
+            view.step += 1
+            if view.step == cell_view.CELLS_ASKED:
+                self._asking = _ASK_CELLS
+                return bus.read(READ_HOLDING, _CELLS, cell_view.CELLS)
+            self._asking = _ASK_TEMPERATURES
+            return bus.read(READ_HOLDING, _TEMPERATURES, cell_view.TEMPERATURES)
         self._asking = _ASK_STATUS
         return bus.read(READ_HOLDING, _STATUS, _STATUS_SIZE)
 
@@ -143,6 +156,9 @@ class PackLinkModbus(ModbusClient, PackLink):
             return self._take_status(buf, at, now_ms)
         if asking == _ASK_IDENTITY:
             return self._take_identity(buf, at, now_ms)
+        if asking >= _ASK_CELLS:
+            self.again = True
+            return self._take_cells(buf, at) if asking == _ASK_CELLS else self._take_temperatures(buf, at)
         proof = self._proof
         if proof is None or not asking:
             return ""
@@ -170,6 +186,27 @@ class PackLinkModbus(ModbusClient, PackLink):
             self._known = True
             self.again = True
         return fault
+
+    def _take_cells(self, buf: "bytearray", at: int) -> str:
+        view = self.bus.cells
+        if view is None or view.owner is not self:
+            return ""
+        for i in range(min(self.reading.cell_count, cell_view.CELLS)):
+            if not view.cell(i, u16_be(buf, at + 2 * i)):
+                return "implausible"
+        return ""
+
+    def _take_temperatures(self, buf: "bytearray", at: int) -> str:
+        view = self.bus.cells
+        if view is None or view.owner is not self:
+            return ""
+        for i in range(cell_view.TEMPERATURES):
+            value = i16_be(buf, at + 2 * i)
+            if value:  # sensors that a pack does not have read 0
+                if not pack_link.temperatures_plausible(value, value):
+                    return "implausible"
+                view.temperature(i, value)
+        return ""
 
     def _take_status(self, buf: "bytearray", at: int, now_ms: int) -> str:
         counter = u16_be(buf, at)
