@@ -1,11 +1,12 @@
 # Swapcab: everything a person or CI runs. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup build sim flash emulate flashcuts picture test lint types bench size soak chaos powercut fuzz benchmark clean
+.PHONY: help setup build sim flash emulate flashcuts picture test lint types bench size soak chaos powercut mutants fuzz benchmark clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.swapcab-setup
 TYPINGS := build/typings/.stamp
+MUTMUT := build/mutmut/.stamp
 ARGS ?=
 PART ?= all
 HOURS ?= 1
@@ -77,7 +78,7 @@ flashcuts: $(STAMP) ## supply and cable pulled at POINTS=100 points of a flash, 
 	@$(BIN)/python tests/flash/cuts.py --points $(POINTS)
 
 
-soak: $(STAMP) ## cabinet-hours on virtual time with troubles of every kind; SEEDS=8 HOURS=1
+soak: $(STAMP) ## cabinet-hours on virtual time with troubles of every kind; SEEDS=8 HOURS=1 ARGS="--resume"
 	@$(BIN)/python tests/scenarios/soak.py --seeds $(SEEDS) --hours $(HOURS) $(ARGS)
 
 chaos: $(STAMP) ## misfortunes on the uplink's line: 100 virtual hours, then half a real one; MINUTES=30, ARGS=--tls
@@ -86,6 +87,13 @@ chaos: $(STAMP) ## misfortunes on the uplink's line: 100 virtual hours, then hal
 
 powercut: build ## a power cut at every flash operation of the journal
 	@$(BIN)/python tests/powercut/run.py $(ARGS)
+
+mutants: $(MUTMUT) ## small faults put into the core one at a time, which the unit tests must notice; ARGS="--sample 200 --seed 1"
+	@$(BIN)/python tests/mutants/run.py $(ARGS)
+
+$(MUTMUT): requirements-mutants.lock $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target build/mutmut -r requirements-mutants.lock
+	@touch $@
 
 fuzz: build ## hostile bytes into every parser
 	@$(BIN)/python -m pytest tests/fuzz --timeout 3600 $(ARGS)
