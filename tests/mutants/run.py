@@ -114,8 +114,7 @@ def result() -> tuple[list[Row], list[str]]:
         ended = {name: code for name, code in codes(module).items() if code not in NOT_RUN}
         if not ended:
             continue
-        left = [name for name, code in ended.items() if code in (SLOW_FILES = ("test_core_walk.py", "test_core_wake.py")
-SURVIVED, NO_TEST)]
+        left = [name for name, code in ended.items() if code in (SURVIVED, NO_TEST)]
         told = changes(module) if left else {}
         unknown = [told.get(name, name) for name in left if told.get(name) not in known]
         strange += unknown
