@@ -56,6 +56,47 @@ def test_answers_from_before_a_reset_count():
     assert ask(desk, id="old", kind="swap")["repeated"] is True and done == []
 
 
+class Store:
+    def __init__(self, fails=False):
+        self.values = {}
+        self.fails = fails
+
+    def get(self, name):
+        return self.values.get(name)
+
+    def put(self, name, value):
+        if self.fails:
+            raise OSError(5)
+        self.values[name] = value
+
+
+def test_accepted_ids_outlive_a_reset():
+    store, done = Store(), []
+
+    def carry_out(command):
+        done.append(command["id"])
+        return command["kind"] == "unlock", "no"
+
+    desk = CommandDesk(Clock(), carry_out, 32, store)
+    for number in range(12):
+        ask(desk, id="u%d" % number, kind="unlock", slot=1)
+    ask(desk, id="r", kind="swap")
+    again = CommandDesk(Clock(), carry_out, 32, store)
+    done.clear()
+    for number in range(2, 12):
+        assert ask(again, id="u%d" % number, kind="unlock", slot=1)["repeated"] is True
+    assert done == []
+    ask(again, id="r", kind="swap")  # what was refused moved nothing, and may be asked again
+    assert done == ["r"]
+    assert max([len(value) for value in store.values.values()]) <= 400
+
+
+def test_flash_that_refuses_costs_only_the_memory_over_a_reset():
+    desk = CommandDesk(Clock(), lambda command: (True, ""), 32, Store(True))
+    assert ask(desk, id="a", kind="clear")["accepted"] is True
+    assert ask(desk, id="a", kind="clear")["repeated"] is True
+
+
 def test_memory_of_answers_is_bounded():
     desk, done = desk_with()
     for number in range(50):

@@ -7,6 +7,8 @@ NEED_SLOT = ("unlock", "disable", "enable")
 FIELDS = ("id", "kind", "slot", "token", "expires")
 MAX_BYTES = 512
 MAX_SLOT = 255
+_KEPT = 10
+_NAME = "commands"
 _ID_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:"
 
 
@@ -74,14 +76,17 @@ def parse(payload: bytes) -> "tuple[dict | None, str]":
 
 
 class CommandDesk:
-    """Hands each command to `on_command` once and remembers the answers to the last ones by id."""
+    """Hands each command to `on_command` once and remembers the answers to the last ones by id; the last accepted ones over a reset."""
 
-    def __init__(self, clock, on_command, remembered: int = 32) -> None:
+    def __init__(self, clock, on_command, remembered: int = 32, store=None) -> None:
         self._clock = clock
+        self._store = store  # the state store
         self._on_command = on_command
         self._remembered = remembered
         self._answers = []  # (id, accepted, reason), oldest first
         self.refused = 0
+        for identity in ((store.get(_NAME) if store else None) or b"").split():
+            self.remember(identity.decode(), True, "")
 
     def remember(self, identity: str, accepted: bool, reason: str) -> None:
         """A command that was answered before, also before a reset: the same id is not carried out again."""
@@ -103,6 +108,8 @@ class CommandDesk:
             else:
                 accepted, reason = self._carry_out(command)
                 self.remember(command["id"], accepted, reason)
+                if accepted and self._store:
+                    self._keep()
         if not accepted:
             self.refused += 1
         result = {"v": 1, "id": None, "accepted": accepted, "reason": reason, "time": self._clock.wall_s() or None}
@@ -113,6 +120,14 @@ class CommandDesk:
         if repeated:
             result["repeated"] = True
         return result
+
+    def _keep(self) -> None:
+        """Store the newest accepted ids, before the control round acts on the last of them."""
+        identities = [answer[0] for answer in self._answers if answer[1]]
+        try:
+            self._store.put(_NAME, " ".join(identities[-_KEPT:]).encode())
+        except (OSError, RuntimeError, ValueError) as error:  # costs the memory of it at the next reset
+            print("uplink: command id not stored:", repr(error))
 
     def _carry_out(self, command: dict) -> "tuple[bool, str]":
         expires = command.get("expires")

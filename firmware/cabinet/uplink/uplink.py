@@ -88,7 +88,7 @@ class Uplink:
             self.meter: "Meter" = Budget(clock, store, options.month_bytes)
         else:
             self.meter = Meter(clock, store)
-        self.desk = CommandDesk(clock, on_command)
+        self.desk = CommandDesk(clock, on_command, store=store)
         self._backoff = Backoff(options.backoff_first_ms, options.backoff_max_ms, random_bytes)
         self._birth = birth
         self.states = SlotStates(clock, options.state_pause_ms, options.state_settle_ms)
