@@ -2,6 +2,7 @@
 
 import json
 
+from cabinet.store.ring import JournalFull
 from cabinet.uplink import commands
 from cabinet.uplink.commands import CommandDesk
 
@@ -66,7 +67,7 @@ class Store:
 
     def put(self, name, value):
         if self.fails:
-            raise OSError(5)
+            raise JournalFull("no room")
         self.values[name] = value
 
 

@@ -1,5 +1,6 @@
 """The meter of the line: kinds, days, restarts, and a budget that only telemetry and slot states feel."""
 
+from cabinet.store.ring import JournalFull
 from cabinet.uplink import meter
 from cabinet.uplink.budget import Budget
 from cabinet.uplink.meter import OVERHEAD, Meter
@@ -24,7 +25,7 @@ class Store:
 
     def put(self, name, value):
         if self.fails:
-            raise OSError(5)
+            raise JournalFull("no room")
         self.values[name] = bytes(value)
 
 

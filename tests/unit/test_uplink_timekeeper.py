@@ -1,5 +1,6 @@
 """Which offered time the clock follows, and what is said about it."""
 
+from cabinet.store.ring import JournalFull
 from cabinet.uplink.timekeeper import Timekeeper
 
 NOW = 1_800_000_000
@@ -37,7 +38,7 @@ class Store:
 
     def put(self, name, value):
         if self.fails:
-            raise OSError(5)
+            raise JournalFull("no room")
         self.values[name] = value
 
 

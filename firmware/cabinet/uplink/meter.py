@@ -64,7 +64,7 @@ class Meter:
             passed_ms = max(0, ticks.diff(now_ms, self._since_ms)) % _DAY_MS
             try:
                 self._store.put(_NAME, struct.pack(_FORM, passed_ms, self.yesterday, self.credit, *self._counts))
-            except (OSError, RuntimeError) as error:  # costs an hour's counts at the next restart
+            except Exception as error:  # no room, or the flash failed: costs an hour's counts at the next restart
                 print("uplink: counters not stored:", repr(error))
 
     def used(self) -> int:
