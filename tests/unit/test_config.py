@@ -182,3 +182,13 @@ def test_a_wrong_secret_is_refused_and_never_shown():
             assert "abcd" not in str(error).replace("hexadecimal", "")
         else:
             raise AssertionError(name)
+
+
+def test_certificate_and_key_of_the_cabinet_come_together():
+    tls = {"host": "broker", "tls": "on", "ca_file": "ca.pem"}
+    assert config.parse(json.dumps(changed(("uplink",), tls))).uplink.cert_file == ""
+    for one in ("cert_file", "key_file"):
+        error = error_of(changed(("uplink",), dict(tls, **{one: "x.pem"})))
+        assert error.path == "uplink.key_file" and "together" in str(error)
+    both = config.parse(json.dumps(changed(("uplink",), dict(tls, cert_file="c.pem", key_file="k.pem"))))
+    assert (both.uplink.cert_file, both.uplink.key_file) == ("c.pem", "k.pem")
