@@ -123,11 +123,23 @@ def fleet(
 
 
 @app.command()
-def size(slots: Annotated[int, typer.Option(help="slots of the cabinet")] = 12) -> None:
+def size(
+    slots: Annotated[int, typer.Option(help="slots of the cabinet")] = 12,
+    growth: Annotated[bool, typer.Option("--growth", help="instead: CPU and heap for 6 to 48 slots, and what each slot takes")] = False,
+) -> None:
     """Heap after start, at its peak, and the size of each module; written to build/size.json."""
-    from swapcab.size import run
+    from swapcab import growth as as_it_grows
+    from swapcab import size as as_it_is
 
-    raise typer.Exit(run(slots))
+    raise typer.Exit(as_it_grows.run() if growth else as_it_is.run(slots))
+
+
+@app.command()
+def fit(source: Annotated[Path, typer.Option(help="source tree of MicroPython 1.25 or later")]) -> None:
+    """Heap at an MCU's word size: builds MicroPython for 32 bits (needs gcc-multilib) and runs cabinets of 6 to 48 slots on it."""
+    from swapcab.fit import run
+
+    raise typer.Exit(run(source))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
