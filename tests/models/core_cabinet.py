@@ -191,6 +191,16 @@ class Cabinet:
         """Numbers of the slots whose doors stand open."""
         return sorted(n for n in self.doors if not self.doors[n])
 
+    def empty(self, number):
+        """Somebody breaks the door open, takes the pack and shuts the door; all is calm again after that."""
+        self.doors[number] = False
+        self.run(limit_ms=500)
+        self.packs.pop(number)
+        self.run(limit_ms=500)
+        self.doors[number] = True
+        assert self.run(lambda: self.state(number) == "empty" and not self.control.slots[number - 1].faults.names(), 20000)
+        self.run(limit_ms=7000)
+
     def settle(self):
         """Let the packs that are in the slots be judged."""
         busy = ("unseen", "identifying", "checking")

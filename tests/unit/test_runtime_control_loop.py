@@ -78,6 +78,7 @@ class Slot:
     pulse = False
     poll_need = "absent"
     wants_proof = False
+    wants_wake = False
 
 
 def bench():

@@ -61,7 +61,7 @@ QUANTITIES = {
     "lock_disagrees": ("flag", "door shut but not locked, or open and locked"),
     "forced": ("flag", "door opened without a pulse"),
     "open_ms": ("ms", "time that the door has been open"),
-    "ghost": ("flag", "a BMS answers though the presence switch says empty"),
+    "ghost": ("flag", "the presence switch says empty, but a BMS answers, or the pack has vanished behind a shut door"),
     "stuck": ("flag", "door did not open after all pulses"),
     "compartment_ddegc": ("0.1 degC", "compartment temperature"),
     "contact_rise_mohm": ("mOhm", "mean resistance of the slot's connector over its first mean"),

@@ -145,6 +145,8 @@ class CabinetControl:
             self.faults.service_clear(self._measures.values, self.events, "")
             return
         s.stuck = False
+        if s.switch_bad:
+            s.switch_bad = False
         if s.serial in self._marked:
             self._marked.remove(s.serial)
             s.marked = False

@@ -62,7 +62,7 @@ io_silent Door, lock and presence are not known.
 lock_disagrees Door and lock contradict each other.
 door_forced The door was opened by force.
 door_left_open The door was left open.
-ghost A pack answers though the switch says empty.
+ghost The switch says empty, but a pack answers, or vanished behind a shut door.
 door_stuck The door does not open.
 compartment_warm The compartment is too warm to charge.
 compartment_hot The compartment is dangerously hot.

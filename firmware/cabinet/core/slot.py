@@ -36,6 +36,15 @@ QUARANTINED = const(9)
 FAULT = const(10)  # empty, and not usable
 STATES = ("unseen", "empty", "open", "identifying", "checking", "idle", "charging", "full", "refused", "quarantined", "fault")
 
+_SILENT_IO = const(1)
+_SEEN_AGAIN = const(2)
+_WAKE_AFTER_MS = const(1500)  # a pack that has said nothing for so long may be asleep
+_WAKE_NOW = const(0x80)  # in proof_tries, which counts wake requests where no proof is under way: at this step
+_WAKES = const(2)  # it is woken so often; in a stay in which it was not heard yet, its time to answer counts from the last one
+_SILENT = rules.quantity(rules.index_of("pack_silent"))
+_PROBE_MS = const(6000)  # an empty slot is asked for so long after its door was shut whether a BMS answers all the same
+_GHOST = rules.index_of("ghost")
+
 # how urgently the pack is to be polled in each state
 _NEEDS = ("checking", "absent", "absent", "checking", "checking", "resting", "charging", "resting", "resting", "charging", "absent")
 _WITH_PACK = (False, False, False, True, True, True, True, True, True, True, False)
@@ -127,10 +136,6 @@ class SlotControl:
     # in the object itself only where they were set, for the sake of memory
     vanished = False  # the switch says that the pack has gone, and no door was opened
     switch_bad = False  # a pack answered though the switch said empty; until service clears it
-    probes = False  # is being asked whether a BMS answers though the switch says empty
-    wakes = 0  # how often the pack was woken since it was last heard
-    wants_wake = False  # the shell is to wake it now
-    _blind_ms = None  # when the I/O board was heard again after a silence
     # these too: the table of an object's attributes grows in steps, and two more would cost 224 bytes a slot
     enabled = True  # False: taken out of service by a command
     stuck = False
@@ -188,7 +193,7 @@ class SlotControl:
         self.faults = FaultSet(compiled, number)
         self.measures = SlotMeasures()
         self._seen_io = False
-        self._unwatched = False  # the I/O board was silent for a while
+        self._unwatched = 0  # the I/O board is silent, or was until a moment ago
         self._occupied = False  # a pack came, and has not been seen to leave
         self._shut_ms = None  # since when the raw signal has differed
         self._present_ms = None
@@ -211,6 +216,10 @@ class SlotControl:
     def poll_need(self) -> str:
         """How urgently the pack must be polled: absent, checking, charging or resting."""
         if self.state == IDLE and self.plan_ma:
+            return "charging"
+        if self.probes:
+            return "checking"
+        if self.state == FAULT and self.faults.active(_GHOST):
             return "charging"
         if self.reserved and _WITH_PACK[self.state]:
             return "checking"
@@ -251,8 +260,20 @@ class SlotControl:
         """Milliseconds in this state; only of use for short times."""
         return ticks.diff(now_ms, self.since_ms)
 
+    @property
+    def probes(self) -> bool:
+        """Whether an empty slot is being asked if a BMS answers all the same."""
+        return self.state == EMPTY and self.looks < 0
+
+    @property
+    def wants_wake(self) -> bool:
+        """Whether the shell is to wake the pack now."""
+        return self.proof_tries & _WAKE_NOW != 0
+
     def ghost(self, now_ms: int) -> bool:
-        """Whether a BMS answers though the switch says empty."""
+        """Whether a pack is there, as its BMS or the door tells, though the switch says empty."""
+        if self.vanished or self.switch_bad:
+            return True
         taken = self.pack.taken_ms
         if taken is None or self.state not in (EMPTY, FAULT):
             return False
@@ -278,7 +299,9 @@ class SlotControl:
 
     def receptive(self) -> bool:
         """Whether this slot may take a pack."""
-        return self.state == EMPTY and self.enabled and self.io_fresh and not self.stuck and self.io.door_closed and self.io.lock_locked
+        if self.state != EMPTY or not self.enabled or not self.io_fresh or self.stuck or self.vanished or self.switch_bad:
+            return False
+        return self.io.door_closed and self.io.lock_locked
 
     def view(self) -> dict:
         """For panel, telemetry and kiosk."""
@@ -316,8 +339,11 @@ class SlotControl:
                 self._seen_io = True
                 self.shut = io.door_closed
                 self.present = io.pack_present
-            if self._unwatched:
-                self._unwatched = False
+            if self._unwatched == _SEEN_AGAIN:
+                if self._present_ms is None:
+                    self._unwatched = 0  # nothing changed meanwhile, or what changed has been taken over
+            elif self._unwatched:
+                self._unwatched = _SEEN_AGAIN
                 if CHECKING <= self.state <= FULL:  # the door may have been opened meanwhile: it has to prove itself afresh
                     self._enter(IDENTIFYING, now_ms, out)
                     self.quiet = True
@@ -336,7 +362,7 @@ class SlotControl:
                 self._present_ms = None
                 self.present = io.pack_present
         elif self._seen_io:
-            self._unwatched = True
+            self._unwatched = _SILENT_IO
         pack = self.pack
         taken = pack.taken_ms
         fresh = False
@@ -393,8 +419,26 @@ class SlotControl:
                 break
         if self.state == OPEN and self._occupied and not self.present:
             self._removed(out)
+        if self.state == IDENTIFYING or self.accepted:
+            self._wake(now_ms)
+        elif self.looks < 0 and not (self.state == EMPTY and 0 <= self.age(now_ms) < _PROBE_MS):
+            self.looks = 0
         self.is_ready = self.releasable(options)
         self.wants_proof = self.state == CHECKING and self.proof == UNPROVEN
+
+    def _wake(self, now_ms: int) -> None:
+        """A pack that says nothing may be asleep."""
+        if self.pack_fresh:
+            if self.proof_tries:
+                self.proof_tries = 0
+            return
+        tries = self.proof_tries & ~_WAKE_NOW
+        if tries < _WAKES and self.measures.values[_SILENT] >= _WAKE_AFTER_MS:
+            self.proof_tries = tries + 1 | _WAKE_NOW
+            if not self._heard:
+                self.measures.wait_from(now_ms)
+        elif tries != self.proof_tries:
+            self.proof_tries = tries
 
     def _judge_full(self, options: "Options", now_ms: int) -> None:
         pack = self.pack
@@ -417,6 +461,8 @@ class SlotControl:
         left = self.state
         self.state = state
         self.since_ms = now_ms
+        if self.vanished and state not in (EMPTY, FAULT):
+            self.vanished = False
         if state == OPEN:
             if left != UNSEEN:
                 out.append(events.make("door.opened", self.number, self.serial))
@@ -436,12 +482,18 @@ class SlotControl:
             self._begin_stay(left, now_ms, out)
         elif state == EMPTY:
             self.empty_ms = now_ms
-            if self._occupied:
+            if _WITH_PACK[left] and not self._unwatched:
+                self.vanished = True  # through a shut door: it stays on the books
+                self._doubt()
+                self.measures.forget_pack()
+            elif self._occupied and not self.vanished:
                 self._removed(out)
+            self.looks = -1
         elif state == IDLE and left == CHECKING:
             pack = self.pack
             out.append(events.make("pack.accepted", self.number, self.serial, pack.pack_mv, pack.temp_max_ddegc, pack.soc_pct))
         elif state == CHECKING:
+            self.proof_tries = 0
             pack = self.pack
             kind = (pack.maker, pack.chemistry, pack.cell_count)
             out.append(events.make("pack.identified", self.number, self.serial, *kind, pack.soc_pct, pack.soh_pct, pack.cycles))

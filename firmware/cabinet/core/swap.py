@@ -29,6 +29,7 @@ STATES = ("none", "opening_in", "putting_in", "checking_in", "opening_out", "tak
 IN_OUT = const(0)
 OUT_IN = const(1)
 
+_PACK_SILENT = rules.index_of("pack_silent")
 _RESUME_MS = const(60000)  # after a reset all packs are proven afresh, which takes longer
 _OPENING_SLACK_MS = const(15000)  # current has to fade, and a lock may have to cool down
 
@@ -269,7 +270,15 @@ class Swap:
             self.say(s.number, "checking")
             self._go(CHECKING_IN, now_ms)
         elif s.state != slot.OPEN:
-            self._cancel("no_pack")
+            if s.ghost(now_ms):
+                self._give_back_unseen(s, now_ms)
+            elif not s.probes:
+                self._cancel("no_pack")
+
+    def _give_back_unseen(self, s: "SlotControl", now_ms: int) -> None:
+        """The rider's pack is in there, and the switch does not see it: he gets it back, and the slot serves nobody else."""
+        s.switch_bad = True
+        self._give_back("switch_fault", now_ms)
 
     def _late_putting_in(self, now_ms: int) -> None:
         s = self._in()
@@ -295,6 +304,10 @@ class Swap:
             self._cancel("pack_dangerous")
         elif s.state == slot.OPEN:
             self._go(PUTTING_IN, now_ms)
+        elif s.vanished:
+            self._give_back_unseen(s, now_ms)
+        elif s.wants_wake:
+            self.say(s.number, "waking")
         elif not s.stays:
             self._cancel("no_pack")
 
@@ -326,6 +339,8 @@ class Swap:
         s.reserved = True
         if s.identified and s.serial != self.out_serial:
             self._handed_out(s, now_ms)  # exchanged while the door was open: the full pack is gone
+        elif self.reopened and s.faults.keep_rule == _PACK_SILENT:
+            self._handed_out(s, now_ms)  # only the switch says that it is still there
         elif self._opened(s, interlock.RIDER_OUT, now_ms):
             self.say(s.number, "take_pack")
             self._go(TAKING_OUT, now_ms)
@@ -380,7 +395,7 @@ class Swap:
             self._go(TAKING_BACK, now_ms)
         elif s.state == slot.QUARANTINED:
             self._cancel("pack_dangerous")
-        elif not s.stays:
+        elif not s.stays and not s.switch_bad:
             self._cancel(self.reason)
         elif s.stuck:
             self._late_opening_back(now_ms)

@@ -10,6 +10,8 @@ put_pack_in - Put your pack into slot %d and shut the door.
 shut_door - Please shut the door of slot %d.
 checking - Your pack in slot %d is being checked.
 take_pack - Take the full pack from slot %d and shut the door.
+waking - Your pack in slot %d is being woken.
+switch_fault - Slot %d does not see the pack in it. Please ask your operator.
 take_back - Please take your pack out of slot %d again and shut the door.
 thank_you - Thank you. Have a safe ride.
 one_moment - One moment, please: slot %d is being made ready.

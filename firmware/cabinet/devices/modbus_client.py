@@ -43,6 +43,12 @@ class ModbusClient:
         left = count - done
         return left if left < self.max_registers else self.max_registers
 
+    def wake(self) -> None:
+        """Whoever sleeps there wakes when its line is used: ask at once, and as often as one that answers."""
+        self.fails = 0
+        self.backoff_ms = 0
+        self.due_ms = self.bus.clock.ticks_ms()
+
     def put_frames(self, out: bytearray) -> None:
         """Append the frames behind the reading, as evidence: see runtime/control_loop.py."""
         self.bus.put_frames(self, out)

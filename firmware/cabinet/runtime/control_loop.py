@@ -110,6 +110,8 @@ class ControlLoop:
             if slot.poll_need != part.need:
                 part.need = slot.poll_need
                 part.pack.set_need(NEED_MS[part.need])
+            if slot.wants_wake and hasattr(part.pack, "wake"):
+                part.pack.wake()
             if slot.wants_proof and not part.proving:
                 part.proving = True
                 asyncio.create_task(self._prove(index, part))

@@ -56,6 +56,8 @@ class DeviceWatch:
         while True:
             for index, device in enumerate(self._devices):
                 fault = device.fault
+                if fault == "timeout" and getattr(getattr(device, "reading", None), "identity_taken_ms", 0) is None:
+                    fault = ""  # nobody has answered there since it was asked for: core knows whether somebody should
                 if fault and not self._lost[index]:
                     self._lost[index] = True
                     self._note(events.make("device.lost", 0, "", device.name, device.bus.name, fault))
