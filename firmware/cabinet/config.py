@@ -179,7 +179,10 @@ class Settings:
         for name, bus in _mapping(tree.get("buses"), "buses").items():
             self.buses[name] = _section(bus, BUS, "buses." + name)
         self.slots = _slots(tree.get("groups"), self.buses, self.cabinet.slots)
-        self.profiles = {slot.pack_driver[len(PROFILE) :]: None for slot in self.slots if slot.pack_driver.startswith(PROFILE)}
+        self.profiles: "dict[str, Any]" = {}
+        for slot in self.slots:
+            if slot.pack_driver.startswith(PROFILE):
+                self.profiles[slot.pack_driver[len(PROFILE) :]] = None
         if self.cabinet.mains_relay == "none":
             for slot in self.slots:
                 if slot.charger_driver in NEED_MAINS_RELAY:

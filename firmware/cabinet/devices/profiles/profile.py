@@ -29,7 +29,7 @@ class Profile:
         self.request_check_from = 0
         self.answer_check = 0
         self.check_from = 0
-        self.fixed = ()  # (quantity, value)
+        self.fixed: "tuple[tuple[int, int], ...]" = ()  # (quantity, value)
         self.pages = array("i")
         self.fields = array("i")
         self.pool = b""
