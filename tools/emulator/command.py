@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from emulator.cabinet import EmulatedCabinet
 from emulator.host import BoardError, EmulatedBoard, Options
+from emulator.jig import Jig
 from swapcab.paths import ROOT
 from swapcab.sim import reap_on_signal, short
 from swapcab.sim_net import NetError
@@ -32,8 +34,10 @@ def run(folder: Path | None, slots: int, flash_bytes: int, swaps: int, as_json: 
     try:
         (cabinet or board).start()
         board.wait(lambda: board.up)
-        _tell(console, board, cabinet, as_json)
-        return _stay(console, board, cabinet, swaps)
+        jig = Jig(cabinet) if cabinet else None
+        with jig or contextlib.nullcontext():
+            _tell(console, board, cabinet, jig, as_json)
+            return _stay(console, board, cabinet, swaps)
     except (BoardError, NetError, OSError) as error:
         print(f"swapcab emulate: {error}", file=sys.stderr)
         return 2
@@ -43,12 +47,14 @@ def run(folder: Path | None, slots: int, flash_bytes: int, swaps: int, as_json: 
         (cabinet or board).stop()
 
 
-def _tell(console: Console, board: EmulatedBoard, cabinet: EmulatedCabinet | None, as_json: bool) -> None:
+def _tell(console: Console, board: EmulatedBoard, cabinet: EmulatedCabinet | None, jig: Jig | None, as_json: bool) -> None:
     link = short(board.folder / "port")
     facts = {"port": link, "device": str(board.port), "console": short(board.folder / "console.log")}
     if cabinet:
         facts["settings"] = short(cabinet.folder / "settings.json")
         facts["secrets"] = short(cabinet.folder / "secrets.json")
+    if jig:
+        facts["jig"] = short(jig.link)
     if as_json:
         print(json.dumps(facts), flush=True)
         return

@@ -17,7 +17,10 @@ HEARTBEAT = "22"
 
 
 class Jig:
-    """`port` is what the bench connects to. Doors and packs are the plant's, the relay follows the board's heartbeat pin."""
+    """`port`, or the symbolic link `jig` in the cabinet's folder, is what the bench connects to.
+
+    Doors and packs are the plant's, the relay follows the board's heartbeat pin.
+    """
 
     def __init__(self, cabinet: EmulatedCabinet) -> None:
         self._cabinet = cabinet
@@ -27,10 +30,14 @@ class Jig:
         self._master, self._slave = pty.openpty()
         tty.setraw(self._slave)
         self.port = os.ttyname(self._slave)
+        self.link = cabinet.folder / "jig"
         self._end = threading.Event()
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._watch, self._serve)]
 
     def __enter__(self) -> Jig:
+        with contextlib.suppress(FileNotFoundError):
+            self.link.unlink()
+        self.link.symlink_to(self.port)
         for thread in self._threads:
             thread.start()
         return self

@@ -50,6 +50,7 @@ class World:
         self.taken_away = []  # bad packs that left with their owners
         self.rider: "Rider | Collector | None" = None
         self.queue = []  # riders yet to come
+        self.jig_pack: "Pack | None" = None  # what a test jig has taken out and not put back yet
         self.kiosk_out = []  # tokens shown and not yet sent
         self.counts = {"completed": 0, "refused": 0, "abandoned": 0}
         self.visits = 0
@@ -161,6 +162,22 @@ class World:
         pack.answered = False
         pack.step(0.0, 0.0, self.ambient_c)
         return pack
+
+    def hand(self, number: int, what: str) -> int:
+        """What a test jig does at a slot: `door open`, `door shut`, `pack in`, `pack out`, or only look; the last lock pulse in ms."""
+        slot = self.slots[number - 1]
+        if what == "door open":
+            slot.door_closed, slot.locked = slot.door_stuck, slot.lock_jammed
+        elif what == "door shut":
+            slot.shut()
+        elif what == "pack in" and slot.pack is None:
+            slot.insert(self.jig_pack or self._from_the_road())
+            self.jig_pack = None
+        elif what == "pack out" and slot.pack is not None:
+            self.jig_pack = slot.take()
+        elif what not in ("pack in", "pack out", "look"):
+            raise ValueError("hand: no such thing to do: " + what)
+        return int(slot.pulse_on * 1000 + 0.5)
 
     def show_token(self, token: str) -> None:
         """The rider at the kiosk holds a card to the reader."""

@@ -60,10 +60,12 @@ def _do(plant: Plant, request: dict) -> dict:
     if command == "ambient":
         world.ambient_c = float(_number(request, "degc", -40, 80))
         return {}
+    if command == "hand":
+        return {"pulse_ms": world.hand(_number(request, "slot", 1, len(world.slots)), _word(request, "do"))}
     if command == "quit":
         plant.stop.set()
         return {}
-    raise ControlError(f"cmd: {command!r} is not one of snapshot, rider, auto, fault, cabinet, ambient, quit")
+    raise ControlError(f"cmd: {command!r} is not one of snapshot, rider, auto, fault, cabinet, ambient, hand, quit")
 
 
 async def serve(plant: Plant, path: Path) -> asyncio.Server:

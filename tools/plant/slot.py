@@ -84,8 +84,8 @@ class Slot:
     def step(self, dt: float, ambient_c: float, mains: bool, speed: float) -> None:
         """Let `dt` seconds pass."""
         if self.pulse_left > 0.0:
+            self.pulse_on += min(dt, self.pulse_left)
             self.pulse_left -= dt
-            self.pulse_on += dt
             if self.pulse_on >= self.UNLOCK_TIME and self.locked and not self.lock_jammed:
                 self.locked = False
                 if self.charger.energised and self.charger.out_a > 0.3:

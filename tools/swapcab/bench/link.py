@@ -18,6 +18,7 @@ from swapcab.board_link import LinkError
 SOURCE = Path(__file__).with_name("on_board.py")
 MARK = "@bench "
 CALL_LIMIT_S = 60
+FORGET_SERVICE = "import os\ntry:\n    os.remove('/service')\nexcept OSError:\n    pass\n"
 
 
 class BoardError(Exception):
@@ -65,13 +66,19 @@ class RawLink:
         """Let the port go; the cabinet starts again."""
         if start_cabinet:
             with contextlib.suppress(LinkError, AssertionError):
+                self._link.call(FORGET_SERVICE)  # it stays if the start was interrupted before it was seen
                 self._link.reset()
         self._link.close()
 
     def call(self, method: str, *arguments: Any, meanwhile: Callable[[], None] | None = None, limit_s: float = CALL_LIMIT_S) -> dict:
         """See Link."""
         if not self._started:
-            self._link.call(SOURCE.read_text() + "\n_unit = Unit()\n")
+            try:
+                self._link.call(SOURCE.read_text() + "\n_unit = Unit()\n")
+            except board_link.BoardRefused as error:
+                if "ImportError" in str(error):
+                    raise LinkError(f"there is no firmware on the board at {self._link.port}: swapcab flash comes first") from error
+                raise
             self._started = True
         code = f"call(_unit, {method!r}, {list(arguments)!r})"
         if meanwhile is None:

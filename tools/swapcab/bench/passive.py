@@ -99,12 +99,11 @@ def listen(read: Callable[[], bytes], seconds: float, enough: Callable[[Seen], b
 def run(port: str, seconds: float, console: Console, as_json: bool) -> int:
     """Listen and judge; the exit code."""
     try:
-        line = serial.serial_for_url(port, 115200, timeout=1, exclusive=False)
+        with serial.serial_for_url(port, 115200, timeout=1, exclusive=False) as line:
+            seen = listen(line.readline, seconds, lambda so_far: False)
     except (serial.SerialException, OSError, ValueError) as error:
         console.print(f"swapcab bench: {port}: {error}", style="red", markup=False)
         return 2
-    with line:
-        seen = listen(line.readline, seconds, lambda so_far: False)
     results = judge(seen)
     table = Table(title="A running cabinet, listened to", title_justify="left")
     for column in ("what", "result", "figure", "faulty part, next step"):
