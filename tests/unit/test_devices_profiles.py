@@ -115,6 +115,20 @@ def test_a_pack_that_speaks_standard_frames_is_read():
     assert pack.fault == "" and r.counter > 2
 
 
+def test_the_frames_behind_a_reading_are_kept_as_evidence():
+    clock, port, bus, pack = can_bench("jbd-can", 1)
+    wire = Jbd(port)
+    pack.set_need(500)
+    out = bytearray()
+    pack.put_frames(out)
+    assert out == b""
+    run(clock, bus, 1000, wire.speak)
+    pack.put_frames(out)
+    assert len(out) == 5 * 14
+    found = {struct.unpack(">BBI", out[at : at + 6])[2]: bytes(out[at + 6 : at + 14]) for at in range(0, len(out), 14)}
+    assert found[0x356] == struct.pack("<HhhH", 5280, -45, 210, 77) and found[0x355] == struct.pack("<HHHxx", 64, 98, 6400)
+
+
 def test_without_one_of_its_messages_there_is_no_reading():
     for can_id in (0x351, 0x355, 0x35A, 0x373, 0x356):
         clock, port, bus, pack = can_bench("jbd-can", 1)

@@ -1,6 +1,7 @@
 """A pack on _CAN whose messages stand in a profile: it sends by itself, or answers requests."""
 
 import asyncio
+import struct
 
 from micropython import const
 
@@ -66,6 +67,7 @@ class ProfileCan(CanClient):
         self._slow = False  # this round asks for what changes rarely as well
         self._frame = bytearray(8 if profile.flags & _POLLED else 0)
         self._alive_ms = clock.ticks_ms()
+        self._kept = bytearray(8 * profile.page_count)  # the last good frame of each page
         now = clock.ticks_ms()
         self._since_ms = self._heard_ms = self._half_ms = self._due_ms = self._ask_ms = self._slow_ms = now
         ids = [can_id + self._node | self._kind for can_id in profile.first_page]
@@ -121,6 +123,14 @@ class ProfileCan(CanClient):
             if self._tp is tp:
                 self._tp = None
 
+    def put_frames(self, out: bytearray) -> None:
+        """The last frame of each page that a reading needs."""
+        pages = self.profile.pages
+        for page in range(self.profile.page_count):
+            if self.profile.need & (self._fresh | self._before) & 1 << page:
+                out.extend(struct.pack(">BBI", 2, 12, pages[page * _PAGE_WORDS] | self._node))
+                out.extend(self._kept[page << 3 : (page << 3) + 8])
+
     # ---- called by the bus ----
 
     def on_frame(self, can_id: int, data: "bytearray", length: int, now_ms: int) -> "bytearray | None":
@@ -144,6 +154,9 @@ class ProfileCan(CanClient):
             self._wrong_frame("implausible")
             return None
         self._fresh |= 1 << page
+        at = page << 3
+        for k in range(length):
+            self._kept[at + k] = data[k]
         if profile.who >> page & 1:
             self._identity(now_ms)
         if profile.flags & _POLLED:
