@@ -40,7 +40,7 @@ def _never_off(sim: "Any") -> None:
         if ma or sim.world.slots[self.address - 0xA1].door_closed:
             told(self, mv, ma)
         else:
-            self._set_ms = self.clock.ticks_ms()
+            self._set_ms = self.bus.clock.ticks_ms()
 
     ElconCharger.set = on_only
 
