@@ -147,7 +147,8 @@ def main() -> int:
             prepare()
         names: list[str] = []
         if options.sample:
-            mutmut(["nothing-of-this-name"], 1, 600)  # only makes the mutants
+            if not codes(MODULES[0]):
+                mutmut(["nothing-of-this-name"], 1, 600)  # only makes the mutants
             names = sorted(name for module in MODULES for name in codes(module))
             names = random.Random(options.seed).sample(names, min(options.sample, len(names)))
         mutmut(names, options.children, options.minutes * 60)

@@ -159,14 +159,21 @@ def run_all(seeds: list[int], version: str, options: argparse.Namespace) -> list
     results: list[dict[str, Any]] = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
 
-    def one(seed: int) -> dict[str, Any]:
+    def one(seed: int) -> dict[str, Any] | None:
+        if virtual_build.version() != version:
+            return None  # somebody works on the sources: what follows would be another firmware's
         words = {"seed": seed, "hours": options.hours, "every_s": options.every, "faults": faults}
         return virtual_run.run(words, LIMIT_S * max(1.0, options.hours), other=options.python)
 
     with Progress(*columns, transient=True) as progress, ThreadPoolExecutor(max_workers=options.processes) as pool:
         bar = progress.add_task("soak", total=len(seeds))
         for done in as_completed([pool.submit(one, seed) for seed in seeds]):
-            result = keep(done.result(), version, options)
+            found = done.result()
+            if found is None:
+                progress.console.print("the sources have changed: no more seeds", style="red", highlight=False)
+                pool.shutdown(wait=False, cancel_futures=True)
+                break
+            result = keep(found, version, options)
             results.append(result)
             if not result["ok"]:
                 tell(result, options, progress)
