@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 UNIT = ROOT / "tests" / "unit"
-HEAP = "1m"
+HEAP = "2m"
 SECONDS = 120
 MARK = "@@result "
 MICROPYPATH = [".frozen", "firmware", "boards/unix", "build/lib", "tools"]

@@ -10,6 +10,7 @@ from chips.board_parts import Dog, RelayHeartbeat, cause_name, lookup
 from chips.can_queue import QueuedCan, SharedBus
 from chips.chip_clock import ChipClock
 from chips.ds3231 import DS3231
+from chips.expander_inputs import ExpanderInputs
 from chips.interface import Interface
 from chips.mcp2515 import MCP2515
 from chips.mcp23017 import MCP23017
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cabinet.ports import Board as BoardContract
-    from cabinet.ports import CanPort, Clock, FlashArea, Heartbeat, Network, SerialLine, Watchdog
+    from cabinet.ports import CanPort, Clock, FlashArea, Heartbeat, InputPort, Network, SerialLine, Watchdog
 
 _WATCHDOG_MOST_MS = 60000
 
@@ -90,6 +91,12 @@ class Board:
     def reset_cause(self) -> str:
         """power_on, watchdog, soft, hard or unknown."""
         return cause_name(machine)
+
+    def inputs(self, port: str, index: int) -> "InputPort":
+        """Port `expanders`: pair `index` of MCP23017, see chips/expander_inputs.py. Raises ValueError for another name."""
+        if port != "expanders":
+            raise ValueError("no inputs %s on this board; it has: expanders" % port)
+        return ExpanderInputs(self._wires(), index)
 
     def expander(self, address: int) -> MCP23017:
         """An I/O expander (0x20 to 0x27), all pins inputs until told otherwise. Not part of cabinet.ports: for own devices."""

@@ -8,6 +8,7 @@ import machine
 import pins
 import stm32_parts
 from chips.board_parts import Dog, RelayHeartbeat, cause_name, lookup
+from chips.expander_inputs import ExpanderInputs
 from chips.interface import Interface
 from chips.mcp23017 import MCP23017
 from chips.serial_line import Rs485Line, SerialPort
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from chips.w25q import NorArea
 
     from cabinet.ports import Board as BoardContract
-    from cabinet.ports import CanPort, Clock, ErasesBeside, FlashArea, Heartbeat, Network, SerialLine, Watchdog
+    from cabinet.ports import CanPort, Clock, ErasesBeside, FlashArea, Heartbeat, InputPort, Network, SerialLine, Watchdog
 
 
 def _pin(name: str) -> machine.Pin:
@@ -96,6 +97,12 @@ class Board:
     def reset_cause(self) -> str:
         """power_on, watchdog, soft, hard or unknown."""
         return cause_name(machine)
+
+    def inputs(self, port: str, index: int) -> "InputPort":
+        """Port `expanders`: pair `index` of MCP23017, see chips/expander_inputs.py. Raises ValueError for another name."""
+        if port != "expanders":
+            raise ValueError("no inputs %s on this board; it has: expanders" % port)
+        return ExpanderInputs(machine.I2C(pins.EXPANDER_I2C, freq=pins.EXPANDER_HZ), index)
 
     def expander(self, address: int) -> MCP23017:
         """An I/O expander (0x20 to 0x27), all pins inputs until told otherwise. Not part of cabinet.ports: for own devices."""

@@ -12,6 +12,7 @@ from chips.board_parts import Dog, RelayHeartbeat, cause_name, lookup
 from chips.can_queue import QueuedCan, SharedBus
 from chips.chip_clock import ChipClock
 from chips.ds3231 import DS3231
+from chips.expander_inputs import ExpanderInputs
 from chips.interface import Interface
 from chips.mcp2515 import MCP2515
 from chips.mcp23017 import MCP23017
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cabinet.ports import Board as BoardContract
-    from cabinet.ports import CanPort, Clock, ErasesBeside, Heartbeat, Network, SerialLine, Watchdog
+    from cabinet.ports import CanPort, Clock, ErasesBeside, Heartbeat, InputPort, Network, SerialLine, Watchdog
 
 _WATCHDOG_MOST_MS = 8388  # the counter has 24 bits, of microseconds
 
@@ -100,6 +101,12 @@ class Board:
     def reset_cause(self) -> str:
         """power_on, watchdog (a reset by program is one here) or unknown."""
         return cause_name(machine)
+
+    def inputs(self, port: str, index: int) -> "InputPort":
+        """Port `expanders`: pair `index` of MCP23017, see chips/expander_inputs.py. Raises ValueError for another name."""
+        if port != "expanders":
+            raise ValueError("no inputs %s on this board; it has: expanders" % port)
+        return ExpanderInputs(self._wires(), index)
 
     def expander(self, address: int) -> MCP23017:
         """An I/O expander (0x20 to 0x27), all pins inputs until told otherwise. Not part of cabinet.ports: for own devices."""

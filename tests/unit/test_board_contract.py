@@ -233,6 +233,14 @@ def test_an_expander_answers_at_its_address():
     assert refusal(board.expander, 0x21).args[0] == errno.ENODEV
 
 
+def test_a_pair_of_expanders_tells_thirty_two_switches():
+    board, _world, _module = bench()
+    inputs = board.inputs("expanders", 1)  # there is none at 0x22
+    assert refusal(inputs.read).args[0] == errno.ENODEV
+    assert "expanders" in str(refusal(board.inputs, "gpio", 0)) and isinstance(refusal(board.inputs, "expanders", 4), ValueError)
+    assert not hasattr(board, "pulses"), "no timer of this board pulses locks: a cabinet with locks on its pins does not start"
+
+
 def test_no_pin_has_two_uses_and_the_tables_name_the_same_pins():
     _board, _world, module = bench()
     pins = module.pins
