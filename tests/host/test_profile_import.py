@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from swapcab import profile_files, settings_template
 from swapcab.profile_compile import compiled
 from swapcab.profile_dbc import ImportMistake, Wish, convert
 from swapcab.profile_guess import Meaning, explicit, guess
@@ -136,3 +138,14 @@ def test_the_command_line_lists_shows_checks_and_compiles(tmp_path: Path) -> Non
     assert code == 0 and (tmp_path / "swap-80.profile").read_bytes() == (ROOT / "build/profiles/swap-80.profile").read_bytes()
     code, text = swapcab("profile", "check", "nobody")
     assert code == 1 and "no such profile; give a .json file, or one of daly-can" in text
+
+
+def test_settings_are_checked_with_the_profiles_that_they_name(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps(settings_template.settings(6, can_driver="profile:swap-80")))
+    assert list(profile_files.files(settings)) == ["swap-80.profile"]
+    assert swapcab("settings", "check", str(settings))[0] == 0
+    for driver, says in (("profile:nobody", "nobody.profile lies beside"), ("profile:jbd-can", "one pack a line, with address 1")):
+        settings.write_text(json.dumps(settings_template.settings(6, can_driver=driver)))
+        code, text = swapcab("settings", "check", str(settings))
+        assert code == 1 and says in text, text

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from swapcab import flash_cli, profile_cli, settings_template
+from swapcab import flash_cli, profile_cli, profile_files, settings_template
 from swapcab.bench import cli as bench_cli
 from swapcab.paths import ROOT, use_firmware
 from swapcab.sim_options import Fault, OptionError, Options, Outage
@@ -181,7 +181,9 @@ def settings_check(file: Annotated[Path, typer.Argument(help="settings.json")]) 
     config = importlib.import_module("cabinet.config")
     try:
         checked = config.parse(file.read_bytes())
-    except (OSError, config.SettingsError) as error:
+        if checked.profiles:
+            profile_files.files(file)
+    except (OSError, ValueError) as error:  # a SettingsError, or a mistake in a profile
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     typer.echo(f"{file}: right; cabinet {checked.cabinet.id}, {checked.cabinet.slots} slots, {len(checked.tokens)} tokens")

