@@ -34,6 +34,33 @@ class BoardRefused(LinkError):
         self.errno = int(found.group(1)) if found else 0
 
 
+class Transport(SerialTransport):
+    """mpremote's, with an end to its waiting: while a board prints without a pause, mpremote looks at no clock."""
+
+    def read_until(
+        self,
+        min_num_bytes: int,
+        ending: bytes,
+        timeout: float | None = 10,
+        data_consumer: Callable[[bytes], None] | None = None,
+        timeout_overall: float | None = None,
+    ) -> bytes:
+        """What came up to `ending`, or until the time is over."""
+        if timeout_overall is None or data_consumer is not None:
+            base: Any = super()
+            return base.read_until(min_num_bytes, ending, timeout, data_consumer, timeout_overall)
+        data = b""
+        limit = time.monotonic() + timeout_overall
+        line: Any = self.serial
+        waits, line.timeout = line.timeout, 0.2
+        try:
+            while not data.endswith(ending) and time.monotonic() < limit:
+                data += line.read(1)
+        finally:
+            line.timeout = waits
+        return data
+
+
 class Link:
     """`with Link(port) as link: link.call("print(1)")`. Interrupts what runs; does not reset."""
 
@@ -53,7 +80,7 @@ class Link:
         reason: Exception | None = None
         for _ in range(ATTEMPTS):
             try:
-                self._transport = SerialTransport(self.port, baudrate=115200, timeout=READ_LIMIT_S)
+                self._transport = Transport(self.port, baudrate=115200, timeout=READ_LIMIT_S)
             except (TransportError, OSError) as error:
                 raise LinkError(f"{self.port} cannot be opened: is the board plugged in, and does no other program use it?") from error
             try:
