@@ -140,6 +140,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.seeds < 0 or options.hours <= 0 or options.every < 0 or options.processes < 1:
         parser.error("--seeds: 0 or more; --processes: at least 1; --hours: more than 0; --every: 0 or more")
+    if "/" in options.python:
+        options.python = str(Path(options.python).absolute())
     virtual_build.prepare()
     version = virtual_build.version()
     results = done_before(version) if options.resume else []
