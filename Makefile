@@ -1,6 +1,6 @@
 # Swapcab: everything a person or CI runs. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup build sim flash emulate flashcuts picture test lint types bench size soak chaos powercut mutants fuzz benchmark clean
+.PHONY: help setup build sim flash emulate flashcuts picture test lint types bench size fit soak chaos powercut mutants fuzz benchmark clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,6 +12,7 @@ PART ?= all
 HOURS ?= 1
 SEEDS ?= 8
 POINTS ?= 100
+SOURCE ?= ../micropython
 MINUTES ?= 30
 
 # The newest CPython that works here; `make setup PYTHON=/path/to/python3` for another.
@@ -77,6 +78,11 @@ size: build ## heap after start, at its peak, and the size of each module
 flashcuts: $(STAMP) ## supply and cable pulled at POINTS=100 points of a flash, on the emulated board
 	@$(BIN)/python tests/flash/cuts.py --points $(POINTS)
 
+size: build ## heap after start, at its peak, and the size of each module
+	@$(BIN)/python -m swapcab size $(ARGS)
+
+fit: build ## heap at an MCU's word size; SOURCE=../micropython (needs gcc-multilib)
+	@$(BIN)/python -m swapcab fit --source "$(SOURCE)"
 
 soak: $(STAMP) ## cabinet-hours on virtual time with troubles of every kind; SEEDS=8 HOURS=1 ARGS="--resume"
 	@$(BIN)/python tests/scenarios/soak.py --seeds $(SEEDS) --hours $(HOURS) $(ARGS)

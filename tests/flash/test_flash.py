@@ -141,3 +141,31 @@ def test_the_modules_install_with_mip(board, tmp_path):
         done = subprocess.run([mpremote, "connect", str(board.port), *words], capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
     assert "installed one" in done.stdout
+
+
+def test_a_romfs_runs_from_its_partition_and_a_torn_one_gives_way_to_the_copy_in_the_file_system(tmp_path):
+    options = Options(flash_bytes=256 * 1024, romfs_bytes=64 * 1024)
+    with EmulatedBoard(tmp_path / "board", options) as board:
+        board.wait(lambda: board.up)
+        _, said = flash(board, tmp_path, romfs=True)
+        assert any(line.startswith("ROMFS: version 2, ") for line in said)
+        starts_with(board, "switch: /rom, version 2, on trial\n" + says("one", SETTINGS))
+        _, said = flash(board, tmp_path, romfs=True, settings=None)
+        assert "ROMFS: has these modules already" in said
+        report, _ = flash(board, tmp_path, "two", settings=None, romfs=True)
+        assert report.sent == ["mark.mpy"] and report.kept == 4 and report.sequence == 3
+        starts_with(board, "switch: /rom, version 4, on trial\n" + says("two", SETTINGS))
+        board.unplug()
+        partition = board.folder / "romfs.bin"
+        partition.write_bytes(partition.read_bytes()[:20000] + b"\xff" * (64 * 1024 - 20000))
+        seen = len(board.console())
+        board.plug()
+        starts_with(board, f"switch: {report.copy}, version 3, on trial\n" + says("two", SETTINGS), seen)
+
+
+def test_a_board_without_a_romfs_partition_keeps_the_copy_in_its_file_system(board, tmp_path):
+    with pytest.raises(LinkError, match="the board's partition 0. The copy in the file system is in place"):
+        flash(board, tmp_path, romfs=True)
+    board.power_off()
+    board.power_on()
+    starts_with(board, says("one", SETTINGS))

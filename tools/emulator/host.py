@@ -44,6 +44,7 @@ class Options:
     platform: str = "rp2"
     micropython: tuple[int, int, int, str] = (1, 28, 0, "")
     flash_bytes: int = 1024 * 1024
+    romfs_bytes: int = 0  # a ROMFS partition; it takes as much of the heap here
     heap: str = "1m"
     unique_id: str = "e661a4d4177d2b29"
     plant: str = ""
@@ -204,6 +205,8 @@ class EmulatedBoard:
             **wiring(options.board),
             "plant": str(Path(options.plant).resolve()) if options.plant else "",
             "flash": str((self.folder / "internal-flash.bin").resolve()),
+            "romfs_bytes": options.romfs_bytes,
+            "rom": str((self.folder / "romfs.bin").resolve()),
             "nor": str((self.folder / "spi-flash.bin").resolve()),
             "cause": cause,
             "main": main,

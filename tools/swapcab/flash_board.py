@@ -11,6 +11,7 @@ from swapcab.board_link import Link
 from swapcab.bundle import TRAILER, BundleError, Piece, read_ending
 
 COPIES = ("/app_a", "/app_b")
+ROM = "/rom"
 CHUNK = 1536  # bytes in one message: 2 KiB of text
 TRIES = 3  # of boards/switch/switch.py
 
@@ -106,6 +107,10 @@ class OnBoard:
     pieces: list[Piece]
     tries: int
 
+    def source(self, piece: Piece) -> tuple[str, int]:
+        """The file that holds a module, and where in it."""
+        return (f"{ROM}/{piece.name}", 0) if self.path == ROM else (self.path, piece.offset)
+
     @property
     def rank(self) -> tuple[bool, int]:
         """As the switch compares."""
@@ -122,8 +127,8 @@ def identify(link: Link) -> Identity:
 def copies(link: Link) -> list[OnBoard]:
     """The whole copies, the one that the next start would run first."""
     found: list[OnBoard] = []
-    for path in COPIES:
-        ending = link.value(f"_end({path!r})")
+    for path in (*COPIES, ROM):
+        ending = link.value(f"_end({path + '/ready' if path == ROM else path!r})")
         if ending is None:
             continue
         try:

@@ -25,6 +25,7 @@ def flash(
     board: BoardOption,
     port: PortOption,
     settings: Annotated[Path | None, typer.Option(help="settings.json for this cabinet; without it those on the board stay")] = None,
+    romfs: Annotated[bool, typer.Option("--romfs", help="into the ROMFS partition, too: bytecode there takes no RAM")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="look and say, write nothing")] = False,
     start: Annotated[bool, typer.Option(help="reset the board afterwards, so that the new copy runs")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="the report as one JSON line on standard output")] = False,
@@ -42,7 +43,7 @@ def flash(
                 if what:
                     bar.update(task, description=what)
 
-            work = Flash(Request(board, port, settings, dry_run, start), console.print, progress)
+            work = Flash(Request(board, port, settings, dry_run, start, romfs), console.print, progress)
             with Link(port) as link:
                 report = work.run(link)
     except (FlashError, LinkError, BuildError, BundleError, OSError) as error:

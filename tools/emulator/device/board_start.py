@@ -53,6 +53,7 @@ def identify(config, control) -> None:
 def mount(config, posix, control) -> None:
     """The board's own flash at the root, instead of the host's files."""
     from flash_blocks import Blocks
+    from rom_partition import RomPartition
 
     blocks = Blocks(posix, config, control)
     try:
@@ -63,6 +64,13 @@ def mount(config, posix, control) -> None:
     vfs.umount("/")
     vfs.mount(littlefs, "/")
     os.chdir("/")
+    if config["romfs_bytes"]:
+        rom = RomPartition(posix, config["rom"], config["romfs_bytes"], blocks)
+        stand_in("vfs", vfs, rom_ioctl=rom.ioctl)
+        try:
+            vfs.mount(vfs.VfsRom(rom.memory), "/rom")
+        except OSError:
+            pass  # nothing in it that could be mounted
 
 
 def run(name: str, scope: dict) -> bool:

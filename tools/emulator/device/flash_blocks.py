@@ -60,17 +60,19 @@ class Blocks:
         self._file.readinto(buf)
 
     def _write(self, at: int, data) -> int:
-        share = self._share(len(data))
+        share = self.share(len(data))
         self._file.seek(at)
         self._file.write(memoryview(data)[:share])
-        self._end()
+        self.end()
         return 0
 
-    def _share(self, size: int) -> int:
+    def share(self, size: int) -> int:
+        """How much of the operation that begins is done: all of it, unless the supply goes in it."""
         self.operations += 1
         return size * self._cut_share_pct // 100 if self.operations == self._cut_at else size
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """The operation is over; where the supply goes, nothing follows."""
         self._control.tell("op")
         if self.operations == self._cut_at:
             self._control.tell("cut")
