@@ -71,7 +71,7 @@ class CabinetControl:
         reason = self._why_no_swap(token, origin, now_ms)
         short = hexlify(hashlib.sha256(token.encode()).digest()[:4]).decode()
         if reason == "":
-            self.swap.begin(short, origin, now_ms)
+            self.swap.begin(short, origin, now_ms, self.options.swap_packs)
             return True, "ok"
         if reason != self._refusal or not 0 <= ticks.diff(now_ms, self._refusal_ms) < _QUIET_MS:
             self._refusal = reason
@@ -96,7 +96,7 @@ class CabinetControl:
                 return "other_door_open"
         if self.options.swap_order == IN_OUT and self.swap.empty_slot() is None:
             return "no_empty_slot"
-        if self.swap.full_slot() is None:
+        if self.swap.full_count() < self.options.swap_packs:
             for s in self.slots:
                 if s.quiet and (s.is_identifying or s.is_checking):
                     return "starting"  # packs that were here before the restart are still being proven

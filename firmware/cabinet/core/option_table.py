@@ -28,5 +28,6 @@ FIELDS = {
     "close_ms": (30000, 2000, 600000, "time for the rider to shut the door once everything else is done"),
     "left_open_ms": (120000, 10000, 3600000, "a door that stands open for longer no longer holds up the other slots"),
     "swap_order": (0, 0, 1, "0: the rider's pack in first (In-Out), 1: the full pack out first (Out-In)"),
+    "swap_packs": (1, 1, 4, "packs that a rider's vehicle has: he changes them one after the other, with one order"),
     "proof_tries": (3, 1, 5, "challenges that a pack may leave unanswered"),
 }

@@ -33,6 +33,7 @@ class Options:
         self.close_ms = 30000
         self.left_open_ms = 120000
         self.swap_order = 0
+        self.swap_packs = 1
         self.proof_tries = 3
         self.known_tokens = known_tokens if known_tokens is not None else set()
         from cabinet.core.option_table import FIELDS  # not kept in memory

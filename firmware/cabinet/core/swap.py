@@ -88,6 +88,7 @@ class Swap:
         self.out_first = False
         self.reopened = 0
         self.extended = False
+        self.more = 0  # packs that the rider still has to change after this one
         self.tried = 0  # bits of the slots whose doors did not open
         self._since_ms = 0
         self._extra_ms = 0
@@ -126,11 +127,19 @@ class Swap:
                 best = s
         return best
 
+    def full_count(self) -> int:
+        """How many packs may be handed out."""
+        count = 0
+        for s in self._slots:
+            count += bool(s.pulses_left) and s.releasable(self._options)
+        return count
+
     # --- from outside
 
-    def begin(self, token: str, origin: str, now_ms: int) -> None:
-        """Start a swap; the caller has checked that it may begin."""
+    def begin(self, token: str, origin: str, now_ms: int, packs: int = 1) -> None:
+        """Start a swap; the caller has checked that it may begin. A rider with several `packs` changes one after the other."""
         self._forget()
+        self.more = packs - 1
         self.number += 1
         self.token = token
         self.origin = origin
@@ -221,16 +230,25 @@ class Swap:
         self._forget()
         self.dirty = True
 
-    def _complete(self) -> None:
+    def _complete(self, now_ms: int) -> None:
         came = (self.in_slot, self.in_serial, self.in_soc_pct)
         went = (self.out_slot, self.out_serial, self.out_soc_pct)
         self._out.append(events.make("swap.completed", self.out_slot, self.out_serial, self.number, *came, *went))
-        self.say(0, "thank_you")
         if self._slots[self.out_slot - 1].state == slot.OPEN:
             self._slots[self.out_slot - 1].left_open = True
         self._release()
+        token, origin, more = self.token, self.origin, self.more
         self._forget()
         self.dirty = True
+        if not more:
+            self.say(0, "thank_you")
+        elif self.full_slot() is None or (self._options.swap_order == IN_OUT and self.empty_slot() is None):
+            reason = "no_empty_slot" if self.full_slot() is not None else "no_full_pack"
+            self._out.append(events.make("swap.refused", 0, "", self.number, reason))
+            self.say(0, reason)
+        else:
+            self.say(0, "next_pack")
+            self.begin(token, origin, now_ms, more)
 
     def _give_back(self, reason: str, now_ms: int) -> None:
         self.reason = reason
@@ -292,7 +310,7 @@ class Swap:
             self.in_serial = s.serial
             self.in_soc_pct = s.pack.soc_pct
             if self.out_first:
-                self._complete()
+                self._complete(now_ms)
             else:
                 self._next_out(now_ms)
         elif s.state == slot.REFUSED:
@@ -366,7 +384,7 @@ class Swap:
     def _handed_out(self, s: "SlotControl", now_ms: int) -> None:
         """The full pack is with the rider. That was the end, unless he was served first and now owes a pack."""
         if not self.out_first:
-            self._complete()
+            self._complete(now_ms)
             return
         self._release()
         self.reopened = 0
@@ -443,6 +461,7 @@ class Swap:
             self.tried,
             self.last_in,
             1 if self.out_first else 0,
+            self.more,
         ]
 
     def restore(self, saved: list, now_ms: int) -> None:
@@ -451,6 +470,7 @@ class Swap:
         (self.number, state, self.token, self.origin, self.in_slot, self.out_slot) = saved[:6]
         (self.in_serial, self.in_soc_pct, self.out_serial, self.out_soc_pct) = saved[6:10]
         (self.reason, taken, self.reopened, self.tried, self.last_in, out_first) = saved[10:16]
+        self.more = saved[16] if len(saved) > 16 else 0
         self.taken = taken == 1
         self.out_first = out_first == 1
         count = len(self._slots)

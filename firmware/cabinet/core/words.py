@@ -13,6 +13,7 @@ take_pack - Take the full pack from slot %d and shut the door.
 waking - Your pack in slot %d is being woken.
 switch_fault - Slot %d does not see the pack in it. Please ask your operator.
 take_back - Please take your pack out of slot %d again and shut the door.
+next_pack - That was one pack. Now the next one.
 thank_you - Thank you. Have a safe ride.
 one_moment - One moment, please: slot %d is being made ready.
 busy - Another swap is going on. Please wait until it has ended.
