@@ -1,6 +1,6 @@
 # Swapcab: everything a person or CI runs. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup build sim flash emulate flashcuts picture test lint types bench size fit soak chaos powercut mutants fuzz benchmark clean
+.PHONY: help setup build sim flash emulate flashcuts picture test lint types bench size fit soak chaos powercut mutants fuzz differential benchmark clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,6 +11,7 @@ ARGS ?=
 PART ?= all
 HOURS ?= 1
 SEEDS ?= 8
+COUNT ?= 100000
 POINTS ?= 100
 SOURCE ?= ../micropython
 MINUTES ?= 30
@@ -49,7 +50,6 @@ $(TYPINGS): requirements-stubs.lock $(STAMP)
 build: $(STAMP) ## compile the firmware with mpy-cross into build/mpy
 	@$(BIN)/python -m swapcab.build
 	@$(BIN)/python -m swapcab.profile_compile
-	@$(BIN)/python -m swapcab.profile_compile
 
 sim: build ## a cabinet with packs, riders and a broker; ARGS="--headless --swaps 20 --seed 1", ARGS=--help
 	@$(BIN)/python -m swapcab sim $(ARGS)
@@ -70,11 +70,12 @@ types: $(TYPINGS) ## pyright: host tools against CPython, firmware and boards ag
 flash: $(STAMP) ## the firmware onto a board; BOARD=w5500_evb_pico2 PORT=/dev/ttyACM0 ARGS="--settings settings.json"
 	@$(BIN)/python -m swapcab flash --board "$(BOARD)" --port "$(PORT)" $(ARGS)
 
+bench: $(STAMP) ## the acceptance test of a controller; PORT=/dev/ttyACM0 ARGS="--operator", ARGS=--help
+	@$(BIN)/python -m swapcab bench --port "$(PORT)" $(ARGS)
+
 emulate: build ## a board that mpremote takes for a controller; ARGS="--slots 6" for a cabinet around it
 	@$(BIN)/python -m swapcab emulate $(ARGS)
 
-size: build ## heap after start, at its peak, and the size of each module
-	@$(BIN)/python -m swapcab size $(ARGS)
 flashcuts: $(STAMP) ## supply and cable pulled at POINTS=100 points of a flash, on the emulated board
 	@$(BIN)/python tests/flash/cuts.py --points $(POINTS)
 
@@ -103,6 +104,10 @@ $(MUTMUT): requirements-mutants.lock $(STAMP)
 
 fuzz: build ## hostile bytes into every parser
 	@$(BIN)/python -m pytest tests/fuzz --timeout 3600 $(ARGS)
+
+differential: build ## profiles against cantools, pymodbus and encoders of their own; COUNT=100000
+	@$(BIN)/python tests/wire/profile_differential.py --count $(COUNT)
+	@$(BIN)/python tests/wire/profile_frames.py --count $$(( $(COUNT) / 10 ))
 
 benchmark: build ## side by side with other libraries; PART=bus|journal|uplink|cpu
 	@$(BIN)/python -m swapcab benchmark --part $(PART) $(ARGS)
