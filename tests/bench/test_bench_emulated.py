@@ -11,11 +11,14 @@ from emulator.cabinet import EmulatedCabinet
 from emulator.jig import Jig
 from swapcab.bench import passive
 from swapcab.bench.command import Wish, run
+from swapcab.bench.link import RawLink
 from swapcab.board_link import Link
 from swapcab.flash import Flash, Request
 from swapcab.provisioning import provision
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the emulated board needs /proc")
+ROOT = Path(__file__).resolve().parents[2]
+CONTRACT = ("refuses_unknown_names", "flash_is_flash", "keeps_a_journal", "random_is_random", "cause_is_a_word", "clock_is_honest")
 QUICK = ("memory", "rs485", "packs", "can", "inputs", "relay", "network", "watchdog")
 
 
@@ -31,6 +34,19 @@ def cabinet(tmp_path_factory):
         with Link(port) as link:
             list(provision(link, folder / "secrets.json", False))
         yield emulated
+
+
+def test_the_board_keeps_its_contract(cabinet):
+    """The conformance suite of tests/models/board_checks.py, on the board itself."""
+    link = RawLink(str(cabinet.board.port))
+    link.open()
+    try:
+        assert link.call("identity")["firmware"]
+        link._link.call((ROOT / "tests" / "models" / "board_checks.py").read_text())
+        for check in CONTRACT:
+            link._link.call(f"import gc; gc.collect(); {check}(_unit.board)", 120)
+    finally:
+        link.close()
 
 
 def bench(cabinet, jig: Jig, folder: Path) -> tuple[int, dict]:
