@@ -18,7 +18,7 @@ from swapcab.paths import ROOT, use_firmware
 use_firmware()
 sys.path[:0] = [str(ROOT / "tests" / "models")]
 
-from core_cabinet import Cabinet, Pack, bring, cabinet_with_full_packs  # noqa: E402
+from core_cabinet import Cabinet, Pack, bring, cabinet_with_full_packs  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 from cabinet.core import evidence, rules  # noqa: E402
 from cabinet.store import event_codec  # noqa: E402
