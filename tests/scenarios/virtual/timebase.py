@@ -1,4 +1,4 @@
-# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalCall=false
 """Virtual time under asyncio: when every task waits, the clock jumps to the instant at which the next thing happens.
 
 `asyncio.core.ticks` and the loop's IO queue are replaced. Things outside the firmware (wires, physics, the broker) are entries

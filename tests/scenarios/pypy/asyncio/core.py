@@ -4,11 +4,7 @@ the same tasks, the same cancelling; so a run takes the same turns. Only what th
 What is pushed without an instant is due at once, before everything else.
 """
 
-# pyright: reportAttributeAccessIssue=false
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    pass
-
+# pyright: basic, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false, reportOptionalMemberAccess=false
 
 class CancelledError(BaseException):
     """As in MicroPython."""
