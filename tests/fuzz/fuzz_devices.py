@@ -18,6 +18,7 @@ sys.path.append(str(Path(__file__).parent))
 if __name__ == "__main__":
     sys.path[:0] = [str(ROOT / part) for part in ("firmware", "tests/shims", "boards/unix", "tools")]
 
+import fuzz_boards  # noqa: E402
 import fuzz_profiles  # noqa: E402
 from slcan import SlcanPort  # noqa: E402
 
@@ -296,6 +297,7 @@ def run(count: int, seed: int) -> dict[str, int]:
     source = random.Random(seed)
     targets: list[Any] = [ModbusTarget(source), CanTarget(source), IsoTpTarget(source), KioskTarget(source)]
     targets += fuzz_profiles.targets(source, mutated)
+    targets += fuzz_boards.targets(source, mutated)
     done = dict.fromkeys((type(target).__name__ for target in targets), 0)
     while sum(done.values()) < count:
         for target in targets:

@@ -64,6 +64,11 @@ _RETRY_MS = const(5_000)  # pause after a set-up that did not succeed
 _TRIES = const(20)
 _WRITES = const(3)  # of the configuration in one set-up: they go to the EEPROM
 
+# no unit of the series gives more than 150 V or 150 A
+_OUTPUT_MAX = const(15_000)
+_DDEGC_MIN = const(-600)
+_DDEGC_MAX = const(2_000)
+
 # set-up
 _ASK_CONFIG = const(0)
 _KEEP_OFF = const(1)  # write the power-on state, kept in the EEPROM: once in its life
@@ -262,6 +267,9 @@ class NpbCharger(CanClient):
         self._heard_ms = now_ms
         self.stats.answers += 1
         value = u16_le(data, 2)
+        if command in (_VOUT, _IOUT) and value > _OUTPUT_MAX or command == _TEMPERATURE and not _DDEGC_MIN <= i16_le(data, 2) <= _DDEGC_MAX:
+            self.stats.failed("implausible")
+            return None
         if command == _VOUT:
             self._volt = value
             self._seen |= 1
