@@ -1,5 +1,7 @@
 """ISO-TP (ISO 15765-2), normal fixed addressing: one message of at most 64 bytes each way, one exchange at a time."""
 
+import asyncio
+
 from micropython import const
 
 from cabinet.core import ticks
@@ -18,8 +20,12 @@ RECEIVING = const(4)
 DONE = const(5)
 FAILED = const(6)
 
+_CHALLENGE_MS = const(5_000)
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cabinet.bus.can_bus import CanBus
 
 
@@ -191,3 +197,30 @@ class IsoTp:
                 self._push(now_ms)
             if ticks.diff(now_ms, self._since_ms) > (2 * _TIMEOUT_MS if self.state == LISTENING else _TIMEOUT_MS):
                 self.state = FAILED
+
+
+async def challenge(pack: "Any", tx_id: int, nonce: bytes) -> "bytes | None":
+    """Have a pack answer the challenge of the pack link: the 32-byte MAC, or None if it does not in time.
+
+    `pack.tp` holds the exchange while it lasts; a pack that leaves sets it to None and so takes the exchange with it."""
+    if len(nonce) != 32 or not pack.period_ms or pack.tp is not None:
+        return None
+    clock = pack.clock
+    start = clock.ticks_ms()
+    tp = pack.tp = IsoTp(pack.bus, tx_id)
+    tp.start(b"\x01" + nonce, start)
+    pack.stats.requests += 1
+    try:
+        while pack.tp is tp and tp.state != DONE and tp.state != FAILED:
+            if ticks.diff(clock.ticks_ms(), start) > _CHALLENGE_MS:
+                break
+            await asyncio.sleep_ms(10)
+        answer = tp.answer
+        if pack.tp is tp and tp.state == DONE and answer is not None and tp.length == 33 and answer[0] == 0x41:
+            pack.stats.answered(clock.ticks_ms(), ticks.diff(clock.ticks_ms(), start))
+            return bytes(answer[1:33])
+        pack.stats.failed("timeout")
+        return None
+    finally:
+        if pack.tp is tp:
+            pack.tp = None

@@ -180,7 +180,7 @@ def _always_fresh(sim: "Any") -> None:
         if hasattr(module, "is_fresh"):
             module.is_fresh = lambda taken_ms, now_ms, limit_ms: taken_ms is not None
     PackLinkModbus.lost = lambda self, reason, now_ms: None
-    PackLinkCan.tick = lambda self, now_ms: self._tp and self._tp.tick(now_ms)
+    PackLinkCan.tick = lambda self, now_ms: self.tp and self.tp.tick(now_ms)
 
 
 def _no_faults(sim: "Any") -> None:

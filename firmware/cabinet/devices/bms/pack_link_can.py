@@ -1,16 +1,14 @@
 """A pack that speaks the Swapcab pack link over CAN (docs/pack-link.md)."""
 
-import asyncio
 import struct
 
 from micropython import const
 
 from cabinet.core import ticks
-from cabinet.devices import isotp
 from cabinet.devices.bms import pack_link
 from cabinet.devices.bms.pack_link import MAGIC, PackLink, i16_le, u16_le
 from cabinet.devices.can_client import CanClient
-from cabinet.devices.isotp import IsoTp
+from cabinet.devices.isotp import challenge
 
 _BASE = const(0x18FF1000)
 _ISOTP_TX = const(0x18DA00F4)
@@ -29,7 +27,6 @@ _PARTS = const(0x7F)  # identity parts 0..6
 _SIDE_MS = const(1_500)  # the slower frames may be this old when a status frame completes a reading
 _LOST_MS = const(1_500)  # without any frame
 _UNKNOWN_MS = const(3_200)  # as long as the pack is not identified: an identity round takes 1.4 s, and one may have just begun
-_PROVE_MS = const(5_000)
 _WAKE = b"\x02\x3e\x80\x00\x00\x00\x00\x00"  # a request of two bytes that asks for nothing
 _COUNTER_JUMP = const(100)
 
@@ -57,7 +54,7 @@ class PackLinkCan(CanClient, PackLink):
         self._since_ms = 0  # listening, or last good status
         self._heard_ms = 0  # listening, or last frame
         self._wrong = 0
-        self._tp = None  # there while a challenge is under way
+        self.tp = None  # there while a challenge is under way
         self._half_ms = clock.ticks_ms()
         CanClient.__init__(self, bus, "pack {}".format(node), (_ISOTP_RX | node,), (_BASE | node,))
 
@@ -75,7 +72,7 @@ class PackLinkCan(CanClient, PackLink):
         self._wrong = 0
         self.fault = ""
         self._since_ms = self._heard_ms = self._half_ms = self.clock.ticks_ms()
-        self._tp = None
+        self.tp = None
         self.stats.restart()
 
     def _forget_frames(self) -> None:
@@ -85,27 +82,7 @@ class PackLinkCan(CanClient, PackLink):
 
     async def prove(self, nonce: bytes) -> "bytes | None":
         """Have the pack answer a challenge: the 32-byte MAC, or None if it does not in time."""
-        if len(nonce) != 32 or not self.period_ms or self._tp is not None:
-            return None
-        start = self.clock.ticks_ms()
-        tp = self._tp = IsoTp(self.bus, _ISOTP_TX | self.node << 8)
-        tp.start(b"\x01" + nonce, start)
-        self.stats.requests += 1
-        try:
-            # a pack that leaves takes the exchange with it
-            while self._tp is tp and tp.state != isotp.DONE and tp.state != isotp.FAILED:
-                if ticks.diff(self.clock.ticks_ms(), start) > _PROVE_MS:
-                    break
-                await asyncio.sleep_ms(10)
-            answer = tp.answer
-            if self._tp is tp and tp.state == isotp.DONE and answer is not None and tp.length == 33 and answer[0] == 0x41:
-                self.stats.answered(self.clock.ticks_ms(), ticks.diff(self.clock.ticks_ms(), start))
-                return bytes(answer[1:33])
-            self.stats.failed("timeout")
-            return None
-        finally:
-            if self._tp is tp:
-                self._tp = None
+        return await challenge(self, _ISOTP_TX | self.node << 8, nonce)
 
     def wake(self) -> None:
         """A frame that is addressed to it wakes a BMS that sleeps; what it says in answer does not matter."""
@@ -154,8 +131,8 @@ class PackLinkCan(CanClient, PackLink):
 
     def _other_frame(self, can_id: int, data: "bytearray", length: int, now_ms: int) -> None:
         if can_id & 0xFF0000 == 0xDA0000:
-            if self._tp is not None:
-                self._tp.on_frame(data, length, now_ms)
+            if self.tp is not None:
+                self.tp.on_frame(data, length, now_ms)
         elif length != 8:
             self._wrong_frame("implausible")
         elif can_id >> 8 & 0xFF == _IDENTITY:
@@ -171,8 +148,8 @@ class PackLinkCan(CanClient, PackLink):
 
     def tick(self, now_ms: int) -> None:
         """Time limits."""
-        if self._tp is not None:
-            self._tp.tick(now_ms)
+        if self.tp is not None:
+            self.tp.tick(now_ms)
         if not self.period_ms:
             return
         if ticks.diff(now_ms, self._half_ms) >= _SIDE_MS >> 1:

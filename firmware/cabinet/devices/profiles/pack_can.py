@@ -1,14 +1,12 @@
 """A pack on _CAN whose messages stand in a profile: it sends by itself, or answers requests."""
 
-import asyncio
 import struct
 
 from micropython import const
 
 from cabinet.core import ticks
-from cabinet.devices import isotp
 from cabinet.devices.can_client import CanClient
-from cabinet.devices.isotp import IsoTp
+from cabinet.devices.isotp import challenge
 from cabinet.devices.profiles.decode import find_page
 from cabinet.devices.profiles.pack import IDENTITY_PERIOD_MS, ProfilePack
 
@@ -26,7 +24,6 @@ _P_EVERY = const(12)
 _KEY = const(4)
 
 _STANDARD = const(0x20000000)  # as in bus.can_bus
-_PROVE_MS = const(5_000)
 _ANSWER_MS = const(200)  # a request without an answer is given up after so long
 _WRONG = const(3)
 _KEEP_ALIVE_MS = const(1_000)
@@ -60,7 +57,7 @@ class ProfileCan(CanClient):
         self._fresh = 0  # a bit for each page: came in the present half of lost_ms
         self._before = 0  # or in the one before it
         self._wrong = 0
-        self._tp = None  # there while a challenge is under way
+        self.tp = None  # there while a challenge is under way
         self._page = 0  # polled: which page is asked for
         self._asked = False
         self._round = False  # a round of requests is under way
@@ -91,7 +88,7 @@ class ProfileCan(CanClient):
         now = self.clock.ticks_ms()
         self._since_ms = self._heard_ms = self._half_ms = self._due_ms = self._ask_ms = now
         self._slow_ms = ticks.add(now, -IDENTITY_PERIOD_MS)
-        self._tp = None
+        self.tp = None
         self.stats.restart()
 
     @property
@@ -102,26 +99,7 @@ class ProfileCan(CanClient):
     async def prove(self, nonce: bytes) -> "bytes | None":
         """Have the pack answer a challenge: the 32-byte MAC, or None if it cannot or does not in time."""
         profile = self.profile
-        if not profile.proof or len(nonce) != 32 or not self.period_ms or self._tp is not None:
-            return None
-        start = self.clock.ticks_ms()
-        tp = self._tp = IsoTp(self.bus, profile.proof_a + self._request_node)
-        tp.start(b"\x01" + nonce, start)
-        self.stats.requests += 1
-        try:
-            while self._tp is tp and tp.state != isotp.DONE and tp.state != isotp.FAILED:
-                if ticks.diff(self.clock.ticks_ms(), start) > _PROVE_MS:
-                    break
-                await asyncio.sleep_ms(10)
-            answer = tp.answer
-            if self._tp is tp and tp.state == isotp.DONE and answer is not None and tp.length == 33 and answer[0] == 0x41:
-                self.stats.answered(self.clock.ticks_ms(), ticks.diff(self.clock.ticks_ms(), start))
-                return bytes(answer[1:33])
-            self.stats.failed("timeout")
-            return None
-        finally:
-            if self._tp is tp:
-                self._tp = None
+        return await challenge(self, profile.proof_a + self._request_node, nonce) if profile.proof else None
 
     def put_frames(self, out: bytearray) -> None:
         """The last frame of each page that a reading needs."""
@@ -142,8 +120,8 @@ class ProfileCan(CanClient):
         base = can_id - self._node
         page = profile.first_page.get(base, -1)
         if page < 0:
-            if profile.proof and base == profile.proof_b and self._tp is not None:
-                self._tp.on_frame(data, length, now_ms)
+            if profile.proof and base == profile.proof_b and self.tp is not None:
+                self.tp.on_frame(data, length, now_ms)
             return None
         page = find_page(profile, page, data, length)
         if page < 0:
@@ -208,8 +186,8 @@ class ProfileCan(CanClient):
 
     def tick(self, now_ms: int) -> None:
         """Time limits and requests."""
-        if self._tp is not None:
-            self._tp.tick(now_ms)
+        if self.tp is not None:
+            self.tp.tick(now_ms)
         if not self.period_ms:
             return
         limit_ms = self.profile.lost_ms
