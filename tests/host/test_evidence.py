@@ -231,6 +231,8 @@ TRIGGERS: dict[str, Callable[[Bench], None]] = {
     "mains_over": read("cabinet", mains_mv=264000),
     "mains_severe": read("cabinet", mains_mv=270000),
     "mains_under": read("cabinet", mains_mv=166000),
+    "mains_current": read("cabinet", mains_ma=60000),
+    "mains_short": read("cabinet", mains_ma=80000),
 }
 
 

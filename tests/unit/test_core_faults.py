@@ -431,3 +431,17 @@ def test_the_view_tells_people_what_is_going_on():
     assert cabinet.control.view()["full"] == 2 and cabinet.control.swap_view()["state"] == "none"
     cabinet.control.command("disable", 4, cabinet.now_ms)
     assert cabinet.control.slots[3].state_name == "disabled"
+
+
+def test_too_much_current_from_the_mains_stops_charging_and_far_too_much_the_cabinet():
+    cabinet, slot, _ = charging_cabinet()
+    cabinet.control.cabinet.mains_ma = 59999
+    cabinet.run(limit_ms=3000)
+    assert slot.charge_ma > 0
+    cabinet.control.cabinet.mains_ma = 60000
+    assert cabinet.run(lambda: slot.why_code == "mains_current", 3000) and slot.charge_ma == 0
+    cabinet.control.cabinet.mains_ma = 50000
+    assert cabinet.run(lambda: slot.charge_ma > 0, 15000)
+    cabinet.control.cabinet.mains_ma = 80000
+    assert cabinet.run(lambda: slot.why_code == "mains_short", 1000)
+    assert cabinet.control.order("anna", "rider", cabinet.now_ms) == (False, "cabinet_stopped")

@@ -197,8 +197,8 @@ def test_the_positions_of_the_quantities_agree_with_the_table():
     places = (0, 30, 35, 39, 57, 65, 67, 52)
     for (name, _), place in zip(pairs, places):
         assert names.index(name) == place, name
-    assert len(names) == rules.QUANTITIES == 68
-    assert list(measure.SlotMeasures().values) == [UNKNOWN] * 68
+    assert len(names) == rules.QUANTITIES == 69 and names[68] == "mains_ma"
+    assert list(measure.SlotMeasures().values) == [UNKNOWN] * 69
 
 
 def test_hysteresis_lies_on_the_safe_side_and_every_reason_has_words():

@@ -96,6 +96,7 @@ QUANTITIES = {
     "cabinet_ddegc": ("0.1 degC", "cabinet temperature"),
     "mains_high_mv": ("mV", "mains voltage"),
     "mains_low_mv": ("mV", "mains voltage"),
+    "mains_ma": ("mA", "mains current, where a meter tells it"),
 }
 
 SOURCES = {

@@ -36,7 +36,7 @@ SLOT = (
 MEASURES = ("_counter", "_hour_mv", "_day_mv", "charged_ms", "_fast_count", "_slow_count", "contact_16", "contact_first_16")
 LISTS = ("_fast", "_slow")
 OPTIONS = ("stale_pack_ms", "stale_rest_ms", "stale_charger_ms", "stale_io_ms", "class_min_mv", "class_max_mv")
-CABINET = ("danger_bits", "temp_ddegc", "mains_mv")
+CABINET = ("danger_bits", "temp_ddegc", "mains_mv", "mains_ma")
 
 
 def put(out: bytearray, value: "int | None") -> None:

@@ -80,6 +80,7 @@ _DANGERS = const(57)  # smoke, gas, water, emergency stop, tilt, ground fault, f
 _CABINET_TEMP = const(65)
 _MAINS_HIGH = const(66)
 _MAINS_LOW = const(67)
+_MAINS_CURRENT = const(68)
 _NEVER = const(-2)  # in the place of a pack's counter: nothing was ever worked out
 _FIRST_SLOT_QUANTITY = const(39)
 
@@ -464,3 +465,4 @@ class CabinetMeasures:
         mains = cabinet.mains_mv
         values[_MAINS_HIGH] = UNKNOWN if mains is None else mains
         values[_MAINS_LOW] = UNKNOWN if mains is None else -mains
+        values[_MAINS_CURRENT] = UNKNOWN if cabinet.mains_ma is None else cabinet.mains_ma

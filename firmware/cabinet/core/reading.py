@@ -129,3 +129,4 @@ class CabinetReading:
         self.danger_bits = 0
         self.temp_ddegc = None  # type: int | None
         self.mains_mv = None  # type: int | None
+        self.mains_ma = None  # type: int | None

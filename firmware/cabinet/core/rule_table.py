@@ -17,7 +17,7 @@ alarm_fault alarm_note silent_ms unidentified_ms unproven_ms frozen_ms off_curre
 contact_mohm volt_differs_mv current_differs_ma current_sign neighbour_hot charger_silent_ms charger_hardware
 charger_hot_flag charger_input charger_note charger_ddegc charger_over_mv charger_off_ma io_silent_ms lock_disagrees forced open_ms ghost stuck compartment_ddegc
 contact_rise_mohm cabinet_silent_ms smoke gas water emergency_stop tilt ground_fault fan mains_lost cabinet_ddegc mains_high_mv
--mains_low_mv"""
+-mains_low_mv mains_ma"""
 
 # Reactions, mildest first: note (told, nothing else), derate (charged with less), stop (not charged), give_back (not
 # charged, not handed out; given back if a rider has just brought it, else kept), quarantine (not charged, no rider ever
@@ -110,4 +110,6 @@ cabinet_hot      cabinet cabinet_ddegc                 550    550    500    500 
 mains_over       cabinet mains_high_mv              264000 264000 255000 255000   100  10000 stop         free     0 budget          zld08
 mains_severe     cabinet mains_high_mv              270000 270000 255000 255000   100  10000 stop_cabinet service  0 cabinet_stopped zld08
 mains_under      cabinet mains_low_mv               166000 166000 180000 180000  2000  10000 stop         free     0 budget          zld08
+mains_current    cabinet mains_ma                    60000  60000  50000  50000  1000  10000 stop         free     0 budget          zld08
+mains_short      cabinet mains_ma                    80000  80000   1000   1000   100  10000 stop_cabinet service  0 cabinet_stopped zld08
 """

@@ -81,4 +81,6 @@ cabinet_hot The cabinet is too warm to charge.
 mains_over Mains voltage too high.
 mains_severe Mains voltage far too high.
 mains_under Mains voltage too low.
+mains_current The cabinet draws too much from the mains.
+mains_short The cabinet draws far too much from the mains.
 """
