@@ -7,9 +7,10 @@
 from cabinet.core import charging, interlock, reading, slot, swap
 from cabinet.core.events import EVENTS
 from cabinet.core.faults import FaultSet
-from cabinet.devices.bms.pack_link_can import IsoTp, PackLinkCan
+from cabinet.devices.bms.pack_link_can import PackLinkCan
 from cabinet.devices.bms.pack_link_modbus import PackLinkModbus
 from cabinet.devices.chargers.elcon import ElconCharger
+from cabinet.devices.isotp import IsoTp
 from cabinet.runtime import control_loop
 from cabinet.store.ring import Ring
 from cabinet.trust.proof import PackProof
