@@ -16,6 +16,10 @@ from binascii import crc32
 
 import vfs
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 COPIES = ("/app_a", "/app_b", "/rom")
 MOUNT = "/app"
 TRAILER = 48  # b"swapcab1 SEQUENCE INDEXOFFSET INDEXCRC" and a line end, padded with spaces in front of it
@@ -29,7 +33,7 @@ _FILE, _FOLDER = 0x8000, 0x4000
 class Copy:
     """A copy of the firmware as a file system that can be imported from."""
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         """Raises OSError or ValueError for one that is not whole."""
         self.path = path
         with open(path + "/ready" if path == "/rom" else path, "rb") as file:
@@ -45,27 +49,27 @@ class Copy:
         if crc32(self._index) != int(words[3], 16) or not self._index.startswith(b"\n"):
             raise ValueError("the index is damaged")
 
-    def mount(self, readonly, mkfs):
+    def mount(self, readonly: bool, mkfs: bool) -> None:
         """Nothing needs to be done."""
 
-    def umount(self):
+    def umount(self) -> None:
         """Nothing needs to be done."""
 
-    def _row(self, path):
+    def _row(self, path: str) -> "tuple[int, int] | None":
         at = self._index.find(b"\n%s " % path.strip("/"))
         if at < 0:
             return None
         words = self._index[at : self._index.find(b"\n", at + 1)].split()
         return int(words[1]), int(words[2])
 
-    def stat(self, path):
+    def stat(self, path: str) -> tuple:
         """As os.stat."""
         row = self._row(path)
         if row is None and self._index.find(b"\n%s/" % path.strip("/")) < 0:
             raise OSError(2)
         return (_FOLDER if row is None else _FILE, 0, 0, 0, 0, 0, row[1] if row else 0, 0, 0, 0)
 
-    def open(self, path, mode):
+    def open(self, path: str, mode: str) -> "Any":
         """A module. It ends where the next one begins: the loader of .mpy files knows how much it needs."""
         row = self._row(path)
         if row is None:
@@ -75,7 +79,7 @@ class Copy:
         return file
 
 
-def copy_at(path):
+def copy_at(path: str) -> "Copy | None":
     """The copy there, or None if it is not whole."""
     try:
         return Copy(path)
@@ -83,7 +87,7 @@ def copy_at(path):
         return None
 
 
-def tries(copy):
+def tries(copy: Copy) -> int:
     """How often this copy was started without being proven; PROVEN if it was."""
     try:
         with open("/trial." + copy.path[1:]) as file:
@@ -93,7 +97,7 @@ def tries(copy):
         return 0
 
 
-def note(copy, count):
+def note(copy: Copy, count: int) -> None:
     """Keep that number; a file system without room for it does not keep the cabinet from starting."""
     try:
         with open("/trial.new", "w") as file:
@@ -103,7 +107,7 @@ def note(copy, count):
         print("switch: error %s while noting a try" % error.errno)
 
 
-def choose():
+def choose() -> "tuple[Copy | None, int]":
     """The copy to run and how often it was tried; (None, 0) if there is none."""
     best, best_rank, best_count = None, (False, 0), 0
     for path in COPIES:
@@ -116,7 +120,7 @@ def choose():
     return best, best_count
 
 
-async def prove(copy):
+async def prove(copy: Copy) -> None:
     """The cabinet has run for long enough."""
     import asyncio
 
@@ -124,7 +128,7 @@ async def prove(copy):
     note(copy, PROVEN)
 
 
-def start(copy, count):
+def start(copy: Copy, count: int) -> None:
     """Run a copy. Comes back if the firmware ends; a copy on trial resets the board then, and another may be chosen."""
     import machine
 
@@ -162,7 +166,7 @@ def start(copy, count):
         machine.reset()
 
 
-def service():
+def service() -> bool:
     """Whether the cabinet is to stay off this once. After a power cut it never is: a flash that was cut off has left the file."""
     import machine
 
@@ -173,7 +177,7 @@ def service():
     return machine.reset_cause() != machine.PWRON_RESET
 
 
-def run():
+def run() -> None:
     """All of it."""
     if service():
         print("switch: asked for service, the cabinet is not started")

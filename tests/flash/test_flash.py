@@ -169,3 +169,15 @@ def test_a_board_without_a_romfs_partition_keeps_the_copy_in_its_file_system(boa
     board.power_off()
     board.power_on()
     starts_with(board, says("one", SETTINGS))
+
+
+def test_a_version_that_has_run_for_long_enough_is_on_trial_no_more(board, tmp_path):
+    flash(board, tmp_path)
+    starts_with(board, "switch: /app_a, version 1, on trial\n" + says("one", SETTINGS))
+    seen = len(board.console())
+    with Link(str(board.port)) as link:
+        link.call("import asyncio, switch\nswitch.PROVEN_S = 0\nasyncio.run(switch.prove(switch.choose()[0]))")
+        told = link.call("print(switch.choose()[1])")
+        assert told.strip() == "-1"
+        link.reset()
+    starts_with(board, "switch: /app_a, version 1\n" + says("one", SETTINGS), seen)
