@@ -1,1 +1,2 @@
-"""Drivers of chips that several boards share. They get their bus, pins and clock handed in and never import `machine`."""
+"""Drivers of chips that several boards share, and what boards do alike. Chips get their bus, pins and clock handed in; only gpio_board
+imports `machine`."""

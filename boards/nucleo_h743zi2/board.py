@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chips.w25q import NorArea
 
     from cabinet.ports import Board as BoardContract
-    from cabinet.ports import CanPort, Clock, ErasesBeside, FlashArea, Heartbeat, InputPort, Network, SerialLine, Watchdog
+    from cabinet.ports import CanPort, ErasesBeside, FlashArea, Heartbeat, InputPort, Network, SerialLine, Watchdog
 
 
 def _pin(name: str) -> machine.Pin:
@@ -39,7 +39,7 @@ class Board:
 
     def __init__(self, run_dir: str = "") -> None:
         self.run_dir = run_dir  # where settings and secrets lie; nothing of the hardware depends on it
-        self.clock: "Clock" = stm32_parts.RtcClock()
+        self.clock = stm32_parts.RtcClock()
         self._chip: "W25Q | None" = None
         self._lan: "Interface | None" = None
         self._heartbeat: "RelayHeartbeat | None" = None

@@ -3,7 +3,7 @@
 import sys
 
 # the board's own modules and those that take the time from `time`: imported anew for each world
-SHARED = ("chips.chip_clock", "chips.serial_line", "chips.interface", "chips.board_parts")
+SHARED = ("chips.chip_clock", "chips.serial_line", "chips.interface", "chips.board_parts", "chips.gpio_board")
 
 
 TYPE_CHECKING = False
