@@ -1,5 +1,6 @@
 """A bench with each of many hardware faults: the sheet names the faulty part, and no other."""
 
+import json
 import random
 import sys
 from collections.abc import Callable
@@ -274,3 +275,31 @@ def test_a_bench_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
     assert again.head(0) == journal.head(0) and again.boot == journal.boot + 1
     assert again.rings[0].ready == journal.rings[0].ready  # the tried sectors still are ready
     assert [again.read(0, n).event.values[0] for n in range(40)] == list(range(40))  # type: ignore
+
+
+def changed_settings(rig: Rig, change: Callable[[dict], None]) -> None:
+    file = rig.folder / "settings.json"
+    settings = json.loads(file.read_text())
+    change(settings)
+    file.write_text(json.dumps(settings))
+
+
+def test_chargers_that_speak_only_when_asked_are_no_fault_of_the_line(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.can.poll = lambda now: []
+
+    def npb(settings: dict) -> None:
+        for group in settings["groups"]:
+            group["charger"] = {"bus": "can", "driver": "npb", "first_address": 0}
+
+    changed_settings(rig, npb)
+    kept = bench_of(rig, {"can"})
+    assert kept["faulty"] == [] and "acknowledged" in kept["results"][-1]["figure"]
+
+
+def test_lock_boards_that_the_bench_does_not_know_are_said_to_be_untried(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    changed_settings(rig, lambda settings: settings["groups"][0]["io"].update(driver="kerong"))
+    kept = bench_of(rig, {"inputs"})
+    assert kept["verdict"] == "accepted, but not everything was tried"
+    assert "kerong" in " ".join(result["what"] for result in kept["results"] if result["status"] == "skip")

@@ -63,6 +63,12 @@ class Bench:
                     found[slot] = (group[role]["bus"], group[role]["first_address"] + slot - group["first_slot"])
         return found
 
+    def speakers(self, bus: str) -> set[int]:
+        """Slots whose charger or pack says something on this CAN line without being asked."""
+        found = {slot for slot, (on, _address) in self.devices("charger", "elcon").items() if on == bus}
+        packs = {slot for slot, (on, _address) in self.devices("pack", "pack-link-can").items() if on == bus}
+        return found | (packs & self.packs_seen)
+
     def ask(self, bus: str, unit: int, function: int, start: int, value: int, tries: int = 1) -> dict[str, Any]:
         """A Modbus request by the name of the bus."""
         wired = self.settings["buses"][bus]

@@ -106,6 +106,9 @@ def judge_can(bench: Bench, bus: str, found: dict[str, Any]) -> list[Result]:
     if found["state"] == 3:
         step = "measure CANH and CANL against each other and ground: a short, or a device that holds the bus; then all bit rates"
         return [Result("can", f"line {bus}", FAIL, figure, f"{line}: shorted, or another bit rate", step)]
+    if not found["frames"] and not found["state"] and not bench.speakers(bus):
+        figure += ", what was sent was acknowledged, nobody speaks unasked"
+        return [Result("can", f"line {bus}", PASS, figure)]
     if not found["frames"] and not found["state"]:  # somebody acknowledged what was sent, so the wires are good
         step = "the interrupt pin from the CAN controller to the MCU; then whether any charger or pack has supply"
         return [Result("can", f"line {bus}", FAIL, figure, f"{line}: interrupt of the CAN controller", step)]
