@@ -392,3 +392,31 @@ def test_no_single_byte_can_be_changed_so_that_the_reader_stumbles():
                 if refused(sealed(data)) == "":
                     harmless += 1
         assert 0 < harmless < 2 * len(good)
+
+
+class View:
+    """Who looks at the cells of one pack."""
+
+    def __init__(self, owner):
+        self.owner = owner
+        self.cells = {}
+        self.sensors = {}
+
+    def cell(self, index, mv):
+        self.cells[index] = mv
+        return True
+
+    def temperature(self, index, ddegc):
+        self.sensors[index] = ddegc
+
+
+def test_cells_and_sensors_are_shown_to_who_looks_at_this_pack():
+    clock, port, bus, pack = can_bench("swap-80", 7)
+    other = ProfileCan(bus, 8, clock, pack.profile)
+    bus.cells = View(pack)
+    pack.set_need(500)
+    other.set_need(500)
+    run(clock, bus, 1000, SwapPack(port, 8).speak)
+    assert bus.cells.cells == {}, "another pack's"
+    run(clock, bus, 1000, SwapPack(port, 7).speak)
+    assert bus.cells.cells == {n: 3290 + n for n in range(16)} and bus.cells.sensors == {0: 230, 1: 200}

@@ -271,7 +271,13 @@ def _fixed(tree: dict[str, Any]) -> list[tuple[int, int]]:
 
 
 def _whole_reading(checked: Checked) -> None:
-    told = {f.quantity for p in checked.pages for f in p.fields} | {form.QUANTITIES[to] for to, _ in checked.fixed}
+    told = {f.quantity for p in checked.pages for f in p.fields}
+    for to, _ in checked.fixed:
+        if form.QUANTITIES[to] in told:
+            raise ProfileMistake(f"fixed.{form.QUANTITIES[to]}", "a message tells it already; one source is enough")
+        told.add(form.QUANTITIES[to])
+    if {"nominal_mv", "nominal_cell_mv"} <= told:
+        raise ProfileMistake("messages", "nominal_mv and nominal_cell_mv are both told; one is enough")
     if "cell" in told and not {"cell_min_mv", "cell_max_mv"} & told:
         checked.flags |= form.FROM_CELLS
         told |= {"cell_min_mv", "cell_max_mv"}

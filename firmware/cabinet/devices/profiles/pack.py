@@ -48,7 +48,9 @@ _SERIAL_MAX = const(16)  # characters of a serial number that a cabinet keeps; o
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from array import array
+    from typing import Any
 
+    from cabinet.devices.cell_view import CellView
     from cabinet.devices.profiles.profile import Profile
 
 _CHEMISTRIES = (CHEMISTRY_LFP, CHEMISTRY_NMC)
@@ -158,6 +160,17 @@ class ProfilePack(Values):
         reading.cycles = numbers[_CYCLES]
         reading.taken_ms = now_ms
         return ""
+
+    def show(self, client: "Any", view: "CellView | None") -> None:
+        """Cells and sensors, if somebody looks at this pack."""
+        if view is None or view.owner is not client:
+            return
+        for index in range(self.cells_end):
+            if self.cells[index] != NO_CELL:
+                view.cell(index, self.cells[index])
+        for index in range(self.temps_end):
+            if self.temps[index] != NO_TEMP:
+                view.temperature(index, self.temps[index])
 
     def _bounds(self) -> bool:
         """Lowest and highest cell and temperature, found in the lists where the pack does not tell them; False if they are not in order."""

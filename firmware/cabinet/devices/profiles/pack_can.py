@@ -173,6 +173,7 @@ class ProfileCan(CanClient):
         self._since_ms = now_ms
         self._wrong = 0
         self.fault = ""
+        self.pack.show(self, self.bus.cells)
         self.stats.answers += 1
         self.stats.renewed(now_ms)
 

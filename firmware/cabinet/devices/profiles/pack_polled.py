@@ -116,6 +116,7 @@ class PolledPack(ModbusClient):
             return ""
         fault = self.pack.complete(now_ms)
         if not fault and self.reading.taken_ms == now_ms:
+            self.pack.show(self, self.bus.cells)
             self.stats.renewed(now_ms)
         return fault
 

@@ -86,6 +86,14 @@ _RANGES = (
 _CELL_MIN_MV = const(4)
 _TEMP_MIN = const(6)
 _CHECKS = const(5)
+_FROM_CELLS = const(2)
+_FROM_TEMPS = const(4)
+_CELL_MAX_MV = const(5)
+_TEMP_MAX = const(7)
+_NOMINAL_MV = const(13)
+_NOMINAL_CELL_MV = const(16)
+_CELL_MASK = const(7)
+_CELL_COUNT = const(12)
 _BIT_MASK = const(0x71FFF)  # the bits that have a name
 _NODE_BITS = const(21)
 _SUFFIX = ".profile"
@@ -136,6 +144,8 @@ def read(data: bytes) -> Profile:
         _copy(p.fields, index * _FIELD_WORDS, struct.unpack_from(_FIELD, data, at))
         at += _FIELD_SIZE
     p.pool = data[at : at + pool]
+    for to, _ in p.fixed:
+        _tell(p, to)
     largest = 0
     _check_head(p)
     for index in range(fields):
@@ -145,6 +155,9 @@ def read(data: bytes) -> Profile:
         largest = max(largest, p.pages[index * _PAGE_WORDS + _P_COUNT])
     p.scratch = array("i", [0] * largest)
     _need(p.need > 0, "no page of readings")
+    _need(not p.flags & _FROM_CELLS or not p.told & (1 << _CELL_MIN_MV | 1 << _CELL_MAX_MV), "two sources of one quantity")
+    _need(not p.flags & _FROM_TEMPS or not p.told & (1 << _TEMP_MIN | 1 << _TEMP_MAX), "two sources of one quantity")
+    _need(not p.told & 1 << _NOMINAL_MV or not p.told & 1 << _NOMINAL_CELL_MV, "two sources of one quantity")
     return p
 
 
@@ -195,11 +208,21 @@ def _check_field(p: Profile, f: int) -> None:
         _need(low <= fields[f + _F_MIN] <= fields[f + _F_MAX] <= high, "a range")
         _need(1 <= fields[f + _F_DEN] <= 1000000 and -1000000 <= fields[f + _F_NUM] <= 1000000 and fields[f + _F_NUM], "a scale")
         _need(-10000000 <= fields[f + _F_ADD] <= 10000000, "an offset")
+        if kind == _NUMBER:
+            _tell(p, to)
     elif kind == _BIT:
         _need(_BIT_MASK >> to & 1, "a bit")
+    elif kind == _CELL_MASK:
+        _tell(p, _CELL_COUNT)
     if _CELL <= kind <= _TEMP:
         room = _MAX_CELLS if kind == _CELL else _MAX_TEMPS
         _need(index < room and bits == 0 and (count < 0 or 1 <= count <= room - index), "a list")
+
+
+def _tell(p: Profile, to: int) -> None:
+    """A quantity has one source, so that its range is that of the source."""
+    _need(not p.told >> to & 1, "two sources of one quantity")
+    p.told |= 1 << to
 
 
 def _check_page(p: Profile, number: int) -> None:
