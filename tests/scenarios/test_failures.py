@@ -73,3 +73,19 @@ def test_a_flash_that_takes_nothing_more_ends_charging_until_there_is_room_again
     assert result["restart_ms"] is not None and result["cause"] == "power_on"
     assert result["charging_before_room"] == 0, "charged though nothing can be recorded"
     assert result["charging_again_ms"] is not None, "not charged again once the broker had taken what was stored"
+
+
+@pytest.mark.timeout(LIMIT_S)
+def test_the_firmware_leaves_evidence_with_frames_that_say_what_it_read(built: Path, tmp_path: Path) -> None:
+    result = failed("hot", 8, built, tmp_path)
+    found = [e for e in result["events"] if e["type"] == TYPE and e["data"]["rule"] == "temp_high"]
+    assert {e["slot"] for e in found} == {1, 11}, "a pack on RS485 and one on CAN"
+    for envelope in found:
+        verdict = replay(envelope)
+        assert verdict.same and f"slot {envelope['slot']} becomes" in " ".join(verdict.lines)
+        assert any("the frames say what the reading says" in line or "after the reading" in line for line in verdict.lines), verdict.lines
+        assert any("18ff50a" in line for line in verdict.lines), "the charger's frame"
+        assert any("function 2" in line for line in verdict.lines), "the slot board's frame"
+    from swapcab import replay_cli
+
+    assert replay_cli.run(str(tmp_path / "journal.bin"), str(secrets()["device_key"])) == 0

@@ -9,6 +9,7 @@ from typing import Any
 
 from swapcab.journal_plots import bars, ranks
 from swapcab.journal_source import Journal, gaps_of
+from swapcab.replay import EvidenceError, replay
 
 MOST_ROWS = 150
 GREEN, AMBER, RED, BLUE = "#2e7d4f", "#c98a1b", "#b3382c", "#2f6690"
@@ -77,6 +78,7 @@ class Facts:
         self.failed: list[Envelope] = []
         self.gaps: list[Envelope] = []
         self.boots: list[Envelope] = []
+        self.evidence: list[Envelope] = []
         self.checkpoints: list[Envelope] = []
         self.packs: set[str] = set()
         self.first: int | None = None
@@ -94,6 +96,7 @@ class Facts:
             "journal.recovered": self.gaps,
             "journal.repeated": self.gaps,
             "boot.started": self.boots,
+            "evidence.taken": self.evidence,
             "journal.checkpoint": self.checkpoints,
         }
         columns = {"swap.completed": 0, "swap.refused": 1, "swap.cancelled": 2, "pack.refused": 3, "fault.raised": 4, "pack.quarantined": 4}
@@ -216,6 +219,14 @@ def report(journal: Journal, envelopes: list[Envelope], verdict: str) -> str:
             len(f.safety),
             "safety events",
         ),
+        "<h2>Evidence, replayed</h2>",
+        '<p class="muted">What the firmware knew at each trip, put back into its own core: does it decide the same again?</p>',
+        table(
+            ["time (UTC)", "event", "slot", "pack", "rule", "decision", "limit set", "replayed"],
+            [[*place(e), e["slot"], e["pack"], *picked(e, "rule", "decision", "limits"), _replayed(e)] for e in f.evidence[-MOST_ROWS:]],
+            len(f.evidence),
+            "evidence",
+        ),
         "<h2>Swaps refused or cancelled</h2>",
         table(
             ["time (UTC)", "event", "swap", "what", "reason", "step"],
@@ -254,6 +265,14 @@ def _ledger(journal: Journal) -> list[str]:
         "<h2>Packs remembered</h2>",
         table(heads, packs, len(packs), "packs"),
     ]
+
+
+def _replayed(e: Envelope) -> str:
+    try:
+        verdict = replay(e)
+    except EvidenceError as error:
+        return str(error)
+    return "the same" if verdict.same else "OTHERWISE: " + (verdict.reached or "no trip") + " ".join(["", *verdict.differences])
 
 
 def _changes(boots: list[Envelope]) -> list[Envelope]:

@@ -336,14 +336,14 @@ class _Clock:
 
 def _decode_rtu(frame: bytes) -> Any:
     driver = core("devices.bms.pack_link_modbus")
-    pack = driver.PackLinkModbus(SimpleNamespace(attach=lambda client: None), frame[0], _Clock())
+    pack = driver.PackLinkModbus(SimpleNamespace(attach=lambda *given: None), frame[0], _Clock())
     pack._take_status(bytearray(frame), 3, NOW_MS)
     return pack.reading
 
 
 def _decode_can(frames: list[tuple[int, bytes]]) -> Any:
     driver = core("devices.bms.pack_link_can")
-    pack = driver.PackLinkCan(SimpleNamespace(attach=lambda client: None), frames[0][0] & 0xFF, _Clock())
+    pack = driver.PackLinkCan(SimpleNamespace(attach=lambda *given: None), frames[0][0] & 0xFF, _Clock())
     pack.set_need(200)
     pack.reading.identity_taken_ms = NOW_MS
     for can_id, data in sorted(frames, reverse=True):  # the status frame last: it completes the reading

@@ -102,6 +102,10 @@ class Failure:
 
         if kind == "flash_full":
             self._fill(sim.app)
+        elif kind == "hot":  # nothing of Python fails: a pack on each bus becomes too warm
+            for slot in (sim.world.slots[0], sim.world.slots[-2]):
+                slot.pack.temp_c = 48.0
+                slot.pack.step(0.0, slot.pack.current_a, sim.world.ambient_c)
         else:
             control.step = {"wedge": wedged, "crash": crashing, "memory": hungry}[kind]
 
