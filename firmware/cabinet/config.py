@@ -300,7 +300,7 @@ def _inputs(group: Section, io: Section, buses: dict, path: str) -> "Any":
     if io.driver == "slot-board":
         raise SettingsError(path + ".inputs", group.inputs, "nothing: slot boards read all of this themselves")
     blocks = 1 + (group.last_slot - 1) // 8
-    each = ADDRESSES.get(group.inputs.get("driver") if isinstance(group.inputs, dict) else None, 1)
+    each = ADDRESSES.get(str(group.inputs.get("driver")), 1) if isinstance(group.inputs, dict) else 1
     return _device(group.inputs, "inputs", buses, blocks * each - (1 if each == 4 and blocks > 1 else 0), path + ".inputs")
 
 
@@ -316,7 +316,7 @@ def _slots(groups: "Any", buses: dict, count: int) -> list:
         size = group.last_slot - group.first_slot + 1
         pack = _device(group.pack, "pack", buses, size, path + ".pack")
         charger = _device(group.charger, "charger", buses, size, path + ".charger")
-        io = _device(group.io, "io", buses, 1 + (group.last_slot - 1) // CHANNELS.get(group.io.get("driver"), 8), path + ".io")
+        io = _device(group.io, "io", buses, 1 + (group.last_slot - 1) // CHANNELS.get(str(group.io.get("driver")), 8), path + ".io")
         inputs = _inputs(group, io, buses, path)
         for offset in range(size):
             number = group.first_slot + offset

@@ -138,6 +138,9 @@ def test_lock_boards_need_inputs_beside_them():
     tree["buses"]["gpio"] = {"kind": "pins", "port": "expanders", "baud": 400000}
     assert error_of(tree).path == "groups[0].inputs"
     assert error_of(with_locks("kr-cu16", "modbus", 0, PINS)).path == "groups[0].io.bus"
+    for wrong in ([], {}, 7, None):
+        assert error_of(with_locks(wrong, "modbus", 1, PINS)).path == "groups[0].io.driver"
+        assert error_of(with_locks("xunming", "modbus", 1, dict(PINS, driver=wrong))).path == "groups[0].inputs.driver"
 
 
 def test_boards_of_sixteen_locks_and_four_input_boards_are_counted_rightly():

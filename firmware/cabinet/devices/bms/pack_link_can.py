@@ -33,6 +33,7 @@ _COUNTER_JUMP = const(100)
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cabinet.bus.can_bus import CanBus
+    from cabinet.devices.cell_view import CellView
     from cabinet.ports import Clock
 
 
@@ -115,8 +116,9 @@ class PackLinkCan(CanClient, PackLink):
         elif kind == _ALARMS:
             good = data[3] < 0x10
         elif kind == _CELL_LIST:
-            if self.bus.cells is not None and self.bus.cells.owner is self:
-                self._show_cells(data)
+            view = self.bus.cells
+            if view is not None and view.owner is self:
+                self._show_cells(view, data)
             return None
         else:
             good = True
@@ -138,11 +140,11 @@ class PackLinkCan(CanClient, PackLink):
         elif can_id >> 8 & 0xFF == _IDENTITY:
             self._take_identity_part(data, now_ms)
 
-    def _show_cells(self, data: "bytearray") -> None:
+    def _show_cells(self, view: "CellView", data: "bytearray") -> None:
         first = data[0] * 3
         for i in range(3):
             mv = u16_le(data, 1 + 2 * i)
-            if mv and not self.bus.cells.cell(first + i, mv):
+            if mv and not view.cell(first + i, mv):
                 self._wrong_frame("implausible")
                 return
 
