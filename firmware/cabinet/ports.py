@@ -111,6 +111,10 @@ class Clock(Protocol):
         """0 unknown, 1 kept by an RTC, 2 synchronised."""
         ...
 
+
+class SettableClock(Clock, Protocol):
+    """A clock that takes the time from whoever knows better."""
+
     def synchronise(self, unix_s: int) -> None:
         """Set wall time from a source that is trusted; the quality is 2 from then on. Raises ValueError for a time that cannot be."""
         ...
@@ -183,7 +187,7 @@ class Board(Protocol):
     name: str
 
     @property
-    def clock(self) -> Clock:
+    def clock(self) -> SettableClock:
         """The board's time."""
         ...
 

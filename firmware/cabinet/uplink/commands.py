@@ -2,6 +2,10 @@
 
 import json
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 KINDS = ("swap", "unlock", "disable", "enable", "clear")
 NEED_SLOT = ("unlock", "disable", "enable")
 FIELDS = ("id", "kind", "slot", "token", "expires")
@@ -78,7 +82,7 @@ def parse(payload: bytes) -> "tuple[dict | None, str]":
 class CommandDesk:
     """Hands each command to `on_command` once and remembers the answers to the last ones by id; the last accepted ones over a reset."""
 
-    def __init__(self, clock, on_command, remembered: int = 32, store=None) -> None:
+    def __init__(self, clock, on_command, remembered: int = 32, store: "Any" = None) -> None:
         self._clock = clock
         self._store = store  # the state store
         self._on_command = on_command
