@@ -35,7 +35,7 @@ class StubSlot:
         self.proof = slot.PROVEN
         self.enabled = self.shut = self.present = self.io_fresh = self.pack_fresh = self.charger_fresh = self.identified = True
         self.is_full = self.reserved = self.stuck = self.left_open = self.marked = self.thermal = self.pulse = False
-        self.vanished = self.switch_bad = self.probes = False
+        self.vanished = self.switch_bad = self.probes = self.wants_wake = False
         self.door_claim = self.charge_ma = self.charge_mv = 0
         self.looks = 3
         self.plan_ma = 10000

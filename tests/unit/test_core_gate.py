@@ -263,7 +263,7 @@ def test_a_lock_gets_three_pulses_a_minute():
     other.expected_ms = None
     assert pulse(g, s, 61000) and s.pulses_left == 0  # the first is a minute old
     assert pulse(g, s, 80999) == [] and s.door_why == "pulses"
-    assert pulse(g, s, 81000)
+    assert pulse(g, s, 81000) and s.pulses_left == 0
     g.drop_old_pulses(121001)
     assert s.pulses_left == 2  # of 61 s, 81 s one is left
     g.drop_old_pulses(141000)

@@ -40,12 +40,13 @@ class Table:
 def saved(state, in_slot=1, out_slot=0, **other):
     """A saved swap, number 7."""
     values = {"in_serial": "", "in_soc_pct": 0, "out_serial": "", "out_soc_pct": 0, "reason": "", "taken": 0, "reopened": 0, "tried": 0,
-              "last_in": 1, "out_first": 0}  # fmt: skip
+              "last_in": 1, "out_first": 0, "more": 0}  # fmt: skip
     for name in other:
         assert name in values
     values.update(other)
     row = [7, state, "anna", "rider", in_slot, out_slot]
-    for name in ("in_serial", "in_soc_pct", "out_serial", "out_soc_pct", "reason", "taken", "reopened", "tried", "last_in", "out_first"):
+    order = "in_serial in_soc_pct out_serial out_soc_pct reason taken reopened tried last_in out_first more"
+    for name in order.split():
         row.append(values[name])
     return row
 
@@ -122,6 +123,7 @@ def test_out_in_behind_a_door_left_open_goes_on_in_another_slot():
     t.at(62001)
     t.tell()
     assert t.at(92001) == ([("swap.step", 1, "", "opening_in")], [(1, "one_moment")])
+    assert t.at(92051) == ([], [])
     assert t.slots[1].left_open is True
 
 
@@ -130,10 +132,11 @@ def test_out_in_behind_a_door_left_open_goes_on_in_another_slot():
 
 def test_what_is_saved_is_what_is_restored():
     row = saved(swap.TAKING_OUT, 1, 3, in_serial="IN", in_soc_pct=12, out_serial="P3", out_soc_pct=97, reason="x",
-                taken=1, reopened=1, tried=4, last_in=2, out_first=1)  # fmt: skip
+                taken=1, reopened=1, tried=4, last_in=2, out_first=1, more=2)  # fmt: skip
     t = resumed(row)
     assert t.swap.saved() == row and t.swap.state == swap.RESUMING and t.swap.active
     assert t.swap.taken is True and t.swap.out_first is True and t.slots[2].reserved is True and t.slots[0].reserved is False
+    assert resumed(row[:16]).swap.saved() == row[:16] + [0]  # saved by an older firmware
     t = resumed(saved(swap.OPENING_OUT, 1, 2))
     assert t.swap.taken is False and t.swap.out_first is False and t.slots[1].reserved is True
     t = resumed(saved(swap.NONE, 0, last_in=3))
@@ -180,7 +183,10 @@ def test_a_stopped_cabinet_undoes_what_was_under_way():
         events, codes = t.at(1050)
         assert events[0] == ("swap.resumed", at, "", swap.STATES[state], "undo"), events
         assert events[1][3:] == ("cabinet_stopped", "resuming") and codes[0][1] == "cabinet_stopped"
-        assert not t.swap.active
+        assert not t.swap.active and t.swap.dirty is True
+    t = resumed(saved(swap.TAKING_OUT, 0, 3, out_first=1), StubSlot(1), StubSlot(2), StubSlot(3))
+    t.swap.stopped = True
+    assert t.at(1050)[0][1] == ("swap.cancelled", 3, "", "cabinet_stopped", "resuming")
 
 
 def test_the_three_ends_of_each_step():
@@ -199,7 +205,9 @@ def test_the_three_ends_of_each_step():
         slots = [StubSlot(1), StubSlot(2), StubSlot(3)]
         slots[number - 1].set(**change)
         t = resumed(saved(state, 1, 3, out_serial="OUT", **back), *slots)
+        t.swap.dirty = False
         assert t.at(1050) == ([("swap.resumed", number, "", swap.STATES[state], verdict)] + events, codes), (state, change)
+        assert t.swap.dirty is True
     t = resumed(saved(swap.TAKING_BACK, 1), empty(1))
     assert t.at(1050)[1] == [(1, "cancelled")]
 

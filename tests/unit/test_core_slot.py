@@ -96,9 +96,9 @@ def test_a_new_slot_knows_nothing_and_permits_nothing():
     for names, value in (
         ("enabled quiet _any_age", True),
         ("tired wants_proof pulse reserved shut present io_fresh pack_fresh charger_fresh identified is_full is_ready", False),
-        ("marked duplicate forced stuck left_open thermal _seen_io _unwatched _occupied _heard", False),
+        ("marked duplicate forced stuck left_open thermal _seen_io _occupied _heard", False),
         ("proof proof_tries charge_mv charge_ma plan_ma door_claim state since_ms looks cell_target_mv last_soc_pct", 0),
-        ("_stay_ms _fault_changes", 0),
+        ("_stay_ms _fault_changes _unwatched", 0),
         ("proven_serial charge_winner door_winner serial", ""),
         ("expected_ms left right _shut_ms _present_ms _last_taken _full_at_ms", None),
         ("number pulses_left", 3),
@@ -276,7 +276,7 @@ def test_how_urgently_a_pack_is_polled():
 
 def test_the_view_tells_what_is_known_and_nothing_else():
     b = Bench()
-    now = b.accepted()
+    b.accepted()
     b.s.charge_mv, b.s.charge_ma, b.s.why_code, b.s.charge_winner = 56000, 7000, "charging", "plan"
     b.s.pack.current_ma = 6900
     b.s.pack_fresh = True

@@ -7,7 +7,7 @@ sys.path[:0] = [ROOT + "tests/models"]
 
 from core_stubs import StubSlot, empty, told  # noqa: E402
 
-from cabinet.core import interlock, rules, slot, swap  # noqa: E402
+from cabinet.core import interlock, rules, slot, swap, words  # noqa: E402
 from cabinet.core.options import Options  # noqa: E402
 from cabinet.core.swap import Swap  # noqa: E402
 
@@ -34,7 +34,7 @@ class Table:
         """Codes said since the last look."""
         found = [(number, code) for number, code, _ in self.messages]
         for number, code, sentence in self.messages:
-            assert sentence and isinstance(sentence, str), (number, code)
+            assert sentence == words.sentence(code, number) and sentence, (number, code)
         self.messages.clear()
         return found
 
@@ -136,7 +136,7 @@ def test_a_swap_from_order_to_thanks_in_every_word():
 
 def test_numbers_count_and_a_step_without_a_swap_does_nothing():
     t = Table()
-    assert t.swap.number == 0 and not t.swap.active
+    assert t.swap.number == 0 and not t.swap.active and t.swap.out_first is False and t.swap.taken is False and t.swap.extended is False
     t.at(2000)
     assert t.tell() == [] and t.said() == [] and not t.swap.active
     t.begin()
@@ -289,10 +289,14 @@ def test_what_else_may_come_of_a_check():
     assert t.tell() == [("swap.cancelled", 1, "IN", "pack_dangerous", "checking_in")] and t.said() == [(1, "pack_dangerous")]
     t = Table().checking().quiet().open(1).at(4000)
     assert t.tell() == [("swap.step", 1, "IN", "putting_in")] and t.said() == []
+    assert t.at(4050).tell() == []
+    t = Table().checking().quiet().shut(1, slot.EMPTY).at(4000)
+    assert t.tell() == [("swap.cancelled", 1, "", "no_pack", "checking_in")] and t.said() == [(1, "no_pack")]
     t = Table().checking()
     limit(t, 3000, 20000)
     assert t.tell() == [("swap.step", 1, "IN", "opening_back")] and t.said() == [(1, "check_timeout")]
     assert t.swap.reason == "check_timeout" and t.swap.reopened == 0
+    assert t.at(t.now + 50).tell() == [] and t.slots[0].door_claim == interlock.GIVE_BACK
 
 
 def test_without_a_full_pack_the_rider_gets_his_own_back():
