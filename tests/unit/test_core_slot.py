@@ -411,8 +411,9 @@ def test_a_refused_pack_is_told_with_rule_reason_value_and_limit_and_may_become_
     assert b.s.state == slot.REFUSED and b.s.serial == "P"
     b.s._any_age = False
     b.s.proof = slot.PROVEN
+    b.s.tired = True
     b.s.reexamine()
-    assert b.s._any_age is True and b.s.proof == slot.UNPROVEN and b.s.identified is False
+    assert b.s._any_age is True and b.s.proof == slot.UNPROVEN and b.s.identified is False and b.s.tired is False
     for state in (slot.IDLE, slot.CHECKING, slot.EMPTY):
         b.s.state = state
         b.s._any_age = False
@@ -433,6 +434,23 @@ def test_a_dangerous_pack_is_told_with_rule_value_and_limit():
     told = [row for row in rows if row[0] == "pack.quarantined"]
     assert told == [("pack.quarantined", 2, "P", ("temp_hot", 650, rules.level(rule, 0)))]
     assert b.s.thermal is True
+
+
+def test_of_a_verdict_evidence_is_taken_once_and_at_its_instant():
+    for values, state, rule in (({"soh_pct": 40}, slot.REFUSED, "soh_end"), ({"temp_max_ddegc": 650}, slot.QUARANTINED, "temp_hot")):
+        b = Bench().put(**values)
+        taken = []
+        for now in range(1000, 21000, 50):
+            b.s.io.taken_ms = b.s.charger.taken_ms = b.s.pack.taken_ms = b.s.pack.identity_taken_ms = now
+            b.s.pack.counter += 1
+            b.s.observe(b.options, now, b.out)
+            b.s.judge(b.options, now, b.out)
+            taken += [event for event in b.out if event.name == "evidence.taken" and rule in event.values]
+            b.out.clear()
+            if b.s.state == state:
+                break
+        assert b.s.state == state and taken, rule
+        assert all(event.slot == 2 for event in taken)
 
 
 def test_a_door_that_opens_without_its_pulse_was_forced():
