@@ -141,14 +141,12 @@ def holders(interpreter: Path, place: str) -> list[tuple[str, int]]:
 
 
 def _holder_rows(place: str, found: list[tuple[str, int]], lives: dict[int, int]) -> list[Row]:
-    """What a cabinet of twelve keeps: modules, slots, and the rest; then the largest modules."""
+    """What a slot and the modules keep; then the largest modules."""
     rows: list[Row] = []
     modules_b = sum(size for _, size in found)
     if 12 in lives and 24 in lives:
-        slot_b = (lives[24] - lives[12]) // 12
-        rows.append(Row(f"bytecode in {place}: each slot", slot_b, "B", "of 24 and 12"))
-        rows.append(Row(f"bytecode in {place}: objects beside slots", lives[12] - modules_b - 12 * slot_b, "B", "of 12 slots; at least"))
-    rows.append(Row(f"bytecode in {place}: all modules", modules_b, "B", "at import; some are let go of later"))
+        rows.append(Row(f"bytecode in {place}: each slot", (lives[24] - lives[12]) // 12, "B", "of 24 and 12"))
+    rows.append(Row(f"bytecode in {place}: all modules", modules_b, "B", "at import; also those that no setting asked for"))
     return rows + [Row(f"bytecode in {place}: {name}", size, "B", "at import") for name, size in found[:HOLDERS]]
 
 
