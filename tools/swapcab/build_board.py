@@ -30,12 +30,12 @@ def build_board(board: str, root: Path = build.ROOT) -> tuple[Path, int, int]:
     """The folder, the number of files in it and their size in bytes."""
     out = root / "build" / board
     shutil.rmtree(out, ignore_errors=True)
-    for name, source in sources(board, root).items():
-        if name in AS_THEY_ARE:
-            out.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, out / name)
-        else:
-            build.compile_one(name, source, out)
+    wanted = sources(board, root)
+    for name, text in build.texts_of({n: path for n, path in wanted.items() if n not in AS_THEY_ARE}).items():
+        build.compile_one(name, text, out)
+    for name in AS_THEY_ARE:
+        if name in wanted:
+            shutil.copyfile(wanted[name], out / name)
     files = [path for path in out.rglob("*") if path.is_file()]
     return out, len(files), sum(path.stat().st_size for path in files)
 
