@@ -242,6 +242,14 @@ def test_delays_double_up_to_a_limit_and_are_spread():
         assert backoff.next_ms() == delays[0]
 
 
+def test_without_random_numbers_the_delay_is_the_longest():
+    def none_left(count):
+        raise OSError(5)
+
+    backoff = Backoff(1000, 8000, none_left)
+    assert [backoff.next_ms() for _ in range(5)] == [1000, 2000, 4000, 8000, 8000]
+
+
 def test_events_wait_for_each_other_only_as_long_as_they_may():
     journal, clock = Journal((0, 1)), Clock()
     drain = Drain(journal, clock, '"c"', 4, 4096, (0, 1000))

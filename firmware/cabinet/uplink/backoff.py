@@ -19,6 +19,9 @@ class Backoff:
         whole = min(self._first_ms << self._step, self._limit_ms)
         if whole < self._limit_ms:
             self._step += 1
-        dice = self._random_bytes(2)
+        try:
+            dice = self._random_bytes(2)
+        except OSError:  # the board has no random numbers at the moment: wait the whole of it
+            return whole
         half = whole // 2
         return half + (half * (dice[0] << 8 | dice[1]) >> 16)
