@@ -50,7 +50,6 @@ $(TYPINGS): requirements-stubs.lock $(STAMP)
 build: $(STAMP) ## compile the firmware with mpy-cross into build/mpy
 	@$(BIN)/python -m swapcab.build
 	@$(BIN)/python -m swapcab.profile_compile
-	@$(BIN)/python -m swapcab.profile_compile
 
 sim: build ## a cabinet with packs, riders and a broker; ARGS="--headless --swaps 20 --seed 1", ARGS=--help
 	@$(BIN)/python -m swapcab sim $(ARGS)
@@ -71,11 +70,12 @@ types: $(TYPINGS) ## pyright: host tools against CPython, firmware and boards ag
 flash: $(STAMP) ## the firmware onto a board; BOARD=w5500_evb_pico2 PORT=/dev/ttyACM0 ARGS="--settings settings.json"
 	@$(BIN)/python -m swapcab flash --board "$(BOARD)" --port "$(PORT)" $(ARGS)
 
+bench: $(STAMP) ## the acceptance test of a controller; PORT=/dev/ttyACM0 ARGS="--operator", ARGS=--help
+	@$(BIN)/python -m swapcab bench --port "$(PORT)" $(ARGS)
+
 emulate: build ## a board that mpremote takes for a controller; ARGS="--slots 6" for a cabinet around it
 	@$(BIN)/python -m swapcab emulate $(ARGS)
 
-size: build ## heap after start, at its peak, and the size of each module
-	@$(BIN)/python -m swapcab size $(ARGS)
 flashcuts: $(STAMP) ## supply and cable pulled at POINTS=100 points of a flash, on the emulated board
 	@$(BIN)/python tests/flash/cuts.py --points $(POINTS)
 

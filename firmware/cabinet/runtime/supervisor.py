@@ -41,7 +41,6 @@ class Supervisor:
         self._critical = []
         self.failed = ""  # what keeps the watchdog from being fed
         self._excused_ms = 0
-        self._excused_ms = 0
         self.mains_wanted: "Any" = None  # called with ticks_ms: whether the chargers' mains relay may be held; None: always
 
     def critical(self, name: str, run: "Any", limit_ms: int) -> Critical:
