@@ -26,7 +26,9 @@ class Table:
 
     def tell(self):
         """Events and codes said since the last look."""
-        events = [(name, number, pack) + values[1:] for name, number, pack, values in told(self.events)]
+        rows = told(self.events)
+        assert all(values[0] == self.swap.number for name, _, _, values in rows if name[:5] == "swap.")
+        events = [(name, number, pack) + values[1:] for name, number, pack, values in rows]
         codes = [(number, code) for number, code, _ in self.messages]
         self.messages.clear()
         return events, codes

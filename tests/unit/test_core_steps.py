@@ -367,6 +367,7 @@ def test_giving_back_ends_in_its_own_ways():
 def test_a_pack_given_back_and_left_is_offered_once_more_and_then_kept():
     t = Table().taking_back().quiet().shut(1, slot.REFUSED).at(6000)
     assert t.tell() == [("swap.step", 1, "IN", "opening_back")] and t.said() == [] and t.swap.reopened == 1
+    assert t.at(6050).tell() == []
     t.open(1).at(7000).quiet().shut(1, slot.REFUSED).at(8000)
     assert t.said() == [(1, "pack_kept"), (1, REASON)] and t.tell() == [("swap.cancelled", 1, "IN", REASON, "taking_back")]
     t = Table().taking_back()
