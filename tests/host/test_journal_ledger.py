@@ -28,6 +28,9 @@ class Clock:
     def ticks_ms(self) -> int:
         return 1
 
+    def ticks_us(self) -> int:
+        return 1
+
     def wall_s(self) -> int:
         return 1767225600
 

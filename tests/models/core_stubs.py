@@ -31,7 +31,7 @@ class StubSlot:
         self.charger = Readings(output_ma=0)
         self.faults = Faults()
         self.state = slot.IDLE
-        self.serial = self.proven_serial = self.pack.serial
+        self.serial = self.proven_serial = f"P{number}"
         self.proof = slot.PROVEN
         self.enabled = self.shut = self.present = self.io_fresh = self.pack_fresh = self.charger_fresh = self.identified = True
         self.is_full = self.reserved = self.stuck = self.left_open = self.marked = self.thermal = self.pulse = False

@@ -28,7 +28,7 @@ class Failure:
         settings = json.loads(read(words["settings"]))
         settings["control"]["budget_w"] = 20000
         self.sim = sim = Sim(words["seed"], json.dumps(settings).encode(), read(words["secrets"]), 1.0)
-        self.seen = dict.fromkeys(("heartbeat_ms", "current_ms", "restart_ms", "charging_again_ms"))
+        self.seen: "dict[str, Any]" = dict.fromkeys(("heartbeat_ms", "current_ms", "restart_ms", "charging_again_ms"))
         self.seen["charging_a"], self.seen["cause"] = 0.0, ""
         self.struck = False
         self.ended = ""
@@ -85,7 +85,8 @@ class Failure:
         sim = self.sim
         self.seen["charging_a"] = self._current_a()
         sim.time.after(LOOK_US, self._look)
-        control = sim.app.control
+        app: "Any" = sim.app
+        control = app.control
         kind = self.words["kind"]
         step = control.step
 
@@ -104,8 +105,9 @@ class Failure:
             self._fill(sim.app)
         elif kind == "hot":  # nothing of Python fails: a pack on each bus becomes too warm
             for slot in (sim.world.slots[0], sim.world.slots[-2]):
-                slot.pack.temp_c = 48.0
-                slot.pack.step(0.0, slot.pack.current_a, sim.world.ambient_c)
+                pack: "Any" = slot.pack
+                pack.temp_c = 48.0
+                pack.step(0.0, pack.current_a, sim.world.ambient_c)
         else:
             control.step = {"wedge": wedged, "crash": crashing, "memory": hungry}[kind]
 

@@ -206,8 +206,9 @@ class Round:
     def _apply(self, number: int) -> None:
         self.struck.add(number)
         slot = self.sim.world.slots[number - 1]
+        pack: "Any" = slot.pack
         if self.where == "pack silent":
-            slot.pack.bms_dead = True
+            pack.bms_dead = True
         elif self.where == "charger silent":
             slot.charger.silent = True
 
@@ -266,7 +267,7 @@ class Round:
 
     def _value(self, slot: int, field: str) -> int:
         value = self.what[field]
-        pack = self.sim.world.slots[slot - 1].pack
+        pack: "Any" = self.sim.world.slots[slot - 1].pack
         if isinstance(value, tuple):
             return value[0] if pack.cell_type == 1 else value[1]
         return value if isinstance(value, int) else value(pack)
@@ -309,7 +310,8 @@ class Round:
         if "bits" in self.what:
             out[4] |= self.what["bits"]
         else:
-            pack_mv = self.sim.world.slots[slot - 1].pack.status().pack_mv
+            pack: "Any" = self.sim.world.slots[slot - 1].pack
+            pack_mv = pack.status().pack_mv
             struct.pack_into(">H", out, 0, (pack_mv + self.what["over_mv"]) // 100)
         return bytes(out)
 
