@@ -11,7 +11,7 @@ from typing import Any
 from swapcab.paths import ROOT
 from swapcab.profile_words import CHEMISTRIES, NEEDED, bounds, form, scale_of
 
-FOLDER = ROOT / "profiles"
+FOLDER = ROOT / "firmware" / "profiles"
 FORMAT = 1
 PROOFS = {"none": form.PROOF_NONE, "pack-link challenge": form.PROOF_PACK_LINK}
 TOP = {
