@@ -145,14 +145,14 @@ def test_a_sector_whose_erase_fails_beside_the_loop_is_left_out_and_the_journal_
     model = W25QModel(clock)
     journal = open_journal(model, clock)
     journal.idle()
-    assert journal.rings[0].erasing >= 0
-    bad = journal.rings[0].erasing
+    assert journal.rings[0].erasing is not None
+    bad = journal.rings[0].erasing[0]
     clock.pass_ms(100)
     model.poke(bad * 4096 + 100, b"\x00")  # a cell that does not become 1
     model._settle()
     model.poke(bad * 4096 + 100, b"\x00")
     journal.idle()
-    assert journal.rings[0].erasing == -1
+    assert journal.rings[0].erasing is None
     for _ in range(200):
         journal.idle()
         clock.pass_ms(50)

@@ -147,7 +147,7 @@ class Journal:
     def idle(self) -> bool:
         """Housekeeping: at most one erase, or a few appends. True if it erased, or an erase is under way."""
         for ring in self.rings:
-            if ring.erasing >= 0:
+            if ring.erasing is not None:
                 return ring.erase_one(ring.target, False)
         if self._erase(RING_A, False) or self._erase(RING_B, False):
             return True

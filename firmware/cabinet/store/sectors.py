@@ -73,8 +73,7 @@ class Sectors:
         self.boot = 0
         self.tag = bytearray(8)
         self.broken = False  # the flash does not answer: nothing can be stored
-        self.erasing = -1  # the sector that is being erased beside the loop
-        self.erases = 0  # how often it was erased before
+        self.erasing: "tuple[int, int] | None" = None  # the sector that is being erased beside the loop, and how often it was before
 
     def read_header(self, sector: int) -> int:
         """Read a sector header into `header`; returns what the sector is."""
@@ -151,8 +150,8 @@ class Sectors:
         True if there was something to do. With `wait` it is done on return; without it, an area that can erase beside the
         loop (`begin_erase`, `busy`) is only told to begin, and a later call takes the erased sector into use.
         """
-        if self.erasing >= 0:
-            return self._go_on(wait)
+        if self.erasing is not None:
+            return self._go_on(self.erasing, wait)
         if self.ready >= target:
             return False
         sector = self.head
@@ -175,7 +174,7 @@ class Sectors:
             if not wait and area.busy():
                 return  # the chip erases for another ring: the next call tries again
             self.read_header(sector)
-            self.erases = layout.erases_of(self.header, self.magic)
+            erases = layout.erases_of(self.header, self.magic)
             struct.pack_into("<I", self.check, 0, 0)
             area.program(base + 8, self.check_view[0:4])
             if wait:
@@ -185,13 +184,13 @@ class Sectors:
         except OSError:
             self.state[sector] = BAD
             return
-        self.erasing = sector
+        self.erasing = (sector, erases)
         if wait:
-            self._go_on(True)
+            self._go_on(self.erasing, True)
 
-    def _go_on(self, wait: bool) -> bool:
+    def _go_on(self, erasing: "tuple[int, int]", wait: bool) -> bool:
         """What follows an erase: check that the sector is blank, mark it. True, whether or not the erase is over yet."""
-        sector = self.erasing
+        sector, erases = erasing
         base = sector * self.sector_size
         area: "Any" = self.area
         try:
@@ -201,12 +200,12 @@ class Sectors:
                         return True
             good = self.blank(base, self.sector_size)
             if good:
-                layout.put_fmt(self.header, self.magic, self.erases + 1)
+                layout.put_fmt(self.header, self.magic, erases + 1)
                 area.program(base, self.header_view[0:12])
                 good = self.same(base, self.header_view, 0, 12)
         except OSError:
             good = False
-        self.erasing = -1
+        self.erasing = None
         self.state[sector] = READY if good else BAD
         self.ready += good
         return True

@@ -43,7 +43,7 @@ class StateStore:
     @property
     def erasing(self) -> bool:
         """Whether an erase is under way beside the loop: `idle` ends it."""
-        return self._ring.erasing >= 0
+        return self._ring.erasing is not None
 
     def _read_all(self) -> None:
         ring = self._ring
