@@ -16,7 +16,7 @@ CURRENT_A = 0.3  # less than this is leakage
 HOT_C = 60.0
 HARD_CELL_V = {packs.LFP: 3.80, packs.NMC: 4.25}
 
-REACTION = 3.0  # s that a controller may take from a physical event to the last of the current
+REACTION = 3.5  # s from a physical event to the last of the current: pack data may be 3 s old, then come a round, a frame and the ramp
 DANGER_REACTION = 5.0
 
 
