@@ -12,7 +12,6 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -381,11 +380,6 @@ def _loads(payload: bytes) -> Any:
     if cbor2 is None:
         raise ValueError("no cbor2")
     return cbor2.loads(payload)
-
-
-def load(path: Path) -> bytes:
-    """The image in a file."""
-    return path.read_bytes()
 
 
 def verify(data: bytes, key: bytes | None, sector_size: int = 4096, told: Progress = lambda done, total: None) -> dict[str, RingImage]:
