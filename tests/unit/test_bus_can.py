@@ -123,6 +123,32 @@ def test_what_waits_is_bounded_and_counted():
     assert len(port.out) == 48 and port.out[5] == (5, True, b"87654321")
 
 
+def test_what_goes_first_is_on_the_wire_before_the_bus_runs_again():
+    _, port, bus = bench()
+    port.room = 0
+    bus.send(1, b"12345678")
+    bus.send(2, b"set it to")
+    assert not port.out
+    port.room = 1000
+    bus.send(3, b"all off.", 8, True)
+    assert [row[0] for row in port.out] == [3, 1, 2]
+    port.room = 3
+    bus.send(2, b"set it to")
+    port.room = 1000
+    bus.send(2, b"now off.", 8, True)  # takes the place of what waited
+    assert port.out[3:] == [(2, True, b"now off.")]
+
+
+def test_what_goes_first_waits_where_the_port_takes_nothing():
+    _, port, bus = bench()
+    port.now = 3
+    assert bus.send(3, b"all off.", 8, True)
+    assert not port.out
+    port.now = 0
+    bus.step()
+    assert port.out == [(3, True, b"all off.")]
+
+
 def test_the_load_is_that_of_the_frames():
     clock, port, bus = bench()
     Ear(bus, "ear", (1,))

@@ -1,7 +1,7 @@
 """CAN dispatch: frames go to the device that owns the identifier, commands wait in a short queue.
 
 The queue holds one frame for each identifier: a newer set-point replaces an older one that has not gone out yet, and
-what switches something off goes to the front. Extended (29-bit) identifiers are meant unless STANDARD is added.
+what switches something off goes to the front, and out at once. Extended (29-bit) identifiers are meant unless STANDARD is added.
 """
 
 import asyncio
@@ -99,13 +99,16 @@ class CanBus:
         self.clients.append(client)
 
     def send(self, can_id: int, data: "bytes | bytearray", length: int = 8, first: bool = False, replace: bool = True) -> bool:
-        """Queue a frame; False if there is no room. `replace`: only the newest frame of this identifier counts."""
+        """Queue a frame; False if there is no room. `first`: ahead of all others, and at once if the port takes it. `replace`: only
+        the newest frame of this identifier counts."""
         ids = self._ids
         if replace:
             for i in range(self._count):
                 slot = (self._first + i) % _QUEUE
                 if ids[slot] == can_id:
                     self._fill(slot, can_id, data, length)
+                    if first:
+                        self._flush()
                     return True
         if self._count >= _QUEUE:
             self.dropped += 1
@@ -116,6 +119,8 @@ class CanBus:
             slot = (self._first + self._count) % _QUEUE
         self._count += 1
         self._fill(slot, can_id, data, length)
+        if first:
+            self._flush()  # now: the control round that switches off has yet to write to flash, and no other task runs meanwhile
         return True
 
     def _fill(self, slot: int, can_id: int, data: "bytes | bytearray", length: int) -> None:
