@@ -14,7 +14,7 @@ AREAS = {
     "state": (640 * 1024, 32 * 1024),
 }
 IMAGE_SIZE = 672 * 1024
-_BLANK = b"\xff" * SECTOR
+_BLANK = b"\xff" * PAGE
 
 
 def open_image(path: str) -> "Any":
@@ -25,7 +25,7 @@ def open_image(path: str) -> "Any":
         image = open(path, "w+b")
     size = image.seek(0, 2)
     while size < IMAGE_SIZE:
-        size += image.write(_BLANK[: min(SECTOR, IMAGE_SIZE - size)])
+        size += image.write(_BLANK[: min(PAGE, IMAGE_SIZE - size)])
     image.flush()
     return image
 
@@ -33,8 +33,9 @@ def open_image(path: str) -> "Any":
 class FlashFile:
     """One area of the image; see ports.FlashArea.
 
-    What is written outlives the end of the process at any instant (each program or erase is one write to the file), not
-    that of the machine: flushing to the disk after every event would hold the loop for as long as the disk takes.
+    What is written outlives the end of the process at any instant (each program is one write to the file, an erase one for
+    each page of the sector, so that a kill may leave it torn as a power cut does), not that of the machine: flushing to the
+    disk after every event would hold the loop for as long as the disk takes.
     """
 
     def __init__(self, image: "Any", base: int, size: int) -> None:
@@ -81,6 +82,7 @@ class FlashFile:
         if address % SECTOR:
             raise ValueError("flash erase at {}: not the beginning of a sector".format(address))
         self._image.seek(self._base + address)
-        if self._image.write(_BLANK) != SECTOR:
-            raise OSError(5)
+        for _ in range(SECTOR // PAGE):
+            if self._image.write(_BLANK) != PAGE:
+                raise OSError(5)
         self.erases += 1

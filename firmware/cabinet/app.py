@@ -35,8 +35,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from cabinet.config import Secrets, Section, Settings, SlotWiring
+    from cabinet.config import Secrets, Settings, SlotWiring
     from cabinet.ports import Board
+    from cabinet.section import Section
 
 
 def _uplink_options(settings: "Settings", secrets: "Secrets") -> UplinkOptions:

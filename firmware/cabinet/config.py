@@ -7,6 +7,7 @@ from these tables. Whatever is wrong is named with its path, its value and what 
 import json
 
 from cabinet.core import limits, option_table
+from cabinet.section import Section
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,24 +118,6 @@ class SettingsError(ValueError):
             text = "%s: %s is not allowed here; allowed: %s" % (path, shown[:60], allowed)
         super().__init__(text)
         self.path = path
-
-
-class Section:
-    """Checked values of one section as attributes."""
-
-    def __init__(self, path: str, values: dict) -> None:
-        self.path = path
-        for name, value in values.items():
-            setattr(self, name, value)
-        self._values = values
-
-    def values(self) -> dict:
-        """All of them by name."""
-        return self._values
-
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> "Any": ...
 
 
 class SlotWiring:

@@ -15,7 +15,8 @@ MAY_IMPORT = {
     "store": {"store", "devices", "trust", "core"},
     "runtime": {"runtime", "store", "devices", "trust", "core"},
     "uplink": {"uplink", "devices", "trust", "core"},
-    "config": {"config", "core"},
+    "config": {"config", "section", "core"},
+    "section": set(),
     "ports": set(),
 }
 HARDWARE = {"machine", "network", "pyb", "esp32", "rp2", "stm"}

