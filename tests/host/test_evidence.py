@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT / "tests" / "models")]
 
 from core_cabinet import Cabinet, Pack, bring, cabinet_with_full_packs  # noqa: E402  # pyright: ignore[reportMissingImports]
 
-from cabinet.core import evidence, rules  # noqa: E402
+from cabinet.core import evidence, rule_words, rules  # noqa: E402
 from cabinet.store import event_codec  # noqa: E402
 from swapcab import replay_cli  # noqa: E402
 from swapcab.replay import Numbers, Slot, core, replay  # noqa: E402
@@ -288,7 +288,7 @@ def test_the_evidence_of_every_rule_leads_to_the_same_verdict(rule: str) -> None
     verdict = replay(envelope)
     assert verdict.same, (verdict, envelope)
     assert verdict.rule == rule and verdict.decision == rules.REACTIONS[rules.reaction(rules.index_of(rule))]
-    assert verdict.lines[0].endswith(rules.words(rules.index_of(rule)))
+    assert verdict.lines[0].endswith(rule_words.of_rule(rules.index_of(rule)))
     assert len(bytes.fromhex(envelope["data"]["state"])) < 300  # leaves room for frames
 
 

@@ -7,7 +7,7 @@ sys.path[:0] = [ROOT + "tests/models"]
 
 from core_cabinet import Cabinet, Pack, cabinet_with_full_packs  # noqa: E402
 
-from cabinet.core import rules  # noqa: E402
+from cabinet.core import rule_words, rules  # noqa: E402
 
 
 def charging_cabinet(**options):
@@ -63,7 +63,7 @@ def test_readings_that_forbid_charging_stop_it_and_name_their_rule():
         cabinet.tick()
         assert slot.charge_ma == 0, name
         assert slot.why_code in rules.IDS, (name, slot.why_code)
-        assert slot.why.endswith("."), name
+        assert rule_words.explain(slot.why_code, slot.number).endswith("."), name
 
 
 def test_values_that_cannot_be_true_stop_charging_at_once():
@@ -425,7 +425,7 @@ def test_the_budget_feeds_the_fullest_pack_first():
 def test_the_view_tells_people_what_is_going_on():
     cabinet, slot, _ = charging_cabinet()
     view = slot.view()
-    assert view["state"] == "charging" and view["why"] == "charging" and view["why_text"] == "Charging." and view["faults"] == []
+    assert view["state"] == "charging" and view["why"] == "charging" and view["faults"] == []
     assert view["soc_pct"] == 50 and view["pack"] == "B" and view["door_closed"] is True
     assert cabinet.control.slots[3].view()["pack"] is None
     assert cabinet.control.view()["full"] == 2 and cabinet.control.swap_view()["state"] == "none"

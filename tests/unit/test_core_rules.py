@@ -2,7 +2,7 @@
 
 import sys
 
-from cabinet.core import limits, measure, rules, words
+from cabinet.core import limits, measure, rule_words, rules, words
 from cabinet.core.faults import CompiledLimits, FaultSet
 from cabinet.core.rules import UNKNOWN
 
@@ -207,7 +207,7 @@ def test_hysteresis_lies_on_the_safe_side_and_every_reason_has_words():
         for chemistry in limits.CHEMISTRIES:
             assert (LIMITS.limit(rule, chemistry) - LIMITS.clear(rule, chemistry)) * rules.side(rule) > 0, rules.IDS[rule]
         assert rules.reason(rule) in codes, rules.IDS[rule]
-        assert rules.words(rule)[-1] == ".", rules.IDS[rule]
+        assert rule_words.of_rule(rule)[-1] == ".", rules.IDS[rule]
         assert (rules.derate_pct(rule) > 0) == (rules.reaction(rule) == rules.DERATE), rules.IDS[rule]
     assert len(set(rules.IDS)) == rules.COUNT
     for code in codes:
@@ -228,5 +228,5 @@ def test_the_text_of_the_table_can_be_let_go_and_comes_back():
     assert "cabinet.core.rule_table" in sys.modules
     rules.let_go(sys.modules)
     assert "cabinet.core.rule_table" not in sys.modules
-    assert rules.level(rules.index_of("temp_hot"), 0) == 600 and rules.words(0) and rules.words(rules.COUNT - 1)
+    assert rules.level(rules.index_of("temp_hot"), 0) == 600 and rule_words.of_rule(0) and rule_words.of_rule(rules.COUNT - 1)
     assert rules.rows() == before

@@ -1,6 +1,6 @@
 """One slot alone, from readings to states: freshness and debounce to the millisecond, each exit of each state, every word of its events."""
 
-from cabinet.core import rules, slot, words
+from cabinet.core import rules, slot
 from cabinet.core.faults import CompiledLimits
 from cabinet.core.limits import LimitSet
 from cabinet.core.options import Options
@@ -281,8 +281,6 @@ def test_the_view_tells_what_is_known_and_nothing_else():
     b.s.pack.current_ma = 6900
     b.s.pack_fresh = True
     view = b.s.view()
-    text = view.pop("why_text")
-    assert text == b.s.why == words.sentence("charging", 2) and text
     assert view == {
         "slot": 2, "state": "idle", "pack": "P", "soc_pct": 50, "soh_pct": 95, "pack_mv": 52700, "current_ma": 6900, "temp_max_ddegc": 250,
         "charge_mv": 56000, "charge_ma": 7000, "door_closed": True, "locked": True, "why": "charging", "winner": "plan", "faults": [],
@@ -298,7 +296,7 @@ def test_the_view_tells_what_is_known_and_nothing_else():
     b.s.why_code = "temp_hot"
     view = b.s.view()
     assert view["door_closed"] is None and view["locked"] is None and view["pack"] is None
-    assert view["why_text"] == rules.words(rules.index_of("temp_hot"))
+    assert view["why"] == "temp_hot"
     b.s.io_fresh = True
     b.s.io.lock_locked = b.s.shut = False
     assert b.s.view()["locked"] is False and b.s.view()["door_closed"] is False

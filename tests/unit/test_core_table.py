@@ -67,7 +67,7 @@ def test_the_words_of_a_rule_are_the_rest_of_its_line():
     assert len(lines) == rules.COUNT
     for line in lines:
         name, words = line.split(" ", 1)
-        assert rules.words(rules.index_of(name)) == words, name
+        assert rule_words.of_rule(rules.index_of(name)) == words, name
 
 
 def test_letting_the_table_go_takes_it_from_the_modules_and_from_the_package():

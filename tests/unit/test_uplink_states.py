@@ -29,9 +29,9 @@ def fresh():
 
 def test_the_first_state_of_a_slot_is_sent_without_what_is_only_for_people():
     states = SlotStates(Clock(), 60000)
-    states.update(3, view(why_text="because", winner="x"))
+    states.update(3, view(winner="x"))
     slot, sent = states.take()
-    assert slot == 3 and "why_text" not in sent and "winner" not in sent and sent["state"] == "charging"
+    assert slot == 3 and "winner" not in sent and sent["state"] == "charging"
     assert states.take() is None
 
 

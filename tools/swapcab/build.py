@@ -23,7 +23,9 @@ SOURCES = "all sources"  # beside the modules in the manifest: from what they we
 COMPILERS = (Path(__file__), Path(__file__).with_name("shrink.py"))
 
 # for the type checker and the documentation only
-NOT_ON_THE_CONTROLLER = {"cabinet/ports.py", "cabinet/core/event_words.py", "cabinet/devices/profiles/form.py"}
+NOT_ON_THE_CONTROLLER = {
+    "cabinet/ports.py", "cabinet/core/event_words.py", "cabinet/core/rule_words.py", "cabinet/devices/profiles/form.py",
+}
 
 
 class BuildError(Exception):

@@ -213,6 +213,7 @@ def render() -> str:
     rules = importlib.import_module("cabinet.core.rules")
     limits = importlib.import_module("cabinet.core.limits")
     words = importlib.import_module("cabinet.core.words")
+    rule_words = importlib.import_module("cabinet.core.rule_words")
     names = rules.quantity_names()
     chemistries = {code: name for name, code in limits.CHEMISTRY_NAMES.items()}
     targets = "\n".join(f"| {chemistries[c]} | {row[0] / 1000:g} | {row[1] / 1000:g} | {row[2]} |" for c, row in limits.TARGETS.items())
@@ -238,7 +239,7 @@ def render() -> str:
             latch = latches[rules.LATCHES[rules.latch(rule)]]
             cells = (
                 f"`{rules.IDS[rule]}`", meaning, limit, _value(rules.debounce_ms(rule), "ms"), clear, _value(rules.clear_ms(rule), "ms"),
-                reaction + ("; " + latch if latch else ""), rules.source(rule), rules.words(rule),
+                reaction + ("; " + latch if latch else ""), rules.source(rule), rule_words.of_rule(rule),
             )  # fmt: skip
             lines.append("| " + " | ".join(cells) + " |")
         parts.append("\n".join(lines) + "\n")

@@ -270,7 +270,7 @@ def _explain(envelope: dict[str, Any], place: Any, rule: int, verdict: Verdict) 
     else:
         said = f"{data.get('value')} {sign} {data['limit']}, held for {held} ms of the {rules.debounce_ms(rule)} ms that it takes"
     verdict.lines += [
-        f"{where}: {rules.words(rule)}",
+        f"{where}: {core('core.rule_words').of_rule(rule)}",
         f"  rule {verdict.rule} ({quantity}), limit set {data.get('limits')}: {said}",
         f"  the cabinet decided: {verdict.decision}; the firmware's core decides here: {verdict.reached or 'nothing'}",
         f"  {place.consequence()}",

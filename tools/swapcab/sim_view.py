@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from typing import Any
 
+from swapcab.paths import use_firmware
 from swapcab.settings_template import modbus_slots
 from swapcab.sim import Simulation
 from swapcab.sim_panel import PanelView, SlotView, describe
@@ -27,8 +29,14 @@ def slot_view(number: int, border: int, told: dict[str, Any], real: dict[str, An
         current_ma=told.get("current_ma") if told.get("pack") else None,
         door_closed=told.get("door_closed", real.get("door_closed")),
         locked=told.get("locked", real.get("locked")),
-        why="" if told.get("charge_ma") else str(told.get("why_text") or told.get("why") or ""),
+        why="" if told.get("charge_ma") else _why(str(told.get("why") or ""), number),
     )
+
+
+def _why(code: str, number: int) -> str:
+    """The firmware tells codes; the sentences stand in its sources."""
+    use_firmware()
+    return str(importlib.import_module("cabinet.core.rule_words").explain(code, number)) if code else ""
 
 
 def event_lines(slots: int, height: int) -> int:

@@ -1,4 +1,6 @@
-"""A sentence for each rule of the safety table. Imported only when somebody asks."""
+"""A sentence for each rule of the safety table, for hosts and documents. No controller loads it: the names of the rules say the same."""
+
+from cabinet.core import rules, words
 
 WORDS = """\
 cell_ov_hard A cell is far above its voltage limit.
@@ -84,3 +86,15 @@ mains_under Mains voltage too low.
 mains_current The cabinet draws too much from the mains.
 mains_short The cabinet draws far too much from the mains.
 """
+
+
+def of_rule(rule: int) -> str:
+    """What to tell people while a rule stands."""
+    mark = rules.IDS[rule] + " "
+    start = 0 if WORDS.startswith(mark) else WORDS.find("\n" + mark) + 1
+    return WORDS[start + len(mark) : WORDS.find("\n", start)]
+
+
+def explain(code: str, slot: int) -> str:
+    """A slot's `why` in words: the name of a rule, or a reason code."""
+    return of_rule(rules.index_of(code)) if code in rules.IDS else words.sentence(code, slot)

@@ -145,14 +145,5 @@ def source(rule: int) -> str:
     return rows()[rule][13]
 
 
-def words(rule: int) -> str:
-    """What to tell people."""
-    from cabinet.core.rule_words import WORDS
-
-    mark = IDS[rule] + " "
-    start = 0 if WORDS.startswith(mark) else WORDS.find("\n" + mark) + 1
-    return WORDS[start + len(mark) : WORDS.find("\n", start)]
-
-
 # rules that say "hot": no service door either while they stand, and the neighbours stop as well
 THERMAL = tuple(index_of(name) for name in ("temp_hot", "temp_runaway", "rise_fast", "rise_high", "compartment_hot"))

@@ -7,7 +7,7 @@ door_left_open).
 
 from micropython import const
 
-from cabinet.core import events, evidence, reading, rules, ticks, words
+from cabinet.core import events, evidence, reading, rules, ticks
 from cabinet.core.faults import CompiledLimits, FaultSet
 from cabinet.core.limits import TARGETS
 from cabinet.core.measure import SlotMeasures
@@ -226,12 +226,6 @@ class SlotControl:
         return _NEEDS[self.state]
 
     @property
-    def why(self) -> str:
-        """Why the slot is not charging, in words."""
-        code = self.why_code
-        return rules.words(rules.index_of(code)) if code in rules.IDS else words.sentence(code, self.number)
-
-    @property
     def stays(self) -> bool:
         """Whether a pack stands behind a shut door."""
         return _WITH_PACK[self.state]
@@ -321,7 +315,6 @@ class SlotControl:
             "door_closed": self.shut if self.io_fresh else None,
             "locked": self.io.lock_locked if self.io_fresh else None,
             "why": self.why_code,
-            "why_text": self.why,
             "winner": self.charge_winner,
             "faults": self.faults.names(),
         }

@@ -2,7 +2,7 @@
 
 A changed word or switch goes out `settle_ms` after it changed, with whatever else has changed by then, and not at all if it has changed
 back. A measured value goes out when it has moved by its dead-band since it was last sent, and at most once every `pause_ms` a slot.
-Sentences for people stay in the cabinet: the codes say the same. What is not known or empty is left out.
+What is not known or empty is left out.
 """
 
 from cabinet.core import ticks
@@ -20,7 +20,7 @@ DEAD_BANDS = {
     "charge_mv": 500,
     "charge_ma": 1000,
 }
-LEFT_OUT = ("slot", "why_text", "winner", "t")
+LEFT_OUT = ("slot", "winner", "t")
 
 
 def _differ(name: str, new: "Any", old: "Any") -> int:

@@ -135,7 +135,7 @@ def view(now_s: int, slot: int, dice: random.Random) -> dict:
         "soh_pct": 97 if known else None, "pack_mv": 51000 + min(phase, 4000) * 3 // 2 + dice.randrange(60) if known else None,
         "current_ma": (10000 + dice.randrange(300) if charging else 0) if known else None,
         "temp_max_ddegc": 280 + min(phase, 4000) // 100 if known else None, "charge_mv": 57600 if charging else 0,
-        "charge_ma": 10000 if charging else 0, "door_closed": door, "locked": door, "why": "" if charging else state, "why_text": "",
+        "charge_ma": 10000 if charging else 0, "door_closed": door, "locked": door, "why": "" if charging else state,
         "winner": "", "faults": [],
     }  # fmt: skip
 
