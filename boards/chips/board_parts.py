@@ -53,18 +53,20 @@ STALL_MS = 2600  # longer than the supervisor lets a control round be late, know
 class RelayHeartbeat:
     """The output into a charge pump: only its edges hold the relay, neither of its levels does.
 
-    With a timer whose callback comes from an interrupt, whatever Python does: once the toggling has begun, a pause of
-    STALL_MS drops the output for good, as `drop` does. The callback allocates nothing."""
+    With a timer, too: once the toggling has begun, a pause of STALL_MS that is no `rest` drops the output for good, as `drop`
+    does. A hard timer calls from an interrupt, whatever Python does; a soft one as soon as the interpreter is at a bytecode,
+    so a loop without an end is noticed, and C code that hangs is not. The callback allocates nothing."""
 
-    def __init__(self, pin: "Any", timer: "Any" = None) -> None:
-        """`timer`: a machine.Timer that takes hard=True."""
+    def __init__(self, pin: "Any", timer: "Any" = None, hard: bool = True) -> None:
+        """`timer`: a machine.Timer; `hard`: whether it takes hard=True."""
         self._pin = pin
         self._level = 0
         self._dropped = False
         self._left = 0  # looks until the loop counts as hanging; 0: not begun
         pin(0)
         if timer is not None:
-            timer.init(mode=timer.PERIODIC, period=_LOOK_MS, callback=self._look, hard=True)
+            given = {"hard": True} if hard else {}
+            timer.init(mode=timer.PERIODIC, period=_LOOK_MS, callback=self._look, **given)
 
     def _look(self, timer: "Any") -> None:
         if self._left:
@@ -79,6 +81,12 @@ class RelayHeartbeat:
         if not self._dropped:
             self._level ^= 1
             self._pin(self._level)
+
+    def rest(self) -> None:
+        """Let the relay fall now, until the next `toggle`."""
+        self._left = 0
+        self._level = 0
+        self._pin(0)
 
     def drop(self) -> None:
         """Let the relay fall now, until the next reset."""

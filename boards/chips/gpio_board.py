@@ -15,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from cabinet.ports import CanPort, Heartbeat, InputPort, SerialLine, Watchdog
+    from cabinet.ports import CanPort, ErasesBeside, Heartbeat, InputPort, SerialLine, Watchdog
+    from chips.w25q import W25Q
 
 
 class GpioBoard:
@@ -23,6 +24,7 @@ class GpioBoard:
 
     watchdog_most_ms = 0
     last_characters = 0  # see Rs485Line
+    hard_timer = True  # whether the port's timers call from an interrupt
 
     def __init__(self, pins: "Any", selects: "list[int]", run_dir: str) -> None:
         self.run_dir = run_dir  # where settings and secrets lie; nothing of the hardware depends on it
@@ -32,6 +34,7 @@ class GpioBoard:
         self._i2c: "Any" = None
         self._bus = SharedBus()
         self._heartbeat: "RelayHeartbeat | None" = None
+        self._nor: "W25Q | None" = None
         self.clock = ChipClock(lambda: DS3231(self._wires()))
 
     def serial(self, port: str, baud: int) -> "SerialLine":
@@ -58,12 +61,13 @@ class GpioBoard:
     def heartbeat(self) -> "Heartbeat":
         """The mains relay's heartbeat output."""
         if self._heartbeat is None:
-            self._heartbeat = RelayHeartbeat(machine.Pin(self._pins.HEARTBEAT, machine.Pin.OUT, value=0), self.beat_timer())
+            output = machine.Pin(self._pins.HEARTBEAT, machine.Pin.OUT, value=0)
+            self._heartbeat = RelayHeartbeat(output, self.beat_timer(), self.hard_timer)
         return self._heartbeat
 
     def beat_timer(self) -> "Any":
-        """A timer that drops the heartbeat from its interrupt; None where the port has none to spare."""
-        return None
+        """The timer that drops a heartbeat which pauses; a software timer of the port."""
+        return machine.Timer(-1)
 
     def reset_cause(self) -> str:
         """power_on, watchdog, soft, hard or unknown; on RP2 a reset by program is one of the watchdog."""
@@ -78,6 +82,15 @@ class GpioBoard:
     def expander(self, address: int) -> MCP23017:
         """An I/O expander (0x20 to 0x27), all pins inputs until told otherwise. Not part of cabinet.ports: for own devices."""
         return MCP23017(self._wires(), address)
+
+    def nor_area(self, base: int, size: int) -> "ErasesBeside":
+        """A part of the W25Q on the SPI bus. Raises OSError if the chip is missing, wrong or protected."""
+        if self._nor is None:
+            from chips.w25q import W25Q
+
+            spi = self._shared_spi()
+            self._nor = W25Q(spi, self._bus.select(machine.Pin(self._pins.FLASH_CS, machine.Pin.OUT, value=1)), self.clock)
+        return self._nor.area(base, size)
 
     def _shared_spi(self) -> "Any":
         if self._spi is None:

@@ -1,9 +1,10 @@
-"""ESP32-S3 with two RS485 lines, one or two MCP2515, Wi-Fi, a DS3231 and flash partitions: see docs/boards.md.
+"""ESP32-S3 with two RS485 lines, one or two MCP2515, Wi-Fi, a DS3231 and flash partitions or a W25Q: see docs/boards.md.
 
 Works with the stock image ESP32_GENERIC_S3 (MicroPython 1.27 or later) and the partition table in partitions.csv.
 """
 
 import esp32_parts
+import machine
 import pins
 from chips.board_parts import lookup
 from chips.gpio_board import GpioBoard
@@ -11,6 +12,8 @@ from chips.interface import Interface
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cabinet.ports import Board as BoardContract
     from cabinet.ports import FlashArea, Network
 
@@ -20,13 +23,17 @@ class Board(GpioBoard):
 
     name = "esp32_s3"
     watchdog_most_ms = 60000
+    hard_timer = False  # "hard Timers are not implemented", says the port
 
     def __init__(self, run_dir: str = "") -> None:
-        super().__init__(pins, [row[0] for row in pins.CAN.values()], run_dir)
+        super().__init__(pins, [pins.FLASH_CS] + [row[0] for row in pins.CAN.values()], run_dir)
         self._nic: "Interface | None" = None
 
     def flash(self, area: str) -> "FlashArea":
-        """A raw flash area. Raises ValueError if the board has none, OSError if its partition is missing."""
+        """A raw flash area. Raises ValueError if the board has none, OSError if its partition or the chip is missing."""
+        if pins.FLASH_ON_SPI:
+            base, size = lookup(pins.SPI_AREAS, area, "flash area")
+            return self.nor_area(base, size)
         _base, size = lookup(pins.FLASH_AREAS, area, "flash area")
         return esp32_parts.partition(area, size)
 
@@ -37,6 +44,10 @@ class Board(GpioBoard):
             hint = "no Wi-Fi or no address yet: look at network name, passphrase and antenna (docs/boards.md)"
             self._nic = Interface("wifi", esp32_parts.station(), self.clock, esp32_parts.true_random, hint)
         return self._nic
+
+    def beat_timer(self) -> "Any":
+        """A hardware timer: whether there are others depends on the port's version."""
+        return machine.Timer(0)
 
     def random_bytes(self, count: int) -> bytes:
         """From the hardware generator. Raises OSError where it has no source of noise."""

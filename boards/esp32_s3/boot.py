@@ -5,6 +5,7 @@ import pins
 
 for _number, _buffer, _tx, _rx, _drive in pins.SERIAL.values():
     machine.Pin(_drive, machine.Pin.OUT, value=0)
+machine.Pin(pins.FLASH_CS, machine.Pin.OUT, value=1)
 for _select, _interrupt in pins.CAN.values():
     machine.Pin(_select, machine.Pin.OUT, value=1)
 machine.Pin(pins.HEARTBEAT, machine.Pin.OUT, value=0)

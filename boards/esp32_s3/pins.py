@@ -15,9 +15,10 @@ PINS = (
     ("rs485-io", "TX", 5, "J1-5", "UART2_TX to the transceiver's DI"),
     ("rs485-io", "RX", 6, "J1-6", "UART2_RX from the transceiver's RO"),
     ("rs485-io", "DE", 7, "J1-7", "driver enable, to DE and /RE; high while sending; 10 k pull-down"),
-    ("spi", "SCK", 12, "J1-18", "SPI2_SCK to both MCP2515"),
-    ("spi", "MOSI", 11, "J1-17", "SPI2_MOSI to SI"),
-    ("spi", "MISO", 13, "J1-19", "SPI2_MISO from SO; 10 k pull-up"),
+    ("spi", "SCK", 12, "J1-18", "SPI2_SCK to both MCP2515 and the flash chip"),
+    ("spi", "MOSI", 11, "J1-17", "SPI2_MOSI to SI and DI"),
+    ("spi", "MISO", 13, "J1-19", "SPI2_MISO from SO and DO; 10 k pull-up"),
+    ("flash", "CS", 8, "J1-12", "chip select of the W25Q, if one is fitted; 10 k pull-up. /WP and /HOLD of the flash to 3.3 V"),
     ("can-1", "CS", 10, "J1-16", "chip select of the first MCP2515; 10 k pull-up"),
     ("can-1", "INT", 9, "J1-15", "its /INT, low active; 10 k pull-up"),
     ("can-2", "CS", 14, "J1-20", "chip select of the second MCP2515; 10 k pull-up, also if none is fitted"),
@@ -29,7 +30,8 @@ PINS = (
 )
 
 FAR_ENDS = {
-    "spi": "bus of the two MCP2515",
+    "spi": "bus of the two MCP2515 and the W25Q",
+    "flash": "W25Q64JV, may be left out: journal and state",
     "can-1": "MCP2515, isolated CAN transceiver: packs, chargers",
     "can-2": "MCP2515, isolated CAN transceiver: second bus",
     "clock": "DS3231 with cell; MCP23017: own inputs and outputs",
@@ -53,6 +55,11 @@ I2C_PINS = (2, 1)  # SCL, SDA
 
 # area: (first byte, size in bytes) in the module's own flash: partitions of that name, see partitions.csv
 FLASH_AREAS = {"journal-a": (0x700000, 512 * 1024), "journal-b": (0x780000, 128 * 1024), "state": (0x7A0000, 32 * 1024)}
+
+# True: they are on a W25Q at FLASH_CS instead, and an erase does not hold the program. Never changed on a cabinet that has a journal.
+FLASH_ON_SPI = False
+FLASH_CS = 8
+SPI_AREAS = {"journal-a": (0, 512 * 1024), "journal-b": (512 * 1024, 128 * 1024), "state": (640 * 1024, 32 * 1024)}
 
 HEARTBEAT = 4
 SERVICE = 47

@@ -56,6 +56,9 @@ class RecordedHeartbeat:
         if not self.dropped:
             self.toggles += 1
 
+    def rest(self) -> None:
+        """Until the next toggle."""
+
     def drop(self) -> None:
         """Until the next start."""
         self.dropped = True

@@ -12,7 +12,6 @@ from chips.board_parts import lookup
 from chips.gpio_board import GpioBoard
 from chips.interface import Interface
 from chips.rp2350_trng import Trng
-from chips.w25q import W25Q
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,16 +31,12 @@ class Board(GpioBoard):
     def __init__(self, run_dir: str = "") -> None:
         super().__init__(pins, [pins.FLASH_CS] + [row[0] for row in pins.CAN.values()], run_dir)
         self._nic: "Interface | None" = None
-        self._chip: "W25Q | None" = None
         self._trng = Trng(machine.mem32, self.clock)
 
     def flash(self, area: str) -> "ErasesBeside":
         """A raw flash area. Raises ValueError if the board has none, OSError if the chip is missing, wrong or protected."""
         base, size = lookup(pins.FLASH_AREAS, area, "flash area")
-        if self._chip is None:
-            spi = self._shared_spi()
-            self._chip = W25Q(spi, self._bus.select(machine.Pin(pins.FLASH_CS, machine.Pin.OUT, value=1)), self.clock)
-        return self._chip.area(base, size)
+        return self.nor_area(base, size)
 
     def network(self, name: str = "") -> "Network":
         """The Ethernet interface with DHCP, which goes on by itself. Raises ValueError for another name than `ethernet`."""
@@ -59,10 +54,6 @@ class Board(GpioBoard):
     def random_bytes(self, count: int) -> bytes:
         """From the hardware generator. Raises OSError if it does not deliver or fails its own tests."""
         return self._trng.random_bytes(count)
-
-    def beat_timer(self) -> "Any":
-        """A software timer of the port."""
-        return machine.Timer(-1)
 
 
 if TYPE_CHECKING:

@@ -156,6 +156,10 @@ class Heartbeat(Protocol):
         """One half period."""
         ...
 
+    def rest(self) -> None:
+        """Let the relay fall now, until the next `toggle`: a pause that is meant."""
+        ...
+
     def drop(self) -> None:
         """Let the relay fall now, until the next reset."""
         ...

@@ -34,6 +34,7 @@ class Rig:
     """Link, hands and hardware. Time is the model's; `tick` moves the plant along with it."""
 
     name = "jig"
+    limit_s = 60.0
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

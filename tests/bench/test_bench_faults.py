@@ -277,6 +277,15 @@ def test_a_bench_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
     assert [again.read(0, n).event.values[0] for n in range(40)] == list(range(40))  # type: ignore
 
 
+def test_a_sector_that_the_journal_could_not_erase_is_looked_at_before_all_others(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.world.nor.poke(100 * 4096 + 2000, b"\x55")  # it has no header, and is not blank
+    erased = rig.world.nor.erases
+    found = rig.call("journal", "journal-a", "A", 1)
+    assert found["tried"] == 1 and found["bad"] == [] and rig.world.nor.peek(100 * 4096 + 2000) == 0xFF
+    assert rig.world.nor.erases > erased
+
+
 def changed_settings(rig: Rig, change: Callable[[dict], None]) -> None:
     file = rig.folder / "settings.json"
     settings = json.loads(file.read_text())

@@ -43,9 +43,16 @@ def esp32_s3():
     return _gpio("esp32_s3", "esp32", ("esp32_parts",), {"can-1": (10, 9), "can-2": (14, 21)}, -1, 60000)
 
 
+def esp32_s3_with_flash_chip():
+    """The same with the W25Q fitted."""
+    bench = _gpio("esp32_s3", "esp32", ("esp32_parts",), {"can-1": (10, 9), "can-2": (14, 21)}, 8, 60000)
+    bench.pins.FLASH_ON_SPI = True
+    return bench
+
+
 def w5500_evb_pico2():
     """W5500-EVB-Pico2."""
     return _gpio("w5500_evb_pico2", "rp2", (), {"can-1": (14, 15), "can-2": (26, 27)}, 13, 8388)
 
 
-MODELLED = (nucleo, esp32_s3, w5500_evb_pico2)
+MODELLED = (nucleo, esp32_s3, esp32_s3_with_flash_chip, w5500_evb_pico2)

@@ -186,14 +186,17 @@ def build(world: World) -> dict:
             world.fed += 1
 
     class Timer:
-        """A virtual one; the test lets it fire."""
+        """The test lets it fire."""
 
         PERIODIC = 1
 
         def __init__(self, id=-1) -> None:
-            pass
+            if (id < 0) == (world.port == "esp32"):
+                raise ValueError("Timer doesn't exist")
 
         def init(self, mode, period, callback, hard=False):
+            if hard and world.port == "esp32":
+                raise ValueError("hard Timers are not implemented")
             world.timers.append((period, callback, hard))
 
     machine.Timer = Timer

@@ -23,10 +23,14 @@ class Watchdog:
 
 class Heartbeat:
     toggled = 0
+    rests = 0
     dropped = False
 
     def toggle(self):
         self.toggled += 1
+
+    def rest(self):
+        self.rests += 1
 
     def drop(self):
         self.dropped = True
@@ -52,6 +56,17 @@ def test_a_task_that_reports_in_time_keeps_the_watchdog_fed():
             assert supervisor.check()
         assert watchdog.fed == heartbeat.toggled == 5
         assert not heartbeat.dropped
+
+    asyncio.run(story())
+
+
+def test_while_the_mains_is_not_wanted_the_heartbeat_rests_and_goes_on_afterwards():
+    async def story():
+        supervisor, _, watchdog, heartbeat, _ = supervised()
+        for wanted in (True, False, False, True):
+            supervisor.mains_wanted = lambda now_ms, wanted=wanted: wanted
+            assert supervisor.check()
+        assert (heartbeat.toggled, heartbeat.rests, heartbeat.dropped, watchdog.fed) == (2, 2, False, 4)
 
     asyncio.run(story())
 

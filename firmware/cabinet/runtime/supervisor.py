@@ -102,6 +102,8 @@ class Supervisor:
         self._watchdog.feed()
         if self.mains_wanted is None or self.mains_wanted(now):
             self._heartbeat.toggle()
+        else:
+            self._heartbeat.rest()  # no stall: it goes on when the mains is wanted again
         return True
 
     async def run(self) -> str:

@@ -312,6 +312,9 @@ class Heartbeat:
         """See ports.Heartbeat."""
         self.toggled_us = self._time.now_us
 
+    def rest(self) -> None:
+        """See ports.Heartbeat."""
+
     def drop(self) -> None:
         """See ports.Heartbeat."""
         self.dropped = True

@@ -16,6 +16,7 @@ class Hands(Protocol):
     """What a bench needs somebody or something for. `None` where there is nobody to ask: the check is then skipped."""
 
     name: str
+    limit_s: float  # so long an input may take to follow
 
     def ask_for(self, what: str, arguments: str) -> None:
         """Bring it about, or ask somebody to: `door 3 open`, `door 3 shut`, `pack 3 in`, `pack 3 out`. Returns at once."""
@@ -38,6 +39,7 @@ class Nobody:
     """No hands: inputs are only read, the relay is not looked at."""
 
     name = "nobody"
+    limit_s = 0.0
 
     def ask_for(self, what: str, arguments: str) -> None:
         """Nothing happens."""
@@ -59,6 +61,7 @@ class Operator:
     """A person: `tell` shows a sentence, `confirm` asks a question that is answered with yes or no."""
 
     name = "operator"
+    limit_s = 60.0
     WORDS = {
         "door open": "Open the door of slot {}",
         "door shut": "Shut the door of slot {}",
@@ -93,6 +96,7 @@ class Jig:
     `pulse? 3` -> `pulse 302`; anything else that begins with `error` is its own trouble."""
 
     name = "jig"
+    limit_s = 15.0
 
     def __init__(self, port: str) -> None:
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from swapcab.bench.common import FAIL, PASS, SKIP, Bench, Result
 from swapcab.bench.link import BoardError
 
-HANDS_LIMIT_S = 60.0
 PULSE_SHARE = 0.25
 RELAY_HOLD_MS = 3000
 RELAY_FALL_S = 2.0
@@ -37,7 +36,7 @@ def _bits(bench: Bench, bus: str, unit: int) -> int:
 
 
 def _comes(bench: Bench, bus: str, unit: int, mask: int, wanted: int) -> bool:
-    ends = bench.link.now() + HANDS_LIMIT_S
+    ends = bench.link.now() + bench.hands.limit_s
     while bench.link.now() < ends:
         if _bits(bench, bus, unit) & mask == wanted:
             return True

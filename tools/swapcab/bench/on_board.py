@@ -227,13 +227,16 @@ class Unit:
     # ---- relay, watchdog
 
     def relay(self, hold_ms: int) -> dict:
-        """Toggle the heartbeat for so long, as a living supervisor does, and then no more, as one whose loop is wedged."""
+        """Toggle the heartbeat for so long, as a living supervisor does, and then no more, as one whose loop is wedged.
+
+        The last level is the high one: a charge pump whose first capacitor is shorted is held by it."""
         if self._beat is None:
             self._beat = self.board.heartbeat()
-        for _ in range(hold_ms // 100):
+        toggles = hold_ms // 100 | 1
+        for _ in range(toggles):
             self._beat.toggle()
             self.sleep_ms(100)
-        return {"toggles": hold_ms // 100}
+        return {"toggles": toggles}
 
     def watchdog(self, timeout_ms: int) -> dict:
         """Start it and never feed it. After the reset the cabinet is not to start."""
@@ -263,21 +266,20 @@ class Unit:
             unstable += first != header
             kind = layout.classify(header, magic)
             kinds[kind] += 1
-            if len(free) < most and (kind == layout.READY or self._blank(area, base)):
+            if kind == layout.DIRTY and not self._blank(area, base):
+                free.insert(0, (base, kind, first[: layout.FMT_SIZE]))  # given up, or it did not erase: looked at first
+            elif kind in (layout.READY, layout.DIRTY):
                 free.append((base, kind, first[: layout.FMT_SIZE]))
         bad = []
-        longest_ms = 0
-        for base, kind, mark in free:
-            began = self.board.clock.ticks_ms()
-            good = self._try_sector(area, base)
-            longest_ms = max(longest_ms, (self.board.clock.ticks_ms() - began) & _MASK)
-            if not good:
+        self._erase_ms = 0
+        for base, kind, mark in free[:most]:
+            if not self._try_sector(area, base):
                 bad.append(base // area.sector_size)
             elif kind == layout.READY:
                 layout.put_fmt(header, magic, struct.unpack("<I", mark[4:8])[0] + 2)
                 area.program(base, header[: layout.FMT_SIZE])
-        return {"sectors": sum(kinds), "with_records": kinds[3] + kinds[4], "ready": kinds[2], "given_up": kinds[0], "tried": len(free),
-                "bad": bad, "unstable": unstable, "longest_ms": longest_ms}
+        return {"sectors": sum(kinds), "with_records": kinds[3] + kinds[4], "ready": kinds[2], "tried": min(most, len(free)),
+                "bad": bad, "unstable": unstable, "erase_ms": self._erase_ms, "beside": hasattr(area, "begin_erase")}
 
     def _blank(self, area: "Any", base: int) -> bool:
         buf = bytearray(64)
@@ -290,7 +292,7 @@ class Unit:
     def _try_sector(self, area: "Any", base: int) -> bool:
         """Erase, write both patterns, erase."""
         try:
-            area.erase(base)
+            self._erase(area, base)
             if not self._blank(area, base):
                 return False
             page = bytearray(area.page_size)
@@ -303,10 +305,15 @@ class Unit:
                     area.read(at, back)
                     if back != page:
                         return False
-            area.erase(base)
+            self._erase(area, base)
             return self._blank(area, base)
         except OSError:
             return False
+
+    def _erase(self, area: "Any", base: int) -> None:
+        began = self.board.clock.ticks_ms()
+        area.erase(base)
+        self._erase_ms = max(self._erase_ms, (self.board.clock.ticks_ms() - began) & _MASK)
 
     # ---- network
 
