@@ -1,6 +1,6 @@
 # Swapcab: everything a person or CI runs. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup build sim flash emulate flashcuts picture test lint types bench size fit soak chaos powercut mutants fuzz differential benchmark clean
+.PHONY: help setup build sim flash emulate flashcuts benchfaults picture test lint types bench size fit soak chaos powercut mutants fuzz differential benchmark clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -78,6 +78,9 @@ emulate: build ## a board that mpremote takes for a controller; ARGS="--slots 6"
 
 flashcuts: $(STAMP) ## supply and cable pulled at POINTS=100 points of a flash, on the emulated board
 	@$(BIN)/python tests/flash/cuts.py --points $(POINTS)
+
+benchfaults: $(STAMP) ## swapcab bench on the emulated board with each of its hardware faults; ARGS="rtc-empty door-stuck-open", ARGS=--whole
+	@$(BIN)/python tests/bench/emulated_faults.py $(ARGS)
 
 size: build ## heap after start, at its peak, and the size of each module
 	@$(BIN)/python -m swapcab size $(ARGS)

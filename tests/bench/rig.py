@@ -59,7 +59,8 @@ class Rig:
         self.stuck: Callable[[list], None] = lambda bits: None
         self.ticks_ppm = 0
         self.broker: dict[str, Any] = {"step": "done", "code": 0}
-        self.memory = {"heap_free": 120 << 10, "heap_used": 70 << 10, "disk_free": 600 << 10, "disk": 1 << 20}
+        self.memory = {"heap_free": 120 << 10, "heap_used": 70 << 10, "disk_free": 600 << 10, "disk": 1 << 20,
+                       "in_rom": True, "word": 4}  # fmt: skip
         self.world.link = 3
         self._moved_us = 0
         self._edges: list[int] = []

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 import serial
 
-from emulator.cabinet import EmulatedCabinet
+from emulator.faults import FaultError, check, faulty, parse
 from emulator.jig import Jig
 from swapcab.bench import passive
 from swapcab.bench.command import Wish, run
 from swapcab.bench.link import RawLink
-from swapcab.board_link import Link
-from swapcab.flash import Flash, Request
-from swapcab.provisioning import provision
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import emulated_faults  # noqa: E402
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the emulated board needs /proc")
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,14 +26,7 @@ QUICK = ("memory", "rs485", "packs", "can", "inputs", "relay", "network", "watch
 @pytest.fixture(scope="module")
 def cabinet(tmp_path_factory):
     """A cabinet of two slots whose controller is flashed and has its secrets."""
-    folder = tmp_path_factory.mktemp("bench")
-    with EmulatedCabinet(folder, 2) as emulated:
-        emulated.board.wait(lambda: emulated.board.up)
-        port = str(emulated.board.port)
-        with Link(port) as link:
-            Flash(Request("emulated", port, folder / "settings.json", start=False), lambda said: None).run(link)
-        with Link(port) as link:
-            list(provision(link, folder / "secrets.json", False))
+    with emulated_faults.flashed_cabinet(tmp_path_factory.mktemp("bench"), 2) as emulated:
         yield emulated
 
 
@@ -66,6 +60,48 @@ def test_a_good_controller_is_accepted_and_the_cabinet_runs_again(cabinet, tmp_p
     with serial.serial_for_url(str(cabinet.board.port), 115200, timeout=1, exclusive=False) as line:
         seen = passive.listen(line.readline, 60.0, lambda so_far: bool(so_far.cabinet and so_far.stats))
     assert seen.cabinet["failed"] == "" and passive.judge(seen)
+
+
+def test_faults_of_chips_lines_and_relay_are_each_named(cabinet, tmp_path):
+    """Several at once, to save time; `make benchfaults` puts every one in alone."""
+    words = ("random-dead", "flash-wrong", "can-missing", "io-no-termination", "packs-echo", "relay-welded")
+    chosen = [parse(text, 2) for text in words]
+    with Jig(cabinet) as jig, faulty(chosen, cabinet.board, cabinet, jig):
+        code, kept = emulated_faults.bench(cabinet, jig, tmp_path, ("random", "flash", "rs485", "packs", "can", "relay"))
+    assert code == 1 and kept["verdict"] == "rejected"
+    for one in chosen:
+        assert any(part.startswith(one.part) for part in kept["faulty"]), (one.part, kept["faulty"])
+
+
+def test_a_bench_after_the_faults_accepts_the_controller_again(cabinet, tmp_path):
+    with Jig(cabinet) as jig:
+        code, kept = emulated_faults.bench(cabinet, jig, tmp_path, ("random", "rs485", "packs"))
+    assert code == 0 and kept["faulty"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nonsense",), "there is none of that name"),
+        (("\x1b[2J" * 100,), "there is none of that name"),
+        (("door-stuck-open:9",), "a number from 1 to 2"),
+        (("door-stuck-open:\u00b2",), "a number from 1 to 2"),
+        (("door-stuck-open:",), "a number from 1 to 2"),
+        (("door-stuck-open:1e9",), "a number from 1 to 2"),
+        (("rtc-empty:1",), "not a fault of one slot"),
+        (("rtc-empty", "rtc-ahead"), "cannot be together"),
+        (("pack-dead:1", "lock-jammed:1"), "cannot be together"),
+    ],
+)
+def test_words_that_name_no_fault_are_refused_with_what_would(words, said):
+    with pytest.raises(FaultError, match=said) as error:
+        check([parse(text, 2) for text in words])
+    assert "\x1b" not in str(error.value)
+
+
+def test_a_fault_of_the_cabinet_needs_one_around_the_board():
+    with pytest.raises(FaultError, match="add --slots"):
+        parse("relay-welded", 0)
 
 
 def test_a_port_where_nobody_answers_is_no_verdict(tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from emulator.cabinet import EmulatedCabinet
+from emulator.faults import FaultError, check, faulty, parse
 from emulator.host import BoardError, EmulatedBoard, Options
 from emulator.jig import Jig
 from swapcab.paths import ROOT
@@ -20,11 +21,17 @@ from swapcab.sim_net import NetError
 DEFAULT_FOLDER = ROOT / "build" / "emulated"
 
 
-def run(folder: Path | None, slots: int, flash_bytes: int, swaps: int, as_json: bool) -> int:
-    """0 after Ctrl-C, or when the number of swaps is reached; 2 if a part did not start."""
+def run(folder: Path | None, slots: int, flash_bytes: int, swaps: int, as_json: bool, faults: list[str] | None = None) -> int:
+    """0 after Ctrl-C, or when the number of swaps is reached; 2 if a part did not start or a word is wrong."""
     reap_on_signal()
     if sys.platform != "linux":
         print("swapcab emulate needs Linux: it looks into /proc to see whether a program can be interrupted", file=sys.stderr)
+        return 2
+    try:
+        chosen = [parse(text, slots) for text in faults or []]
+        check(chosen)
+    except FaultError as error:
+        print(f"swapcab emulate {error}", file=sys.stderr)
         return 2
     folder = folder or DEFAULT_FOLDER
     options = Options(flash_bytes=flash_bytes)
@@ -35,8 +42,10 @@ def run(folder: Path | None, slots: int, flash_bytes: int, swaps: int, as_json: 
         (cabinet or board).start()
         board.wait(lambda: board.up)
         jig = Jig(cabinet) if cabinet else None
-        with jig or contextlib.nullcontext():
+        with jig or contextlib.nullcontext(), faulty(chosen, board, cabinet, jig):
             _tell(console, board, cabinet, jig, as_json)
+            for one in chosen:
+                console.print(f"  fault     {one.name}: {one.fault.words}; swapcab bench should name: {one.part}", highlight=False)
             return _stay(console, board, cabinet, swaps)
     except (BoardError, NetError, OSError) as error:
         print(f"swapcab emulate: {error}", file=sys.stderr)

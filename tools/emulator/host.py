@@ -54,6 +54,8 @@ class Options:
     cut_at: int = 0  # the supply goes in this program or erase of the file system, counted by `flash_operations`; 0: never
     cut_share_pct: int = 50
     watchdog_slack: float = 1.0
+    watchdog_bites: bool = True
+    faults: dict[str, Any] = field(default_factory=dict)  # what is wrong with its chips and lines, as device/hardware_faults.py has it
 
 
 class BoardError(Exception):
@@ -200,7 +202,7 @@ class EmulatedBoard:
         options = self.options
         config: dict[str, Any] = {
             **{name: getattr(options, name) for name in ("machine", "build", "platform", "micropython", "flash_bytes", "unique_id")},
-            **{name: getattr(options, name) for name in ("inputs", "name_server", "cut_share_pct")},
+            **{name: getattr(options, name) for name in ("inputs", "name_server", "cut_share_pct", "faults")},
             "cut_at": max(1, options.cut_at - self.flash_operations) if options.cut_at else 0,
             **wiring(options.board),
             "plant": str(Path(options.plant).resolve()) if options.plant else "",
@@ -424,7 +426,7 @@ class EmulatedBoard:
             self.flash_operations += 1
             return
         if word == "wdt":
-            self._watchdog_s = int(rest[0]) / 1000 * self.options.watchdog_slack
+            self._watchdog_s = int(rest[0]) / 1000 * self.options.watchdog_slack if self.options.watchdog_bites else 0.0
             self._fed_at = time.monotonic()
         elif word == "pin":
             self.pins[rest[0]] = int(rest[1])

@@ -13,6 +13,7 @@ from types import TracebackType
 from emulator.cabinet import EmulatedCabinet
 
 RELAY_HOLDS_S = 0.6  # the charge pump, after the last edge
+SLOW_S = 30.0  # a charge pump with the wrong capacitor
 HEARTBEAT = "22"
 
 
@@ -24,7 +25,9 @@ class Jig:
 
     def __init__(self, cabinet: EmulatedCabinet) -> None:
         self._cabinet = cabinet
-        self.welded = False  # a fault: the relay is closed whatever the heartbeat does
+        self.relay = ""  # a fault: welded, dead (never closes), slow (falls late), pump (a level holds it as edges do)
+        self.pulse_share_pct = 100  # a fault: what the lock outputs give, of what they were told
+        self.dead_output = ""  # a fault: the slot whose lock output gives nothing
         self._edges = 0
         self._edge_at = 0.0
         self._master, self._slave = pty.openpty()
@@ -72,14 +75,22 @@ class Jig:
         words = line.split()
         try:
             if words == ["relay?"]:
-                closed = self.welded or (self._edges > 1 and time.monotonic() - self._edge_at < RELAY_HOLDS_S)
-                return f"relay {int(closed)}"
+                return f"relay {int(self._closed())}"
             if len(words) == 2 and words[0] == "pulse?":
                 said = self._cabinet.ask(cmd="hand", slot=int(words[1]), do="look")
-                return f"pulse {said['pulse_ms']}" if said.get("ok", True) else "error " + said["error"]
+                share_pct = 0 if words[1] == self.dead_output else self.pulse_share_pct
+                return f"pulse {said['pulse_ms'] * share_pct // 100}" if said.get("ok", True) else "error " + said["error"]
             if len(words) == 3 and words[0] in ("door", "pack"):
                 said = self._cabinet.ask(cmd="hand", slot=int(words[1]), do=f"{words[0]} {words[2]}")
                 return "ok" if said.get("ok", True) else "error " + said["error"]
         except (ValueError, KeyError, OSError) as error:
             return f"error {error}"
         return "error not understood"
+
+    def _closed(self) -> bool:
+        if self.relay == "welded":
+            return True
+        if self.relay == "pump" and self._cabinet.board.pins.get(HEARTBEAT):
+            return True
+        holds_s = 0.0 if self.relay == "dead" else SLOW_S if self.relay == "slow" else RELAY_HOLDS_S
+        return self._edges > 1 and time.monotonic() - self._edge_at < holds_s

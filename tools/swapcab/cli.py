@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from emulator.fault_table import FAULTS
 from swapcab import flash_cli, profile_cli, profile_files, settings_template
 from swapcab.bench import cli as bench_cli
 from swapcab.paths import ROOT, use_firmware
@@ -86,18 +87,19 @@ app.command()(flash_cli.provision)
 app.command()(bench_cli.bench)
 
 
-@app.command()
+@app.command(epilog="Faults of the hardware: " + "; ".join(f"{name}: {row.words}" for name, row in FAULTS.items()) + ".")
 def emulate(
     slots: Annotated[int, typer.Option(help="a cabinet around it: plant and broker; 0 for the board alone")] = 0,
     folder: Annotated[Path | None, typer.Option(help="its flash and logs [default: build/emulated]")] = None,
     flash: Annotated[int, typer.Option(help="its file system, KiB")] = 1024,
     swaps: Annotated[int, typer.Option(help="with --slots: riders come once the cabinet runs; end after so many swaps")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="say where it is as one JSON line on standard output")] = False,
+    fault: Annotated[list[str] | None, typer.Option(help="NAME or NAME:SLOT: something of the hardware is broken; repeatable")] = None,
 ) -> None:
     """A board behind a pseudo-terminal, to which mpremote connects: MicroPython, its own flash, chip models, a cabinet's buses."""
     from emulator.command import run
 
-    raise typer.Exit(run(folder, slots, flash * 1024, swaps, as_json))
+    raise typer.Exit(run(folder, slots, flash * 1024, swaps, as_json, fault))
 
 
 @app.command()

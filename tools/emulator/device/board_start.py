@@ -45,6 +45,14 @@ def identify(config, control) -> None:
 
     stand_in("micropython", micropython, kbd_intr=kbd_intr)
     board_os = stand_in("os", os, uname=lambda: name)
+    faults = config["faults"]
+    if "disk" in faults or "ticks" in faults:
+        import hardware_faults
+
+        if "disk" in faults:
+            board_os.statvfs = hardware_faults.full_disk(os.statvfs)
+        if "ticks" in faults:
+            hardware_faults.slow_clock(stand_in, faults["ticks"])
     for host_only in ("system", "getenv", "putenv", "unsetenv", "VfsPosix"):
         if hasattr(board_os, host_only):
             delattr(board_os, host_only)

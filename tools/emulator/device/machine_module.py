@@ -46,6 +46,7 @@ class Hardware:
         self.plant = config["plant"] or "/nothing/there"
         self.uarts = config["uarts"]
         self.inputs = config["inputs"]
+        self.faulty_lines = {}  # name -> what makes a Line with a fault
         self.levels = {}
         self.clock = RunningClock()
         self.spi = Spi(self.clock)
@@ -65,7 +66,7 @@ class Hardware:
         name = self.uarts.get(str(number))
         if name is None:
             raise ValueError("UART(%s) doesn't exist" % number)
-        return Line(self.plant + "/" + name, baudrate)
+        return self.faulty_lines.get(name, Line)(self.plant + "/" + name, baudrate)
 
     def drive(self, pin: str, level: int) -> None:
         """An output has got a level."""
@@ -221,4 +222,9 @@ def build(config: dict, posix, control: Control) -> dict:
     machine.unique_id = lambda: bytes.fromhex(config["unique_id"])
     machine.freq = lambda hz=0: 150000000
     machine.idle = lambda: None
-    return {"machine": machine, "network": network_module(config)}
+    network = network_module(config)
+    if config["faults"]:
+        import hardware_faults
+
+        hardware_faults.put(hardware, machine, network, config)
+    return {"machine": machine, "network": network}

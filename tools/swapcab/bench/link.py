@@ -102,10 +102,12 @@ class RawLink:
         while time.monotonic() < ends:
             try:
                 self._link.connect()
+                if not self._link.value("'_unit' in globals()"):
+                    return True
             except LinkError:
-                time.sleep(0.2)
-                continue
-            return True
+                pass
+            self._link.close()
+            time.sleep(0.2)
         return False
 
     def now(self) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from swapcab.bench.common import FAIL, PASS, SKIP, Bench, Result
 from swapcab.bench.link import BoardError
 
-HEAP_LEAST = 24 * 1024  # bytes free before the cabinet is loaded, else nothing of it could run
+HEAP_LEAST = 24 * 1024  # bytes free beside a cabinet that runs
+HEAP_RAM_KIB, HEAP_ROM_KIB, HEAP_SLOT_KIB = 272, 160, 4  # smallest heap that did swaps at 32-bit words (docs/boards.md, memory)
 DISK_LEAST = 16 * 1024
 DRIFT_PPM = 3000
 CLOCK_S = 5.0
@@ -40,11 +41,17 @@ def identity(bench: Bench) -> list[Result]:
 def memory(bench: Bench) -> list[Result]:
     """Heap and file system."""
     found = bench.link.call("memory")
-    heap, disk = found["heap_free"], found["disk_free"]
-    results = [Result("memory", "free heap", PASS, f"{heap // 1024} KiB")]
-    if heap < HEAP_LEAST:
+    heap, disk = found["heap_free"] + found["heap_used"], found["disk_free"]
+    slots = bench.settings.get("cabinet", {}).get("slots", 1)
+    needed_kib = (HEAP_ROM_KIB if found["in_rom"] else HEAP_RAM_KIB) + HEAP_SLOT_KIB * slots
+    if found["word"] > 4:
+        needed_kib = needed_kib * 8 // 5
+    where = "flash" if found["in_rom"] else "RAM"
+    figure = f"{heap // 1024} KiB, {needed_kib} needed for {slots} slots with bytecode in {where}"
+    results = [Result("memory", "heap", PASS, figure)]
+    if heap < needed_kib * 1024:
         step = "use bytecode in flash (own image or ROMFS), or a module with more RAM"
-        results[0] = Result("memory", "free heap", FAIL, f"{heap // 1024} KiB", "RAM of the controller", step)
+        results[0] = Result("memory", "heap", FAIL, figure, "RAM of the controller", step)
     if disk >= DISK_LEAST:
         results.append(Result("memory", "free file system", PASS, f"{disk // 1024} KiB of {found['disk'] // 1024}"))
     else:

@@ -124,7 +124,9 @@ class Unit:
         gc.collect()
         heap: "Any" = gc
         stat = os.statvfs(self.folder or "/")
-        return {"heap_free": heap.mem_free(), "heap_used": heap.mem_alloc(), "disk_free": stat[0] * stat[3], "disk": stat[0] * stat[2]}
+        in_rom = "/rom" in sys.path or "switch" not in sys.modules
+        return {"heap_free": heap.mem_free(), "heap_used": heap.mem_alloc(), "disk_free": stat[0] * stat[3], "disk": stat[0] * stat[2],
+                "in_rom": in_rom, "word": 8 if sys.maxsize >> 32 else 4}
 
     def random(self) -> dict:
         """How random 2,048 bytes look, and whether a start gives the same ones (the host keeps the digest)."""
