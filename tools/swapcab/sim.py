@@ -92,7 +92,7 @@ class Simulation:
             [str(Path(python).with_name("micropython")), "-X", f"heapsize={options.heap_bytes}", "-m", "main", short(self.folder)],
             self.folder / "firmware.log",
             on_line=self.state.feed,
-            env={"MICROPYPATH": f"{OUT}:.frozen"},
+            env={"MICROPYPATH": f"{short(OUT)}:.frozen"},  # every module keeps its path
         )
 
     # ---- start
