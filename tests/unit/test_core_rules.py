@@ -145,6 +145,23 @@ def test_service_lifts_a_latch_but_not_the_danger():
     for_each_rule(check)
 
 
+def test_a_pack_takes_its_fault_along_once_service_has_lifted_it():
+    def check(rule, chemistry):
+        if rules.latch(rule) != rules.SERVICE or rules.scope(rule) != rules.PACK:
+            return
+        for clearing in (False, True):
+            bench = Bench(rule, chemistry)
+            bench.trip()
+            bench.faults.service_clear([rules.UNKNOWN] * rules.QUANTITIES, bench.events, "PACK")
+            if clearing and rules.clear_ms(rule):
+                assert bench.hold(bench.clear, 0), rules.IDS[rule]
+            bench.faults.pack_gone(bench.events, "PACK")
+            assert not bench.faults.active(rule), rules.IDS[rule]
+            assert bench.events[-1].name == "fault.cleared"
+
+    for_each_rule(check)
+
+
 def test_the_severest_fault_decides():
     bench = Bench(rules.index_of("temp_high"), 1)
     at = rules.index_of("temp_hot")

@@ -145,13 +145,13 @@ class FaultSet:
         self._summarise()
 
     def pack_gone(self, out: list, pack: str) -> None:
-        """The pack left: its faults go with it, except those that only service may clear."""
+        """The pack left: its faults go with it, except those that only service may clear and has not lifted yet."""
         for rule in range(rules.COUNT):
             if rules.scope(rule) != rules.PACK or not self.state[rule]:
                 continue
             if self.state[rule] == _PENDING:
                 self._forget(rule)
-            elif rules.latch(rule) != rules.SERVICE:
+            elif rules.latch(rule) != rules.SERVICE or self.state[rule] != _ACTIVE:
                 self._clear(rule, out, pack)
 
     def service_clear(self, quantities: "array[int] | list[int]", out: list, pack: str) -> int:
