@@ -77,6 +77,8 @@ UPLINK = (
     ("compact", "choice", "on", 0, ("off", "on"), "in an array of events, leave out fields that are as in the event before"),
     ("state_settle_s", "int", 60, 0, 3600, "so long a changed word in a slot's retained state waits for more changes, s"),
     ("state_pause_s", "int", 3600, 1, 86400, "least time between two states of a slot in which only measured values moved, s"),
+    ("spread_s", "int", 10, 0, 600,
+     "after a start the first connection waits for any part of this, s: cabinets that start together come one by one"),
     ("month_mb", "int", 0, 0, 50000, "budget of the line a month, MB: telemetry waits when it runs short, events never; 0: none"),
     ("interfaces", "text", "", 0, 64, "network interfaces of the board in the order of preference, blanks between; empty: its only one"),
     ("return_s", "int", 300, 30, 86400, "the uplink goes back to a better interface when that has answered for so long, s"),

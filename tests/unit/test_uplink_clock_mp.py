@@ -81,6 +81,32 @@ def test_without_tls_events_are_not_held_up_by_the_time():
     asyncio.run(story())
 
 
+class Waiting(Exception):
+    """Ends the story: the uplink has begun to wait."""
+
+
+def test_cabinets_that_start_together_connect_one_by_one():
+    pauses = []
+
+    async def sleep_ms(ms):
+        pauses.append(ms)
+        raise Waiting
+
+    for dice, pause in ((b"\x00\x00", 0), (b"\x40\x00", 2500), (b"\xff\xff", 9999)):
+        network = Network()
+        options = UplinkOptions("cab-1", "127.0.0.1", spread_ms=10000)
+        up = Uplink(network, Clock(), RamJournal(), options, dict, lambda count, dice=dice: dice)
+        real, asyncio.sleep_ms = asyncio.sleep_ms, sleep_ms
+        try:
+            asyncio.run(up.run())
+            raise AssertionError("connected without a pause")
+        except Waiting:
+            pass
+        finally:
+            asyncio.sleep_ms = real
+        assert pauses.pop() == pause and not pauses and not network.asked.is_set()
+
+
 def time_server():
     """A socket and its port; `serve` answers on it."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -248,6 +248,12 @@ def test_without_random_numbers_the_delay_is_the_longest():
 
     backoff = Backoff(1000, 8000, none_left)
     assert [backoff.next_ms() for _ in range(5)] == [1000, 2000, 4000, 8000, 8000]
+    assert backoff.part_of(10000) == 10000
+
+
+def test_any_part_of_a_pause_can_be_drawn_but_never_more():
+    parts = [Backoff(1000, 8000, lambda count, dice=dice: dice).part_of(10000) for dice in (b"\x00\x00", b"\x80\x00", b"\xff\xff")]
+    assert parts == [0, 5000, 9999] and Backoff(1000, 8000, lambda count: b"\xff\xff").part_of(0) == 0
 
 
 def test_events_wait_for_each_other_only_as_long_as_they_may():

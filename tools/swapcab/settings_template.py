@@ -54,7 +54,9 @@ def settings(slots: int, host: str = "127.0.0.1", port: int = 1883, npb: int = 0
         },
         "groups": groups,
         "control": {"budget_w": 500 * slots},
-        "uplink": {"host": host, "port": port, "prefix": "swapcab/v1", "window": 8, "batch": 4, "gather_s": 0, "state_settle_s": 0},
+        "uplink": {
+            "host": host, "port": port, "prefix": "swapcab/v1", "window": 8, "batch": 4, "gather_s": 0, "state_settle_s": 0, "spread_s": 0,
+        },
         "access": {"tokens": TOKENS},
     }
 

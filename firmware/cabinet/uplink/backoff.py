@@ -19,9 +19,13 @@ class Backoff:
         whole = min(self._first_ms << self._step, self._limit_ms)
         if whole < self._limit_ms:
             self._step += 1
+        half = whole // 2
+        return whole - half + self.part_of(half)
+
+    def part_of(self, whole: int) -> int:
+        """Anything from nothing to less than the whole; the whole if the board has no random numbers at the moment."""
         try:
             dice = self._random_bytes(2)
-        except OSError:  # the board has no random numbers at the moment: wait the whole of it
+        except OSError:
             return whole
-        half = whole // 2
-        return half + (half * (dice[0] << 8 | dice[1]) >> 16)
+        return whole * (dice[0] << 8 | dice[1]) >> 16

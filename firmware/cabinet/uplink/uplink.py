@@ -43,6 +43,7 @@ class UplinkOptions:
         self.inbound_bytes = 1024  # largest packet taken from the broker
         self.connect_ms = 15000  # name, TCP and TLS
         self.answer_ms = 20000  # CONNACK, PUBACK (since the last one), PINGRESP, a write that does not move
+        self.spread_ms = 0  # the first connection waits any part of this: cabinets that start together come one by one
         self.backoff_first_ms = 1000
         self.backoff_max_ms = 60000
         for name in more:
@@ -149,6 +150,8 @@ class Uplink:
 
     async def run(self) -> None:
         """For ever."""
+        self.state_text = "waiting for its turn"
+        await asyncio.sleep_ms(self._backoff.part_of(self.options.spread_ms))
         while True:
             try:
                 await self._one_session()
