@@ -1,7 +1,8 @@
 """`make mutants`: small faults put into the core by mutmut, one at a time; the fast unit tests must notice each.
 
 What survives must stand in tests/mutants/survivors.txt with the reason why it may; anything else is a test that is missing.
-Works in build/mutants on copies; `--keep` goes on where the last run was ended. `--sample 200 --seed 1`: only so many.
+Works in build/mutants on copies; `--keep` goes on where the last run was ended, `--again` tries what survived it with the tests as they
+are now. `--sample 200 --seed 1`: only so many.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import difflib
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -29,20 +31,33 @@ SLOW = (
     "cut_at_any_step", "clears_at_its_clear_level", "service_lifts_a_latch", "unknown_quantity", "cannot_be_true", "for_an_hour",
 )  # fmt: skip
 SLOW_FILES = ("test_core_walk.py", "test_core_wake.py")
+PROPERTY = re.compile(r"    @property\n    def (\w+)\(")  # mutmut leaves decorated functions alone
 SURVIVED, NO_TEST = 0, 33
 NOT_RUN = (None, 34)
+
+
+def copy_tests() -> None:
+    """Copies of the core's tests, and of what they need."""
+    shutil.rmtree(OUT / "tests", ignore_errors=True)
+    shutil.rmtree(OUT / "mutants" / "tests", ignore_errors=True)
+    (OUT / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)  # which test calls which function
+    (OUT / "tests" / "unit").mkdir(parents=True)
+    shutil.copytree(ROOT / "tests" / "models", OUT / "tests" / "models")
+    shutil.copy(ROOT / "tests" / "shims" / "micropython.py", OUT / "tests")
+    shutil.copy(ROOT / "tests" / "mutants" / "direct.py", OUT / "tests" / "conftest.py")
+    for path in sorted((ROOT / "tests" / "unit").glob("test_core_*.py")):
+        if path.name not in SLOW_FILES:
+            shutil.copy(path, OUT / "tests" / "unit")
 
 
 def prepare() -> None:
     """Copies of the firmware and of the core's tests, laid out as mutmut expects."""
     shutil.rmtree(OUT, ignore_errors=True)
-    (OUT / "tests" / "unit").mkdir(parents=True)
     shutil.copytree(ROOT / "firmware" / "cabinet", OUT / "cabinet")
-    shutil.copytree(ROOT / "tests" / "models", OUT / "tests" / "models")
-    shutil.copy(ROOT / "tests" / "shims" / "micropython.py", OUT / "tests")
-    for path in sorted((ROOT / "tests" / "unit").glob("test_core_*.py")):
-        if path.name not in SLOW_FILES:
-            shutil.copy(path, OUT / "tests" / "unit")
+    for module in MODULES:
+        path = OUT / "cabinet" / "core" / f"{module}.py"
+        path.write_text(PROPERTY.sub(r"    \1 = property(lambda self: self.property_\1())\n\n    def property_\1(", path.read_text()))
+    copy_tests()
     only = json.dumps([f"cabinet/core/{module}.py" for module in MODULES])
     without = json.dumps(["-k", " and ".join(f"not {word}" for word in SLOW)])
     (OUT / "pyproject.toml").write_text(
@@ -127,7 +142,7 @@ def result() -> tuple[list[Row], list[str]]:
     share = 100 * killed / max(1, total)
     rows += [
         Row("mutants", total), Row("killed", round(share, 1), "%", f"{GOAL_PCT}", share >= GOAL_PCT),
-        Row("survivors with a reason", explained), Row("survivors without", len(strange)),
+        Row("survivors with a reason", explained), Row("survivors without", len(strange), "", "0", not strange),
     ]  # fmt: skip
     return rows, strange
 
@@ -136,6 +151,7 @@ def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep", action="store_true", help="go on with the last run")
+    parser.add_argument("--again", action="store_true", help="those that survived the last run, with the tests as they are now")
     parser.add_argument("--sample", type=int, default=0, help="only so many, drawn by --seed")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--children", type=int, default=1)
@@ -143,9 +159,12 @@ def main() -> int:
     parser.add_argument("--tell", action="store_true", help="run nothing, tell of the last run")
     options = parser.parse_args()
     if not options.tell:
-        if not options.keep or not OUT.is_dir():
-            prepare()
         names: list[str] = []
+        if options.again:
+            copy_tests()
+            names = sorted(name for module in MODULES for name, code in codes(module).items() if code in (SURVIVED, NO_TEST))
+        elif not options.keep or not OUT.is_dir():
+            prepare()
         if options.sample:
             if not codes(MODULES[0]):
                 mutmut(["nothing-of-this-name"], 1, 600)  # only makes the mutants

@@ -56,7 +56,7 @@ def gate(*slots, **options):
 def test_a_new_interlock_stops_nothing_and_each_condition_of_charging_forbids_it_by_itself():
     s = StubSlot(1)
     g = gate(s)
-    assert g.charge_why(s) == "" and g.storage_ok is True and g.derate_pct == 100
+    assert g.charge_why(s) == "" and g.storage_ok is True and g.storage_lost is False and g.derate_pct == 100
     for change, answer, holder in CHARGE:
         s = StubSlot(1, **change)
         g = gate(s)
@@ -248,6 +248,16 @@ def test_a_claim_that_may_not_open_outranks_nobody():
     g.permit_doors(5000, out)
     assert [row[1] for row in told(out)] == [1]
     assert (a.door_why, b.door_why, c.door_why) == ("", "not_ready", "hot")
+
+
+def test_a_claim_that_was_outranked_does_not_hide_a_stronger_one_behind_it():
+    a, b, c = StubSlot(1), StubSlot(2), StubSlot(3)
+    g = gate(a, b, c)
+    a.door_claim, b.door_claim, c.door_claim = RIDER_OUT, RIDER_OUT, SERVICE
+    out = []
+    g.permit_doors(5000, out)
+    assert [row[1] for row in told(out)] == [3]
+    assert (a.door_why, b.door_why, c.door_why) == ("outranked", "outranked", "")
 
 
 def test_a_lock_gets_three_pulses_a_minute():

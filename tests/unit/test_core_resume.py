@@ -7,7 +7,7 @@ sys.path[:0] = [ROOT + "tests/models", ROOT + "tests/unit"]
 
 from core_stubs import StubSlot, empty, told  # noqa: E402
 
-from cabinet.core import interlock, slot, swap  # noqa: E402
+from cabinet.core import interlock, rules, slot, swap  # noqa: E402
 from cabinet.core.options import Options  # noqa: E402
 from cabinet.core.swap import Swap  # noqa: E402
 
@@ -115,6 +115,33 @@ def test_out_in_with_the_own_pack_put_in_at_once_is_checked_where_it_stands():
     t.tell()
     assert t.at(3000) == ([("swap.step", 2, "IN", "checking_in")], [])
     assert t.swap.in_slot == t.swap.last_in == 2 and two.reserved is False
+
+
+def test_out_in_takes_the_own_pack_into_the_slot_that_has_just_become_empty():
+    t = out_in(empty(1), StubSlot(2, pack_soc_pct=95), empty(3))
+    t.slots[1].set(state=slot.OPEN)
+    t.at(2000)
+    t.slots[1].present = False
+    t.at(2500)
+    t.slots[1].set(state=slot.EMPTY, serial="")
+    t.tell()
+    assert t.at(3000) == ([("swap.step", 2, "", "opening_in")], [(2, "one_moment")])
+
+
+def test_out_in_with_a_pack_that_was_exchanged_or_is_silent_once_the_door_was_open_checks_what_stands_there():
+    for change in ({"serial": "IN"}, {"faults_keep_rule": rules.index_of("pack_silent")}):
+        t = out_in()
+        two = t.slots[1].set(state=slot.OPEN)
+        t.at(2000)
+        two.set(state=slot.IDENTIFYING)
+        assert t.at(3000)[0] == [("swap.step", 2, "P2", "opening_out")] and t.swap.reopened == 1
+        two.set(**change)
+        serial = two.serial
+        assert t.at(3050) == ([("swap.step", 2, serial, "checking_in")], []), change
+        assert t.swap.in_slot == 2 and two.reserved is False
+        two.set(faults_keep_rule=-1)
+        assert t.at(3050 + 20000) == ([], [])
+        assert t.at(3051 + 20000) == ([("swap.step", 2, serial, "opening_back")], [(2, "check_timeout")])
 
 
 def test_out_in_behind_a_door_left_open_goes_on_in_another_slot():

@@ -1,16 +1,16 @@
 """One slot alone, from readings to states: freshness and debounce to the millisecond, each exit of each state, every word of its events."""
 
-from cabinet.core import rules, slot
-from cabinet.core.faults import CompiledLimits
-from cabinet.core.limits import LimitSet
-from cabinet.core.options import Options
-from cabinet.core.slot import SlotControl
+import sys
 
-PACK = {
-    "serial": "P", "maker": "M", "chemistry": 1, "cell_count": 16, "nominal_mv": 51200, "capacity_mah": 30000, "pack_mv": 52700,
-    "soc_pct": 50, "soh_pct": 95, "cell_min_mv": 3290, "cell_max_mv": 3300, "temp_min_ddegc": 240, "temp_max_ddegc": 250,
-    "charge_limit_ma": 20000, "charge_limit_mv": 57600, "cycles": 100,
-}  # fmt: skip
+ROOT = __file__.replace("\\", "/")[: -len("tests/unit/test_core_slot.py")] or "./"
+sys.path[:0] = [ROOT + "tests/models"]
+
+from core_bench import Bench  # noqa: E402
+
+from cabinet.core import rules, slot  # noqa: E402
+from cabinet.core.faults import CompiledLimits  # noqa: E402
+from cabinet.core.limits import LimitSet  # noqa: E402
+from cabinet.core.slot import SlotControl  # noqa: E402
 
 
 class Worst:
@@ -20,77 +20,6 @@ class Worst:
         self.worst = reaction
 
 
-class Bench:
-    """Slot 2 with devices that tell what a test wants, looked at whenever it wants."""
-
-    def __init__(self, **options):
-        self.options = Options(**options)
-        self.s = SlotControl(2, CompiledLimits(LimitSet(), (rules.PACK, rules.SLOT)))
-        self.out = []
-        self.hears_io = self.hears_charger = self.hears_pack = self.hears_name = True
-        self.s.io.door_closed = self.s.io.lock_locked = True
-        for name, value in PACK.items():
-            setattr(self.s.pack, name, value)
-
-    def put(self, present=True, **values):
-        """A pack stands there, or none; some of what it tells."""
-        self.s.io.pack_present = present
-        for name, value in values.items():
-            assert hasattr(self.s.pack, name), name
-            setattr(self.s.pack, name, value)
-        return self
-
-    def door(self, closed):
-        """The door and its lock."""
-        self.s.io.door_closed = self.s.io.lock_locked = closed
-        return self
-
-    def at(self, now_ms):
-        """Everything that can be heard is heard now, and the slot is judged. The events."""
-        s = self.s
-        if self.hears_io:
-            s.io.taken_ms = now_ms
-        if self.hears_charger:
-            s.charger.taken_ms = now_ms
-        if self.hears_pack and s.io.pack_present:
-            s.pack.taken_ms = now_ms
-            s.pack.counter = (s.pack.counter + 1) & 0xFFFF
-            if self.hears_name:
-                s.pack.identity_taken_ms = now_ms
-        return self.look(now_ms)
-
-    def look(self, now_ms):
-        """The slot is judged, and nothing new was heard. The events but those of faults, which have tests of their own."""
-        self.s.observe(self.options, now_ms, self.out)
-        self.s.judge(self.options, now_ms, self.out)
-        rows = [(event.name, event.slot, event.pack, event.values) for event in self.out if event.name[:5] not in ("evide", "fault")]
-        self.out.clear()
-        return rows
-
-    def until(self, state, now_ms, limit_ms=5000):
-        """Step every 50 ms until the slot is in this state; the instant and all events."""
-        rows = []
-        for now in range(now_ms, now_ms + limit_ms, 50):
-            rows += self.at(now)
-            if self.s.state == state:
-                return now, rows
-        raise AssertionError("%s after %d ms: %s" % (slot.STATES[self.s.state], limit_ms, rows))
-
-    def prove(self):
-        """Its answer to the challenge was right."""
-        self.s.proof = slot.PROVEN
-        self.s.proven_serial = self.s.serial
-        return self
-
-    def accepted(self):
-        """An accepted pack; returns the instant."""
-        self.put()
-        now, _ = self.until(slot.CHECKING, 1000)
-        self.prove()
-        now, _ = self.until(slot.IDLE, now + 50)
-        return now
-
-
 def test_a_new_slot_knows_nothing_and_permits_nothing():
     s = SlotControl(3, CompiledLimits(LimitSet(), (rules.PACK, rules.SLOT)))
     for names, value in (
@@ -98,7 +27,7 @@ def test_a_new_slot_knows_nothing_and_permits_nothing():
         ("tired wants_proof pulse reserved shut present io_fresh pack_fresh charger_fresh identified is_full is_ready", False),
         ("marked duplicate forced stuck left_open thermal _seen_io _occupied _heard", False),
         ("proof proof_tries charge_mv charge_ma plan_ma door_claim state since_ms looks cell_target_mv last_soc_pct", 0),
-        ("_stay_ms _fault_changes _unwatched", 0),
+        ("_stay_ms _fault_changes _unwatched empty_ms", 0),
         ("proven_serial charge_winner door_winner serial", ""),
         ("expected_ms left right _shut_ms _present_ms _last_taken _full_at_ms", None),
         ("number pulses_left", 3),
@@ -159,6 +88,15 @@ def test_the_first_look_counts_at_once_and_later_changes_after_their_time():
     b.at(3140)
     assert b.at(3289) == [] and b.s.present is False
     b.at(3290)
+    assert b.s.present is True
+    b.put(False)
+    b.at(3300)
+    assert b.at(3449) == [] and b.s.present is True
+    b.at(3450)
+    assert b.s.present is False
+    b.put()
+    b.at(3500)
+    b.at(3650)
     assert b.s.present is True
     b.door(True)
     b.at(4000)
@@ -328,7 +266,9 @@ def test_a_slot_takes_a_pack_only_if_everything_is_right():
     b.at(1000)
     s = b.s
     assert s.receptive() is True
-    for name, value in (("state", slot.FAULT), ("enabled", False), ("io_fresh", False), ("stuck", True)):
+    for name, value in (
+        ("state", slot.FAULT), ("enabled", False), ("io_fresh", False), ("stuck", True), ("vanished", True), ("switch_bad", True),
+    ):  # fmt: skip
         was = getattr(s, name)
         setattr(s, name, value)
         assert s.receptive() is False, name
@@ -365,7 +305,7 @@ def test_a_pack_is_full_after_a_minute_of_little_current_at_its_voltage():
         """Whether a pack that is charged like this is full after a minute, and not a moment before."""
         b = Bench()
         now = b.accepted()
-        b.s.charge_ma = 10000
+        b.s.charge_ma = 1
         b.s.state = slot.CHARGING
         b.put(cell_max_mv=target - 30, cell_min_mv=target - 40, pack_mv=56400, current_ma=1199)
         b.put(**values)
@@ -378,6 +318,7 @@ def test_a_pack_is_full_after_a_minute_of_little_current_at_its_voltage():
     assert minute() is True
     assert minute(cell_max_mv=target - 31) is False
     assert minute(current_ma=1200) is False
+    assert minute(current_ma=1200, capacity_mah=30024) is False and minute(current_ma=1200, capacity_mah=30025) is True
     b = Bench()
     now = b.accepted()
     b.s.charge_ma = 10000
@@ -404,7 +345,7 @@ def test_a_refused_pack_is_told_with_rule_reason_value_and_limit_and_may_become_
     b = Bench().put(soh_pct=40)
     now, rows = b.until(slot.REFUSED, 1000, 20000)
     told = [row for row in rows if row[0] == "pack.refused"]
-    assert told == [("pack.refused", 2, "P", ("soh_end", rules.reason(rule), 40, rules.level(rule, 0)))]
+    assert told == [("pack.refused", 2, "P", ("soh_end", rules.reason(rule), 40, rules.level(rule, 0)))] and type(told[0][3][2]) is int
     b.at(now + 50)
     assert b.s.state == slot.REFUSED and b.s.serial == "P"
     b.s._any_age = False
@@ -412,6 +353,7 @@ def test_a_refused_pack_is_told_with_rule_reason_value_and_limit_and_may_become_
     b.s.tired = True
     b.s.reexamine()
     assert b.s._any_age is True and b.s.proof == slot.UNPROVEN and b.s.identified is False and b.s.tired is False
+    assert b.s.wants_proof is False
     for state in (slot.IDLE, slot.CHECKING, slot.EMPTY):
         b.s.state = state
         b.s._any_age = False
@@ -452,7 +394,9 @@ def test_of_a_verdict_evidence_is_taken_once_and_at_its_instant():
 
 
 def test_a_door_that_opens_without_its_pulse_was_forced():
-    for expected, opened, forced in ((None, 2000, True), (2000, 2000 + 14849, False), (2000, 2000 + 14850, True)):
+    for expected, opened, forced in (
+        (None, 2000, True), (2000, 2000 + 14849, False), (2000, 2000 + 14850, True), (2150, 2000, False), (2151, 2000, True),
+    ):  # fmt: skip
         b = Bench(debounce_ms=150).put(False)
         b.at(1000)
         b.s.stuck = True

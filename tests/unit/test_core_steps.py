@@ -98,7 +98,9 @@ REASON = rules.reason(rules.index_of("soh_low"))
 def ended(table):
     """No swap is under way, and nothing of it is left."""
     s = table.swap
-    return not s.active and s.state == swap.NONE and s.saved()[1:14] == [0, "", "", 0, 0, "", 0, "", 0, "", 0, 0, 0] and s.dirty
+    kept = s.saved()
+    assert kept[15:] == [0, 0]
+    return not s.active and s.state == swap.NONE and kept[1:14] == [0, "", "", 0, 0, "", 0, "", 0, "", 0, 0, 0] and s.dirty is True
 
 
 def test_a_swap_from_order_to_thanks_in_every_word():
@@ -137,6 +139,7 @@ def test_a_swap_from_order_to_thanks_in_every_word():
 def test_numbers_count_and_a_step_without_a_swap_does_nothing():
     t = Table()
     assert t.swap.number == 0 and not t.swap.active and t.swap.out_first is False and t.swap.taken is False and t.swap.extended is False
+    assert t.swap.dirty is True and t.swap.stopped is False
     t.at(2000)
     assert t.tell() == [] and t.said() == [] and not t.swap.active
     t.begin()
@@ -167,7 +170,8 @@ def test_empty_slots_take_turns_and_the_best_one_goes_first():
         assert Table(c).swap.empty_slot() is c, change
     two = Table(empty(1, charger_fresh=False), empty(2, charger_fresh=False))
     assert two.swap.empty_slot() is two.slots[0]  # of several second choices the first
-    assert Table(empty(1, pulses_left=2)).swap.empty_slot() is not None
+    t = Table(empty(1, pulses_left=2), empty(2))
+    assert t.swap.empty_slot() is t.slots[0]
     for change in ({"pulses_left": 0}, {"stuck": True}, {"state": slot.FAULT}):
         assert Table(empty(1, **change)).swap.empty_slot() is None, change
     t = Table(empty(1), empty(2))
@@ -247,6 +251,13 @@ def test_a_pulse_from_before_the_step_counts_for_nothing():
     assert t.slots[0].door_claim == 0
 
 
+def test_at_the_very_instant_of_its_pulse_a_door_is_waited_for():
+    t = Table().begin()
+    t.slots[0].expected_ms = 1050
+    t.at(1050)
+    assert t.slots[0].door_claim == 0
+
+
 def test_a_rider_who_puts_nothing_in_is_told_so():
     t = Table().putting().quiet().shut(1, slot.EMPTY).at(2500)
     assert t.said()[-1] == (1, "no_pack") and t.tell() == [("swap.cancelled", 1, "", "no_pack", "putting_in")] and ended(t)
@@ -285,13 +296,17 @@ def test_a_refused_pack_is_given_back_with_its_reason():
 
 
 def test_what_else_may_come_of_a_check():
-    t = Table().checking().quiet().shut(1, slot.QUARANTINED).at(4000)
+    t = Table().checking().quiet().shut(1, slot.QUARANTINED).open(3).at(4000)
     assert t.tell() == [("swap.cancelled", 1, "IN", "pack_dangerous", "checking_in")] and t.said() == [(1, "pack_dangerous")]
+    assert [s.left_open for s in t.slots] == [False] * 3  # one was shut, and the other is none of the swap's
     t = Table().checking().quiet().open(1).at(4000)
     assert t.tell() == [("swap.step", 1, "IN", "putting_in")] and t.said() == []
     assert t.at(4050).tell() == []
     t = Table().checking().quiet().shut(1, slot.EMPTY).at(4000)
     assert t.tell() == [("swap.cancelled", 1, "", "no_pack", "checking_in")] and t.said() == [(1, "no_pack")]
+    t = Table().checking().quiet()
+    t.slots[0].wants_wake = True
+    assert t.at(3050).said() == [(1, "waking")] and t.tell() == []
     t = Table().checking()
     limit(t, 3000, 20000)
     assert t.tell() == [("swap.step", 1, "IN", "opening_back")] and t.said() == [(1, "check_timeout")]
@@ -311,6 +326,7 @@ def test_a_pack_that_goes_bad_or_stuck_at_the_last_moment_is_replaced_by_the_nex
         t.at(4050)
         assert t.tell() == [("swap.step", 2, "P2", "opening_out")], change
         assert t.swap.tried == 1 << 3 and t.slots[2].reserved is False and t.slots[1].reserved is True
+    assert t.swap.taken is False and t.swap.saved()[11:13] == [0, 0]
     t = Table().opening_out().quiet()  # but not while the door may open at any moment
     t.slots[2].set(expected_ms=4010, faults_keep_rule=0)
     t.at(4050)
@@ -376,3 +392,43 @@ def test_a_pack_given_back_and_left_is_offered_once_more_and_then_kept():
     limit(t, 5000, 90000)
     assert t.said() == [(1, REASON)] and t.tell() == [("swap.cancelled", 1, "IN", REASON, "taking_back")]
     assert t.slots[0].left_open is True
+
+
+# ---- riders with several packs
+
+
+def several(packs):
+    """The first of so many packs has been changed; slot 3 is empty now."""
+    t = Table()
+    t.swap.begin("anna", "rider", START, packs)
+    t.open(1).at(2000).shut(1, slot.IDENTIFYING, present=True, serial="IN", pack_soc_pct=12).at(3000).shut(1, slot.IDLE).at(4000)
+    return t.open(3).at(5000).quiet().shut(3, slot.EMPTY, present=False, serial="").at(6000)
+
+
+def test_three_packs_are_three_swaps_in_a_row():
+    t = several(3)
+    assert t.swap.more == 1 and t.swap.number == 2
+    assert [row for row in t.tell() if row[0] != "swap.completed"] == [
+        ("swap.ordered", 0, "", "anna", "rider"), ("swap.step", 3, "", "opening_in")
+    ]  # fmt: skip
+    assert t.said() == [(0, "next_pack"), (3, "one_moment")]
+    limit(t, 6000, 3 * 3000 + SLACK_MS)
+    assert t.tell() == [("swap.cancelled", 3, "", "door_stuck", "opening_in")]
+    t = several(3).open(3).at(7000).shut(3, slot.IDENTIFYING, present=True, serial="TWO").at(8000).shut(3, slot.IDLE).at(9000)
+    t.open(2).at(10000).quiet().shut(2, slot.EMPTY, present=False, serial="").at(11000)
+    assert t.swap.number == 3 and t.swap.more == 0 and t.swap.active and t.said() == [(0, "next_pack"), (2, "one_moment")]
+    t.open(2).at(12000).shut(2, slot.IDENTIFYING, present=True, serial="LAST").at(13000).shut(2, slot.IDLE).at(14000)
+    t.open(3).at(15000).quiet().shut(3, slot.EMPTY, present=False, serial="").at(16000)
+    assert t.said() == [(0, "thank_you")] and ended(t)
+
+
+def test_a_series_ends_where_the_next_pack_cannot_be_changed():
+    for change, reason in (({"ready": False}, "no_full_pack"), ({"ready": True}, "no_empty_slot")):
+        t = Table(empty(1), StubSlot(2, pack_soc_pct=95), StubSlot(3, pack_soc_pct=97))
+        t.swap.begin("anna", "rider", START, 2)
+        t.open(1).at(2000).shut(1, slot.IDENTIFYING, present=True, serial="IN").at(3000).shut(1, slot.IDLE, ready=False)
+        t.at(4000).open(3).at(5000).quiet()
+        t.slots[1].set(**change)
+        t.shut(3, slot.FAULT if change["ready"] else slot.EMPTY, present=False, serial="").at(6000)
+        assert t.tell()[1:] == [("swap.refused", 0, "", reason)] and t.said() == [(0, reason)] and not t.swap.active, reason
+        assert t.swap.number == 1
