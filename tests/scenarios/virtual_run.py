@@ -36,7 +36,8 @@ def command(words: dict[str, Any], start: str = START, heap: str = HEAP, other: 
 def environment(out: Path, other: str = "") -> dict[str, str]:
     """Where modules are found."""
     if other:
-        return {"PYTHONPATH": ":".join(str(ROOT / path) for path in PATHS), "PATH": "/usr/bin:/bin"}
+        nursery = {"PYPY_GC_NURSERY": "16M"}  # PyPy collects less often: a tenth faster
+        return {"PYTHONPATH": ":".join(str(ROOT / path) for path in PATHS), "PATH": "/usr/bin:/bin", **nursery}
     return {"MICROPYPATH": f"{out}:.frozen", "PATH": "/usr/bin:/bin"}
 
 

@@ -120,6 +120,7 @@ class Pack:
         self._cell_mv = []
         self._cells_at = -1
         self._held = None
+        self._held_of = None  # what it was made of
 
     # ---- cells
 
@@ -280,9 +281,13 @@ class Pack:
         return proof.pack_mac(self.key, self.nonce, self.serial)
 
     def status(self) -> Status:
-        """What the BMS reports now (or forever, if it is frozen)."""
+        """What the BMS reports now (or forever, if it is frozen). Made anew only if something has changed."""
         if self._held is None or not self.frozen:
-            self._held = Status(self)
+            measured = self.counter, self.current_a, self.soc, self.soh, self.temp_c
+            now = measured + (self.alarms, self.state, self.cycles, self.lying, self.stuck_sensor)
+            if now != self._held_of:
+                self._held = Status(self)
+                self._held_of = now
         return self._held
 
 

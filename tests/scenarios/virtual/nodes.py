@@ -44,10 +44,14 @@ class Node(PackNode):
 
     def poll(self, now: float, out: list) -> None:
         """See PackNode."""
-        if now < self.next and not self.waiting and not self.peer.busy:
+        if now < self.next and not self.talking():
             return
         PackNode.poll(self, now, out)
         self.next = min(self.due)
+
+    def talking(self) -> bool:
+        """Whether it has more to do than its cyclic frames."""
+        return self.waiting or self.peer.busy
 
 
 class Nodes(CanNodes):
@@ -56,6 +60,7 @@ class Nodes(CanNodes):
     def __init__(self, world: "Any", rng: "Any") -> None:
         CanNodes.__init__(self, world, rng)
         self._next_charger = 0.0
+        self._next = 0.0  # nothing is due before
         self._addresses = sorted(self.charger_due)
         self._in_order = [self.nodes[number] for number in sorted(self.nodes)]
         for slot in world.slots:
@@ -69,8 +74,10 @@ class Nodes(CanNodes):
         return Node(self.world, slot, rng, now)
 
     def poll(self, now: float) -> list:
-        """Frames that are due."""
+        """Frames that are due. A pack that has just come may have to wait for the next charger's, some tens of milliseconds."""
         out = []
+        if now < self._next and not self.world.faults:
+            return out
         for node in self._in_order:
             node.poll(now, out)
         if now >= self._next_charger:
@@ -81,4 +88,15 @@ class Nodes(CanNodes):
                     if not self.chargers[address].silent:
                         out.append((STATUS_ID | address, True, self.status(address)))
             self._next_charger = min(self.charger_due.values())
+        self._next = self._next_charger
+        for node in self._in_order:
+            if node.talking():
+                self._next = 0.0
+            elif node.next < self._next and node.slot.pack is not None:
+                self._next = node.next
         return out
+
+    def hear(self, can_id: int, extended: bool, data: bytes, now: float) -> list:
+        """See CanNodes."""
+        self._next = 0.0
+        return CanNodes.hear(self, can_id, extended, data, now)

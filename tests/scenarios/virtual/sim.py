@@ -253,5 +253,5 @@ def prepare() -> None:
     console.json = Nowhere
     for module in (console, uplink, session, drain):
         module.print = quiet
-    naps.calm_gauge()
+    naps.calm_watchers()
     gc.threshold(-1)
