@@ -50,7 +50,8 @@ def _uplink_options(settings: "Settings", secrets: "Secrets") -> UplinkOptions:
         prefix=given.prefix, window=given.window, batch=given.batch, keepalive_s=given.keepalive_s,
         batch_bytes=BATCH_BYTES, tls=tls, gather_ms=given.gather_s * 1000, compact=given.compact == "on",
         telemetry_gather_ms=settings.telemetry.gather_s * 1000, state_settle_ms=given.state_settle_s * 1000,
-        state_pause_ms=given.state_pause_s * 1000, spread_ms=given.spread_s * 1000, month_bytes=given.month_mb * 1000000, interfaces=" " in given.interfaces,
+        state_pause_ms=given.state_pause_s * 1000, spread_ms=given.spread_s * 1000, month_bytes=given.month_mb * 1000000,
+        interfaces=" " in given.interfaces,
     )
 
 
@@ -279,6 +280,8 @@ class App:
             "slice_us": dict(zip(NAMES, self.gauge.slice_us)), "poll": polls,
             "uplink": self.uplink.stats(), "dropped_events": self.loop.dropped_events,
             "contact_mohm": self.contacts.view(), "device": self._next_device(), "bus": self._next_bus(), "cells": self._next_cells(),
+            "about": dict(self._birth(), cabinet=self.uplink.options.cabinet, reset_cause=self.board.reset_cause()),
+            "clock": [self.clock.ticks_ms(), self.clock.wall_s(), self.clock.quality()],
         }
 
     def _next_device(self) -> dict:
