@@ -2,6 +2,7 @@
 
 from micropython import const
 
+from cabinet.core import ticks
 from cabinet.devices.stats import DeviceStats
 
 SILENT_AFTER = const(3)  # failures in a row
@@ -42,6 +43,27 @@ class ModbusClient:
         """How many of `count` registers to ask for next, when `done` of them have been read; 0 when all are there."""
         left = count - done
         return left if left < self.max_registers else self.max_registers
+
+    def set_need(self, period_ms: int) -> None:
+        """How often a pack shall be asked; 0: not at all, and whatever was known of it is forgotten."""
+        if period_ms == self.period_ms:
+            return
+        now_ms = self.bus.clock.ticks_ms()
+        if period_ms <= 0:
+            period_ms = 0
+            self.forget()
+            self.fault = ""
+            self.stats.restart()
+        elif self.period_ms == 0:
+            self.fails = 0
+            self.due_ms = now_ms
+            self.stats.restart()
+        elif ticks.diff(self.due_ms, now_ms) > period_ms and self.fails < SILENT_AFTER:
+            self.due_ms = now_ms
+        self.period_ms = period_ms
+
+    def forget(self) -> None:
+        """Whatever was known of the device holds no longer: of a pack, it has been taken out."""
 
     def wake(self) -> None:
         """Whoever sleeps there wakes when its line is used: ask at once, and as often as one that answers."""

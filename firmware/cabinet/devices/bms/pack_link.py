@@ -6,8 +6,6 @@ from cabinet.core import ticks
 from cabinet.core.reading import CHEMISTRY_LFP, CHEMISTRY_NMC, CHEMISTRY_UNKNOWN, PackReading
 
 MAGIC = const(0x5350)
-IDENTITY_PERIOD_MS = const(30_000)
-STALE_MS = const(20_000)  # after this a reading is forgotten, so that it can never become young again
 _FROZEN_POLLS = const(3)
 _FROZEN_MS = const(1_000)
 _CELLS_MAX = const(32)
@@ -90,15 +88,6 @@ class PackLink:
         self.reading.clear()
         self.refused = False
         self._same = 0
-
-    def _check_age(self, now_ms: int) -> None:
-        """Forget a reading long before the tick counter wraps."""
-        taken = self.reading.taken_ms
-        if taken is not None and ticks.diff(now_ms, taken) > STALE_MS:
-            self.reading.taken_ms = None
-        taken = self.reading.identity_taken_ms
-        if taken is not None and ticks.diff(now_ms, taken) > STALE_MS + IDENTITY_PERIOD_MS:
-            self.reading.clear()
 
     def _moved(self, counter: int, now_ms: int) -> bool:
         """Whether the BMS still measures, judged by its counter."""

@@ -9,6 +9,7 @@ from cabinet.devices.bms import pack_link
 from cabinet.devices.bms.pack_link import MAGIC, PackLink, i16_le, u16_le
 from cabinet.devices.can_client import CanClient
 from cabinet.devices.isotp import challenge
+from cabinet.devices.pack_age import check_age
 
 _BASE = const(0x18FF1000)
 _ISOTP_TX = const(0x18DA00F4)
@@ -164,7 +165,7 @@ class PackLinkCan(CanClient, PackLink):
             if self.fault in ("", "frozen"):
                 self.fault = "timeout"
                 self.stats.timeouts += 1
-            self._check_age(now_ms)
+            check_age(self.reading, now_ms)
             self._since_ms = ticks.add(now_ms, -limit_ms - 1)  # neither instant may wrap while the silence lasts
             if silent:
                 self._forget_frames()

@@ -10,6 +10,7 @@ from cabinet.devices.bms import pack_link
 from cabinet.devices.bms.pack_link import MAGIC, PackLink, i16_be, u16_be
 from cabinet.devices.modbus_client import SILENT_AFTER, ModbusClient
 from cabinet.devices.modbus_frame import READ_HOLDING
+from cabinet.devices.pack_age import IDENTITY_PERIOD_MS, check_age
 
 _IDENTITY = const(0x0000)
 _STATUS = const(0x0100)
@@ -61,26 +62,12 @@ class PackLinkModbus(ModbusClient, PackLink):
         self.mac = None  # the answer to the last one, until somebody has taken it
         ModbusClient.__init__(self, bus, address, "pack {}".format(address))
 
-    def set_need(self, period_ms: int) -> None:
-        """How often the pack shall be asked; 0: not at all, and whatever was known of it is forgotten."""
-        if period_ms == self.period_ms:
-            return
-        if period_ms <= 0:
-            self._forget_pack()
-            self._known = False
-            self._asking = 0  # an answer that is still under way is that of a pack that has left
-            self._end_proof(None)
-            self.fault = ""
-            self.period_ms = 0
-            self.stats.restart()
-            return
-        if self.period_ms == 0:
-            self.fails = 0
-            self.due_ms = self.clock.ticks_ms()
-            self.stats.restart()
-        elif ticks.diff(self.due_ms, self.clock.ticks_ms()) > period_ms and self.fails < SILENT_AFTER:
-            self.due_ms = self.clock.ticks_ms()
-        self.period_ms = period_ms
+    def forget(self) -> None:
+        """The pack is gone."""
+        self._forget_pack()
+        self._known = False
+        self._asking = 0  # an answer that is still under way is that of a pack that has left
+        self._end_proof(None)
 
     async def prove(self, nonce: bytes) -> "bytes | None":
         """Have the pack answer a challenge: the 32-byte MAC, or None if it does not in time."""
@@ -133,7 +120,7 @@ class PackLinkModbus(ModbusClient, PackLink):
                 self._asking = _SEND_NONCE
                 return bus.write_registers(_NONCE, proof.nonce)
         taken = self.reading.identity_taken_ms
-        if not self._known or taken is None or ticks.diff(now_ms, taken) > pack_link.IDENTITY_PERIOD_MS:
+        if not self._known or taken is None or ticks.diff(now_ms, taken) > IDENTITY_PERIOD_MS:
             self._asking = _ASK_IDENTITY
             return bus.read(READ_HOLDING, _IDENTITY, _IDENTITY_SIZE)
         view = bus.cells
@@ -174,7 +161,7 @@ class PackLinkModbus(ModbusClient, PackLink):
         """No good answer."""
         if self.fails >= SILENT_AFTER:
             self._known = False  # whoever answers next must say who it is
-        self._check_age(now_ms)
+        check_age(self.reading, now_ms)
 
     def _take_identity(self, buf: "bytearray", at: int, now_ms: int) -> str:
         if u16_be(buf, at) != MAGIC or buf[at + 2] != 1:  # any minor version of map 1

@@ -38,8 +38,6 @@ _CHEMISTRY = const(15)
 _NOMINAL_CELL_MV = const(16)
 _STATE_SHIFT = const(16)
 
-IDENTITY_PERIOD_MS = const(30_000)
-STALE_MS = const(20_000)  # after this a reading is forgotten, so that it can never become young again
 _FROZEN_POLLS = const(3)
 _FROZEN_MS = const(1_000)
 _ALARMS = const(0xFFFF)
@@ -74,15 +72,6 @@ class ProfilePack(Values):
         self.clear()
         self.refused = False
         self._same = 0
-
-    def check_age(self, now_ms: int) -> None:
-        """Forget a reading long before the tick counter wraps."""
-        taken = self.reading.taken_ms
-        if taken is not None and ticks.diff(now_ms, taken) > STALE_MS:
-            self.reading.taken_ms = None
-        taken = self.reading.identity_taken_ms
-        if taken is not None and ticks.diff(now_ms, taken) > STALE_MS + IDENTITY_PERIOD_MS:
-            self.reading.clear()
 
     def take(self, page: int, buf: "bytes | bytearray", at: int, length: int) -> bool:
         """One page; False if it is not plausible, and then nothing of it is kept."""

@@ -7,8 +7,9 @@ from micropython import const
 from cabinet.core import ticks
 from cabinet.devices.can_client import CanClient
 from cabinet.devices.isotp import challenge
+from cabinet.devices.pack_age import IDENTITY_PERIOD_MS, check_age
 from cabinet.devices.profiles.decode import find_page
-from cabinet.devices.profiles.pack import IDENTITY_PERIOD_MS, ProfilePack
+from cabinet.devices.profiles.pack import ProfilePack
 
 # of form.py; folded only where they are private
 _PAGE_WORDS = const(13)
@@ -208,7 +209,7 @@ class ProfileCan(CanClient):
             if self.fault in ("", "frozen"):
                 self.fault = "timeout"
                 self.stats.timeouts += 1
-            self.pack.check_age(now_ms)
+            check_age(self.reading, now_ms)
             self._since_ms = ticks.add(now_ms, -limit_ms - 1)  # neither instant may wrap while the silence lasts
             if silent:
                 self._fresh = self._before = 0

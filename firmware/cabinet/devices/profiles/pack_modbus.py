@@ -37,8 +37,9 @@ class ProfileModbus(PolledPack):
         self._mac = None
         PolledPack.__init__(self, bus, address, clock, profile, _MODBUS)
 
-    def _forget(self) -> None:
-        PolledPack._forget(self)
+    def forget(self) -> None:
+        """The pack is gone."""
+        PolledPack.forget(self)
         self._nonce = None
         self.urgent = False
 

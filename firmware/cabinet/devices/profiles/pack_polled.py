@@ -6,6 +6,7 @@ from micropython import const
 
 from cabinet.core import ticks
 from cabinet.devices.modbus_client import SILENT_AFTER, ModbusClient
+from cabinet.devices.pack_age import check_age
 from cabinet.devices.profiles.pack import ProfilePack
 
 # of form.py; folded only where they are private
@@ -42,25 +43,8 @@ class PolledPack(ModbusClient):
         bus.gap_us = max(bus.gap_us, profile.rest_ms * 1000)
         ModbusClient.__init__(self, bus, address, "pack %d" % address)
 
-    def set_need(self, period_ms: int) -> None:
-        """How often the pack shall be asked; 0: not at all, and whatever was known of it is forgotten."""
-        if period_ms == self.period_ms:
-            return
-        if period_ms <= 0:
-            self._forget()
-            self.fault = ""
-            self.period_ms = 0
-            self.stats.restart()
-            return
-        if self.period_ms == 0:
-            self.fails = 0
-            self.due_ms = self.clock.ticks_ms()
-            self.stats.restart()
-        elif ticks.diff(self.due_ms, self.clock.ticks_ms()) > period_ms and self.fails < SILENT_AFTER:
-            self.due_ms = self.clock.ticks_ms()
-        self.period_ms = period_ms
-
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """The pack is gone."""
         self.pack.forget()
         self._seen = 0
         self._who_left = self.profile.who
@@ -127,4 +111,4 @@ class PolledPack(ModbusClient):
         if self.fails >= SILENT_AFTER:
             self._seen = 0  # whoever answers next must say who it is
             self._who_left = self.profile.who
-        self.pack.check_age(now_ms)
+        check_age(self.reading, now_ms)
