@@ -55,6 +55,11 @@ class Violated(BaseException):
     """The run ends here."""
 
 
+def _whole(frame: bytes) -> bool:
+    """Whether noise has left it alone."""
+    return crc16(frame[:-2]) == frame[-2] | frame[-1] << 8
+
+
 class Judge:
     """Watches one run."""
 
@@ -256,7 +261,7 @@ class Judge:
     def _io_request(self, request: bytes) -> None:
         if len(request) != 8 or request[1] != 6 or request[2] != 1:
             return
-        if crc16(request[:-2]) != request[-2] | request[-1] << 8:
+        if not _whole(request):
             return
         slot = (request[0] - 1) * 8 + request[3] + 1
         now = self.sim.time.now_us
@@ -276,7 +281,7 @@ class Judge:
 
     def _io_answer(self, request: bytes, frame: bytes, last_us: int) -> None:
         """What a slot board says of doors and dangers is known to the firmware from the frame's last byte."""
-        if len(frame) != 9 or frame[1] != 2 or frame[0] != request[0]:
+        if len(frame) != 9 or frame[1] != 2 or frame[0] != request[0] or not _whole(frame):
             return
         board = frame[0]
         on = False
@@ -296,7 +301,7 @@ class Judge:
                             self._pend(index + 1, key, bad, last_us, debounce_us)
 
     def _pack_answer(self, request: bytes, frame: bytes, last_us: int) -> None:
-        if frame[0] != request[0] or len(frame) != 47 or request[2] != 1 or frame[1] != 3:
+        if frame[0] != request[0] or len(frame) != 47 or request[2] != 1 or frame[1] != 3 or not _whole(frame):
             return
         slot = frame[0]
         if not self.wire_on[slot - 1]:
