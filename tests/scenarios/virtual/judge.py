@@ -22,6 +22,7 @@ STOP_US = 200_000  # from the frame that shows a fault to the stop frame, withou
 COUNT_EVERY_US = 10_000_000
 CONTROL_US = 400_000  # a control round at least so often
 BUDGET_GRACE_US = 500_000
+FRAMES_LOST_US = 6_000_000  # a charger that hears nothing goes off by itself after five seconds
 DANGERS = ((0, 1_500_000), (1, 1_500_000), (2, 0), (3, 1_000_000), (4, 1_500_000), (5, 100_000), (7, 100_000))  # input bit, debounce
 TEMP_STOP_DDEGC = 450
 DEAF_S = 1.15  # a charger is told once a second
@@ -375,7 +376,7 @@ class Judge:
         if total * 100 > options.budget_w * options.charger_efficiency_pct + 20_00:
             if not self.over_since:
                 self.over_since = now
-            elif now - self.over_since > BUDGET_GRACE_US:
+            elif now - self.over_since > (FRAMES_LOST_US if self._can_troubled() else BUDGET_GRACE_US):
                 self.violate("budget", 0, "%d W of %d W at %d %%" % (total, options.budget_w, options.charger_efficiency_pct))
         else:
             self.over_since = 0
@@ -448,9 +449,12 @@ class Judge:
         """Whether commands do not reach this charger."""
         if charger.stuck or charger.silent:
             return True
+        return self._can_troubled() and charger.age > DEAF_S
+
+    def _can_troubled(self) -> bool:
+        """Whether frames to chargers are lost, or were a moment ago."""
         can = self.sim.can
-        troubled = can is None or can.bus_off or can.noise or self.sim.time.now_us - can.trouble_us < 6_000_000
-        return bool(troubled) and charger.age > DEAF_S
+        return can is None or bool(can.bus_off or can.noise) or self.sim.time.now_us - can.trouble_us < FRAMES_LOST_US
 
     def _count_packs(self) -> None:
         lost = self.sim.world.auditor.unaccounted()
