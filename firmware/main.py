@@ -2,9 +2,9 @@
 
 import asyncio
 import gc
-import hashlib
 import sys
-from binascii import hexlify
+
+from cabinet.let_go import let_go
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,68 +18,26 @@ START_THRESHOLD_BYTES = 4096
 
 # read once; their tables would only take up memory while the cabinet runs
 ONLY_AT_START = (
-    "cabinet.devices.profiles.reader",
-    "cabinet.config", "cabinet.core.rule_table", "cabinet.core.option_table", "cabinet.store.recovery", "cabinet.trust.sealed")
+    "cabinet.start", "cabinet.wiring", "cabinet.devices.profiles.reader", "cabinet.devices.io.factory",
+    "cabinet.config", "cabinet.core.rule_table", "cabinet.core.option_table", "cabinet.store.recovery", "cabinet.trust.sealed",
+)
 
 
 def _let_go() -> None:
     for name in ONLY_AT_START:
-        module = sys.modules.pop(name, None)
+        module = let_go(name)
         if module is None:
             continue
-        package, _, last = name.rpartition(".")
-        if hasattr(sys.modules.get(package), last):
-            delattr(sys.modules[package], last)
         for attribute in dir(module):  # a stale pointer on the stack may still hold the module, but then it holds nothing
             if not attribute.startswith("__"):
                 delattr(module, attribute)
     gc.collect()
 
 
-def _read(path: str, most: int) -> bytes:
-    with open(path, "rb") as file:
-        return file.read(most + 1)
-
-
-def _secrets(folder: str, most: int) -> bytes:
-    try:
-        return _read(folder + "/secrets.json", most)
-    except OSError:
-        sealed = _read(folder + "/secrets.sealed", most)
+def _unique_id() -> bytes:
     import machine
 
-    from cabinet.trust.sealed import unseal
-
-    return unseal(sealed, machine.unique_id())
-
-
-def load(folder: str) -> "tuple | None":
-    """(settings, secrets, hash of the settings) from settings.json and secrets.json in `folder`; None, and the reason printed."""
-    from cabinet import config
-
-    try:
-        text = _read(folder + "/settings.json", config.MAX_BYTES)
-        digest = hexlify(hashlib.sha256(text).digest()[:4]).decode()
-        settings = config.parse(text)
-        if settings.profiles:
-            from cabinet.devices.profiles import reader
-
-            reader.load(settings, lambda name: _read(folder + "/" + name, config.MAX_BYTES), config.SettingsError)
-        secrets = config.parse_secrets(_secrets(folder, config.MAX_BYTES))
-        if settings.uplink.tls == "on":
-            for name in ("ca", "cert", "key"):
-                file = getattr(settings.uplink, name + "_file")
-                if file:
-                    setattr(secrets, "uplink_" + name, _read(folder + "/" + file, config.MAX_BYTES))
-        return settings, secrets, digest
-    except OSError as error:
-        print(
-            "cannot read the settings in %s: error %s. Copy settings.json, secrets.json and, for TLS, the certificates there."
-            % (folder, error.errno)
-        )
-    except ValueError as error:  # a SettingsError, too
-        print("settings: %s" % error)
-    return None
+    return machine.unique_id()
 
 
 def build(folder: str) -> "App | None":
@@ -88,7 +46,10 @@ def build(folder: str) -> "App | None":
     A function of its own: as long as a frame lives, what its expressions have touched is not collected, and the settings and the
     module that checks them take up 40 KB.
     """
-    loaded = load(folder)
+    from cabinet import start
+
+    loaded = start.load(folder, _unique_id)
+    del start
     if loaded is None:
         return None
     _let_go()

@@ -3,19 +3,14 @@
 import asyncio
 import gc
 
-from cabinet.bus.can_bus import CanBus
-from cabinet.bus.modbus_bus import ModbusBus
 from cabinet.core import events
 from cabinet.core.control import CabinetControl
 from cabinet.core.options import Options
-from cabinet.core.reading import CabinetReading
 from cabinet.devices.cell_view import CellView
-from cabinet.devices.io.kiosk import KioskLine
-from cabinet.devices.io.slot_board import SlotBoard
 from cabinet.runtime import console
 from cabinet.runtime.bookkeeping import Bookkeeping
 from cabinet.runtime.contacts import Contacts
-from cabinet.runtime.control_loop import REPORT_LIMIT_MS, ControlLoop, SlotParts
+from cabinet.runtime.control_loop import REPORT_LIMIT_MS, ControlLoop
 from cabinet.runtime.gauge import NAMES, Gauge
 from cabinet.runtime.supervisor import Supervisor
 from cabinet.runtime.upkeep import DeviceWatch, Telemetry, keep_journal, serve_kiosk
@@ -25,54 +20,17 @@ from cabinet.store.ledger import Ledger
 from cabinet.store.state import StateStore
 from cabinet.trust.proof import PackProof
 from cabinet.trust.tokens import KnownTokens
-from cabinet.uplink.uplink import Uplink, UplinkOptions
+from cabinet.uplink.uplink import Uplink
 
 WATCHDOG_MS = 5000
 FLASH_PAUSE_MS = 3000  # before the next try, if the flash does not answer at start
-BATCH_BYTES = 1536  # a message of a draining backlog; building it takes about four times as much memory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from cabinet.config import Secrets, Settings, SlotWiring
+    from cabinet.config import Secrets, Settings
     from cabinet.ports import Board
-    from cabinet.section import Section
-
-
-def _uplink_options(settings: "Settings", secrets: "Secrets") -> UplinkOptions:
-    given = settings.uplink
-    tls = None
-    if given.tls == "on":
-        tls = {"ca": secrets.uplink_ca, "cert": secrets.uplink_cert, "key": secrets.uplink_key, "hostname": given.server_name}
-    return UplinkOptions(
-        settings.cabinet.id, given.host, given.port, user=given.user or None, password=secrets.uplink_password or None,
-        prefix=given.prefix, window=given.window, batch=given.batch, keepalive_s=given.keepalive_s,
-        batch_bytes=BATCH_BYTES, tls=tls, gather_ms=given.gather_s * 1000, compact=given.compact == "on",
-        telemetry_gather_ms=settings.telemetry.gather_s * 1000, state_settle_ms=given.state_settle_s * 1000,
-        state_pause_ms=given.state_pause_s * 1000, spread_ms=given.spread_s * 1000, month_bytes=given.month_mb * 1000000,
-        interfaces=" " in given.interfaces,
-    )
-
-
-def _network(board: "Board", given: "Section") -> "Any":
-    names = given.interfaces.split()
-    if len(names) < 2:
-        return board.network(names[0]) if names else board.network()
-    from cabinet.uplink.interfaces import Interfaces
-
-    return Interfaces(board.clock, [board.network(name) for name in names], given.return_s * 1000)
-
-
-def _charger(driver: str) -> "Any":
-    """A charger's class, imported only where one is used."""
-    if driver == "npb":
-        from cabinet.devices.chargers.npb import NpbCharger
-
-        return NpbCharger
-    from cabinet.devices.chargers.elcon import ElconCharger
-
-    return ElconCharger
 
 
 class App:
@@ -88,21 +46,18 @@ class App:
         self.gauge = Gauge(self.clock)
         self.journal = Journal(board.flash("journal-a"), board.flash("journal-b"), secrets.device_key, self.clock)
         self.state = StateStore(board.flash("state"), secrets.device_key)
-        self.buses = {}
-        self.ports = {}  # of buses that are no lines
-        self.kiosk = None
-        self.boards = {}
-        self.devices = []
-        self.cabinet_reading = CabinetReading()
-        self.profiles = settings.profiles
-        self._open_buses(settings.buses)
-        readings = []
-        parts = [self._slot(wiring, readings) for wiring in settings.slots]
+        from cabinet import wiring  # not needed again, see main
+
+        wired = wiring.Wiring(board, settings)
         settings.slots.clear()  # what follows needs the room
+        self.buses = wired.buses
+        self.kiosk = wired.kiosk
+        self.devices = wired.devices
+        self.parts = parts = wired.parts
         options = Options(known_tokens=KnownTokens(settings.tokens), **settings.control.values())
         settings.tokens.clear()
-        self.control = CabinetControl(len(parts), settings.limits, options, readings)
-        self.control.cabinet = self.cabinet_reading
+        self.control = CabinetControl(len(parts), settings.limits, options, wired.readings)
+        self.control.cabinet = wired.cabinet_reading
         self.contacts = Contacts(self.state, self.control.slots)
         proof = PackProof(secrets.fleet_master, board.random_bytes)
         self.loop = ControlLoop(self.clock, self.control, parts, self.journal, self.state, proof, self.gauge, settings.control.pulse_ms)
@@ -110,7 +65,6 @@ class App:
         self.loop.on_stored = self.books.on_stored
         if self.kiosk:
             self.loop.on_message = self.kiosk.say
-        self.parts = parts
         self.cells = CellView()
         for bus in self.buses.values():
             bus.cells = self.cells
@@ -118,7 +72,7 @@ class App:
                 self.devices.append(bus)
         self._told = -1  # devices, packs and buses take turns in the statistics
         self.uplink = Uplink(
-            _network(board, settings.uplink), self.clock, self.journal, _uplink_options(settings, secrets), self._birth,
+            wiring.network(board, settings.uplink), self.clock, self.journal, wiring.uplink_options(settings, secrets), self._birth,
             board.random_bytes, self._command, self.state,
         )
         self.supervisor = Supervisor(self.clock, board.watchdog(WATCHDOG_MS), board.heartbeat(), self.loop.note)
@@ -129,95 +83,6 @@ class App:
             from cabinet.runtime.slices import Slices
 
             self.uplink.options.tls["turn"] = Slices(self.loop, self.supervisor, self.gauge)
-
-    def _open_buses(self, buses: dict) -> None:
-        for name in sorted(buses):
-            bus = buses[name]
-            if bus.kind == "modbus":
-                self.buses[name] = ModbusBus(name, self.board.serial(bus.port, bus.baud), self.clock)
-            elif bus.kind == "kerong":
-                from cabinet.bus.kerong_bus import KerongBus
-
-                self.buses[name] = KerongBus(name, self.board.serial(bus.port, bus.baud), self.clock)
-            elif bus.kind == "pins":
-                from cabinet.bus.pin_bus import PinBus
-
-                self.ports[name] = bus.port
-                self.buses[name] = PinBus(name, self.clock)
-            elif bus.kind == "serial":
-                from cabinet.bus.framed_bus import FramedBus
-
-                self.buses[name] = FramedBus(name, self.board.serial(bus.port, bus.baud), self.clock)
-            elif bus.kind == "can":
-                self.buses[name] = CanBus(name, self.board.can(bus.port, bus.baud), self.clock)
-            else:
-                self.kiosk = KioskLine(self.board.serial(bus.port, bus.baud))
-
-    def _pack(self, wiring: "SlotWiring") -> "Any":
-        bus = self.buses[wiring.pack_bus]
-        if wiring.pack_driver.startswith("profile:"):
-            from cabinet.devices.profiles import shelf
-
-            profile = self.profiles[wiring.pack_driver[8:]]
-            return shelf.driver(profile)(bus, wiring.pack_address, self.clock, profile)
-        if wiring.pack_driver == "pack-link-modbus":
-            from cabinet.devices.bms.pack_link_modbus import PackLinkModbus
-
-            return PackLinkModbus(bus, wiring.pack_address, self.clock)
-        from cabinet.devices.bms.pack_link_can import PackLinkCan
-
-        return PackLinkCan(bus, wiring.pack_address, self.clock)
-
-    def _slot(self, wiring: "SlotWiring", readings: list) -> SlotParts:
-        pack = self._pack(wiring)
-        charger = _charger(wiring.charger_driver)(self.buses[wiring.charger_bus], wiring.charger_address, self.clock)
-        board = self._lock_board(wiring)
-        readings.append((pack.reading, charger.reading, self._switches(wiring, board)))
-        pack.name = "pack %d" % wiring.number  # technicians count slots, not addresses
-        charger.name = "charger %d" % wiring.number
-        self.devices.append(pack)
-        self.devices.append(charger)
-        return SlotParts(wiring.number, pack, charger, board, wiring.io_channel)
-
-    def _lock_board(self, wiring: "SlotWiring") -> "Any":
-        place = (wiring.io_bus, wiring.io_address)
-        if place not in self.boards:
-            bus = self.buses[wiring.io_bus]
-            if wiring.io_driver == "slot-board":
-                made = SlotBoard(bus, wiring.io_address, self.clock, wiring.number - wiring.io_channel)
-                self._take_cabinet(made.inputs)
-            else:
-                from cabinet.devices.io import factory
-
-                made = factory.lock_board(wiring.io_driver, bus, wiring.io_address, self.board, self.ports.get(wiring.io_bus, ""))
-            self.boards[place] = made
-            self.devices.append(made)
-        return self.boards[place]
-
-    def _switches(self, wiring: "SlotWiring", board: "Any") -> "Any":
-        """The reading of door, latch and presence switch: the lock board's own, or that of the inputs beside it."""
-        if not wiring.inputs_driver:
-            return board.slots[wiring.io_channel]
-        channel = (wiring.number - 1) % 8
-        place = (wiring.inputs_bus, wiring.inputs_address, "inputs")
-        if place not in self.boards:
-            from cabinet.devices.io import factory
-
-            inputs, devices = factory.input_device(
-                wiring.inputs_driver, self.buses[wiring.inputs_bus], wiring.inputs_address, self.board,
-                self.ports.get(wiring.inputs_bus, ""), wiring.number - channel,
-            )
-            if hasattr(board, "latches"):
-                inputs.feedback = board
-                inputs.feedback_shift = wiring.io_channel - channel
-            self._take_cabinet(inputs)
-            self.boards[place] = inputs
-            self.devices.extend(devices)
-        return self.boards[place].slots[channel]
-
-    def _take_cabinet(self, inputs: "Any") -> None:
-        if inputs.cabinet is not None:
-            self.cabinet_reading = inputs.cabinet
 
     def _guard_mains(self) -> None:
         """Where chargers may get out of hand, the relay before their mains is let fall then."""

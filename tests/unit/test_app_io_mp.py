@@ -3,7 +3,7 @@
 import json
 
 from cabinet import config
-from cabinet.app import App
+from cabinet.wiring import Wiring
 
 
 class Clock:
@@ -52,7 +52,7 @@ def wired(io, inputs, buses):
         "uplink": {"host": "h"},
     })
     settings = config.parse(text)
-    app = object.__new__(App)
+    app = object.__new__(Wiring)
     app.board = Board()
     app.clock = app.board.clock
     app.buses = {}

@@ -29,7 +29,7 @@ class Table:
         rows = told(self.events)
         assert all(values[0] == self.swap.number for name, _, _, values in rows if name[:5] == "swap.")
         events = [(name, number, pack) + values[1:] for name, number, pack, values in rows]
-        codes = [(number, code) for number, code, _ in self.messages]
+        codes = [(number, code) for number, code in self.messages]
         self.messages.clear()
         return events, codes
 

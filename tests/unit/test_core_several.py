@@ -32,7 +32,7 @@ def test_two_packs_are_changed_with_one_order():
     assert cabinet.control.order("anna", "rider", cabinet.now_ms) == (True, "ok")
     put(cabinet, Pack("ONE", 12))
     assert take(cabinet)[1].serial == "FULL-4"
-    assert not ended(cabinet) and "next_pack" in [code for _, code, _ in cabinet.said]
+    assert not ended(cabinet) and "next_pack" in [code for _, code in cabinet.said]
     put(cabinet, Pack("TWO", 13))
     assert take(cabinet)[1].serial == "FULL-3"
     assert cabinet.run(lambda: ended(cabinet), 5000)

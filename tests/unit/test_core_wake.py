@@ -35,7 +35,7 @@ def test_a_sleeping_pack_is_woken_and_swapped():
         bring(cabinet, pack)
         assert take(cabinet)[1].serial == "FULL-4"
         assert len(asked) == wakes
-        assert [code for _, code, _ in cabinet.said].count("waking") == wakes
+        assert [code for _, code in cabinet.said].count("waking") == wakes
         assert "fault.raised" not in cabinet.names()
 
 

@@ -7,8 +7,9 @@ import sys
 ROOT = __file__.replace("\\", "/")[: -len("tests/unit/test_main_certificates_mp.py")] or "./"
 sys.path[:0] = [ROOT + "firmware", ROOT + "tests/unit"]
 
-import main  # noqa: E402
 from test_config import example  # noqa: E402
+
+from cabinet import start  # noqa: E402
 
 FILES = {"ca.pem": b"authority", "cabinet.pem": b"certificate", "cabinet.key": b"key"}
 
@@ -31,11 +32,11 @@ def folder():
 def test_authority_certificate_and_key_are_read_and_a_missing_one_ends_the_start():
     path, names = folder()
     try:
-        settings, secrets, _ = main.load(path)
+        settings, secrets, _ = start.load(path, bytes)
         assert (secrets.uplink_ca, secrets.uplink_cert, secrets.uplink_key) == (b"authority", b"certificate", b"key")
         names.remove("cabinet.key")
         os.remove(path + "/cabinet.key")
-        assert main.load(path) is None
+        assert start.load(path, bytes) is None
     finally:
         for name in names:
             os.remove(path + "/" + name)

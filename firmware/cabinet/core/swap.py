@@ -7,7 +7,7 @@ handed out. A dangerous pack stays locked in.
 
 from micropython import const
 
-from cabinet.core import events, interlock, rules, slot, ticks, words
+from cabinet.core import events, interlock, rules, slot, ticks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -176,8 +176,8 @@ class Swap:
         self._out.append(events.make("swap.step", at, self._slots[at - 1].serial, self.number, STATES[state]))
 
     def say(self, number: int, code: str) -> None:
-        """A sentence for the rider's terminal."""
-        self._messages.append((number, code, words.sentence(code, number)))
+        """Something for the rider's terminal, which knows the words."""
+        self._messages.append((number, code))
 
     def _in(self) -> "SlotControl":
         return self._slots[self.in_slot - 1]

@@ -62,7 +62,7 @@ class ControlLoop:
         self.dropped_events = 0
         self.storage_error = ""  # the last one
         self._since_ms = None  # since when something has waited for flash
-        self.on_message = None  # called with (slot, code, sentence) for the rider
+        self.on_message: "Any" = None  # called with (slot, code) for the rider
         self.on_stored: "Any" = None  # called with each event once it is on flash
         self.rounded: "Any" = None  # an asyncio.Event to be set after each round
 
@@ -116,9 +116,9 @@ class ControlLoop:
                 part.proving = True
                 asyncio.create_task(self._prove(index, part))
         if control.messages:
-            for slot, code, sentence in control.messages:
+            for slot, code in control.messages:
                 if self.on_message:
-                    self.on_message(slot, code, sentence)
+                    self.on_message(slot, code)
             control.messages.clear()
 
     def _store(self) -> bool:

@@ -2,6 +2,8 @@
 
 from micropython import const
 
+from cabinet.let_go import let_go
+
 _TOKEN_MAX = const(128)
 _QUEUE_MAX = const(8)
 _LF = const(10)
@@ -25,8 +27,8 @@ class KioskLine:
         self._overflow = False
         self._at = 0  # what of the chunk is still to be looked at
         self._count = 0
-        self._out = []
-        self._sent = 0
+        self._out = []  # (slot, code)
+        self._line = b""  # what of the present line the terminal has not taken yet
 
     def take(self) -> "str | None":
         """The next token that a rider presented, or None."""
@@ -68,23 +70,31 @@ class KioskLine:
             self.lines_refused += 1
         return None
 
-    def say(self, slot: int, code: str, sentence: str) -> None:
-        """Queue a sentence for the rider; the oldest is dropped if the terminal does not take them."""
+    def say(self, slot: int, code: str) -> None:
+        """Queue what the rider is to be told; the oldest is dropped if the terminal does not take them."""
         if len(self._out) >= _QUEUE_MAX:
-            self._out.pop(1 if self._sent else 0)
-        text = "S:{}:{}:{}\n".format(slot, code, sentence.replace("\n", " "))
-        self._out.append(text.encode())
+            self._out.pop(0)
+        self._out.append((slot, code))
 
     def flush(self) -> None:
         """Hand over as much as the line takes."""
-        while self._out:
-            data = self._out[0]
+        while self._line or self._out:
+            if not self._line:
+                self._line = _line(*self._out.pop(0))
             try:
-                self._sent += self.line.write(data[self._sent :] if self._sent else data)
+                taken = self.line.write(self._line)
             except OSError:
                 self.fault = "timeout"
                 return
-            if self._sent < len(data):
+            self._line = self._line[taken:]
+            if self._line:
                 return
-            self._out.pop(0)
-            self._sent = 0
+
+
+def _line(slot: int, code: str) -> bytes:
+    """The sentence for a code. A few are said in a swap, so their table is read when one is, and let go of: it takes up 4 KB."""
+    from cabinet.core import words
+
+    text = "S:{}:{}:{}\n".format(slot, code, words.sentence(code, slot))
+    let_go("cabinet.core.words")
+    return text.encode()
