@@ -1,6 +1,6 @@
 # Swapcab: everything a person or CI runs. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup build sim flash emulate flashcuts benchfaults picture test lint types bench size fit soak chaos powercut mutants fuzz differential benchmark clean
+.PHONY: help setup build sim flash emulate flashcuts benchfaults picture test lint types bench size fit soak reaction chaos powercut mutants fuzz differential benchmark clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -90,6 +90,10 @@ fit: build ## heap at an MCU's word size; SOURCE=../micropython (needs gcc-multi
 
 soak: $(STAMP) ## cabinet-hours on virtual time with troubles of every kind; SEEDS=8 HOURS=1 ARGS="--resume"
 	@$(BIN)/python tests/scenarios/soak.py --seeds $(SEEDS) --hours $(HOURS) $(ARGS)
+
+reaction: build ## from the frame with a fault to the charger's stop frame, by rule; on virtual time, then on real wires (an hour)
+	@$(BIN)/python tests/scenarios/reaction.py --boots 16 --rounds 4 $(ARGS)
+	@$(BIN)/python tests/scenarios/reaction_wire.py $(ARGS)
 
 chaos: $(STAMP) ## misfortunes on the uplink's line: 100 virtual hours, then half a real one; MINUTES=30, ARGS=--tls
 	@$(BIN)/python tests/scenarios/chaos_virtual.py

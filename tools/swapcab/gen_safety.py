@@ -2,29 +2,13 @@
 """docs/safety.md from the tables of firmware/cabinet/core: `python -m swapcab.gen_safety [--check]`."""
 
 import importlib
-import json
 import sys
 from types import ModuleType
 
+from swapcab import gen_reaction
 from swapcab.paths import ROOT, use_firmware
 
 TARGET = ROOT / "docs" / "safety.md"
-REACTION = ROOT / "tools" / "swapcab" / "reaction.json"  # sums of trials, from tests/scenarios/reaction.py --keep
-CAN_FRAME_MS = 0.54  # the stop frame may have to wait for one that is under way
-
-REACTION_HEAD = """
-## Reaction times
-
-From the last byte of the frame that carries the fault to the first bit of the charger's stop frame, in ms: the largest of {trials} trials
-with the whole firmware on the virtual clock (`tests/scenarios/reaction.py`; a control round every 50 ms, wires at their real baud
-rates, twelve packs being charged). `asked` is the delay that the table above asks for; `least` is what is then physically possible:
-the stop frame goes ahead of all others and waits at most for one CAN frame ({frame} ms). On CAN a pack's values come in five frames, and
-count once its next status frame completes the reading (at most 200 ms later). In brackets: conditions of the interlock, which need no
-rule. A slot whose charger was stopped by a rule of the whole cabinet, set off a little earlier by another slot, counts with less.
-
-| fault | carried by | asked | least | largest | largest beyond asked | mean | trials | stopped by |
-|---|---|---|---|---|---|---|---|---|
-"""
 
 # what the quantities of the table mean: name -> (unit, meaning)
 QUANTITIES = {
@@ -185,28 +169,6 @@ def _pair(lfp: int, nmc: int, unit: str) -> str:
     return _value(lfp, unit) if lfp == nmc else f"LFP {_value(lfp, unit)}, NMC {_value(nmc, unit)}"
 
 
-def _reaction_times(rules: ModuleType) -> str:
-    """How long after the frame that carries a fault the stop frame went out: measured, see tests/scenarios/reaction.py."""
-    sums = json.loads(REACTION.read_text())
-    trials = sum(row[0] for row in sums.values())
-    lines = [REACTION_HEAD.format(trials=f"{trials:,}", frame=CAN_FRAME_MS)]
-    named = " ".join(sums)
-    for key, (count, most, total, missed, delay, acted) in sums.items():
-        name, _, bus = key.partition("|")
-        first = max(acted, key=lambda code: acted[code]) if acted else ""
-        cells = (
-            name, bus, str(delay), f"{delay + CAN_FRAME_MS:g}", f"{most / 1000:.1f}", f"{most / 1000 - delay:.1f}",
-            f"{total / 1000 / max(1, count):.1f}", f"{count}" + (f" (and {missed} without a stop)" if missed else ""), f"`{first}`",
-        )  # fmt: skip
-        lines.append("| " + " | ".join(cells) + " |\n")
-    others = [r for r in range(rules.COUNT) if rules.reaction(r) >= rules.STOP and rules.IDS[r] not in named]
-    lines.append("\nNot in the table, because no charger is on when they can come, because no frame carries them (they are times that the ")
-    lines.append("controller counts itself), because another rule stops the charger first, because no driver tells the quantity, or because ")
-    lines.append("they are newer than the trials: ")
-    lines.append(", ".join(f"`{rules.IDS[r]}`" for r in others) + ".\n")
-    return "".join(lines)
-
-
 def render() -> str:
     """The page as text."""
     use_firmware()
@@ -246,7 +208,7 @@ def render() -> str:
     used = {rules.source(rule) for rule in range(rules.COUNT)}
     parts.append("\n## Sources\n\n| name | what it is |\n|---|---|\n")
     parts.append("".join(f"| {name} | {SOURCES[name]} |\n" for name in SOURCES if name in used))
-    parts.append(_reaction_times(rules))
+    parts.append(gen_reaction.render(rules))
     parts.append("\n## Reason codes\n\nWhat a rider, the panel and the broker are told, and the code of OCPP 2.1's battery swap block.\n")
     parts.append("\n| code | sentence | OCPP 2.1 |\n|---|---|---|\n")
     for code in words.codes():

@@ -7,6 +7,7 @@ Python has not is put in here; what differs in the words of an error is made the
 import binascii
 import errno
 import gc
+import importlib
 import json
 import os
 import socket
@@ -54,12 +55,14 @@ def stand_in() -> None:
 def main() -> None:
     """Run, print what was counted, and leave at once: what a power cut has stopped must not run its `finally`."""
     stand_in()
-    from virtual import broken, life, plan, run, sim, troubles  # noqa: F401  # pyright: ignore[reportMissingImports]
+    words = json.loads(sys.argv[1])
+    from virtual import broken, life, plan, sim, troubles  # noqa: F401  # pyright: ignore[reportMissingImports]
 
-    for name, module in list(sys.modules.items()):
+    module = importlib.import_module("virtual." + words.get("module", "run"))
+    for name, loaded in list(sys.modules.items()):
         if name.split(".")[0] in ("cabinet", "virtual", "plant", "nor_flash"):
-            module.OSError = MicroPythonOSError  # pyright: ignore[reportAttributeAccessIssue]
-    print(json.dumps(run.main(json.loads(sys.argv[1]))))
+            loaded.OSError = MicroPythonOSError  # pyright: ignore[reportAttributeAccessIssue]
+    print(json.dumps(module.main(words)))
     sys.stdout.flush()
     os._exit(0)
 

@@ -1,18 +1,22 @@
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 """Reaction times: from the last byte of the frame that carries a fault to the first bit of the charger's stop frame.
 
-Every round starts a fresh cabinet with packs to charge, waits until they are charged, and then writes one kind of trouble into
-the frames on the wire, whatever the plant itself thinks. A round counts one trial for each slot whose charger was on.
+A cabinet with a pack in each slot is started and charges. Then one kind of trouble is written into the frames on the wire, whatever
+the plant itself thinks (reaction_table.py). Each slot whose charger was on counts as one trial. Where the system can copy a process,
+each trouble gets a copy of the cabinet as it charges; MicroPython starts a fresh one for each, with the same result.
 """
 
+import gc
 import json
-import struct
+import os
 
-from cabinet.core import rules
-from cabinet.core.options import Options
-from plant.frames import sealed
+from cabinet.core import rules, ticks
+from cabinet.core.events import EVENTS
+from cabinet.runtime import control_loop
 from plant.rng import Rng
-from virtual.sim import Finished, Sim, prepare
+from virtual import reaction_table
+from virtual import sim as sims
+from virtual.reaction_wires import Wires
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,368 +24,314 @@ if TYPE_CHECKING:
 
 WARM_US = 16_000_000  # until the packs are proven and charged
 SPREAD_US = 1_000_000
-FROZEN_MS = 1000  # until a driver believes that a BMS repeats itself
+SETTLE_US = 2_500_000
+OFF_US = 5_000_000
 MARGIN_US = 3_500_000  # watched for so long beyond the delay that is asked for
-
-# value of a pack: (first register of the status block, registers, factor; kind of CAN frame, position, format, divisor)
-FIELDS = {
-    "alarms": (2, 2, 1, 4, 0, "<I", 1),
-    "pack_mv": (4, 2, 1, 0, 2, "<H", 10),
-    "current_ma": (6, 2, 1, 0, 4, "<h", 10),
-    "soh_pct": (9, 1, 10, 0, 7, "<B", 1),
-    "cell_min": (10, 1, 1, 2, 0, "<H", 1),
-    "cell_max": (11, 1, 1, 2, 2, "<H", 1),
-    "temp_min": (13, 1, 1, 3, 0, "<h", 1),
-    "temp_max": (14, 1, 1, 3, 2, "<h", 1),
-    "charge_ma": (16, 1, 0.1, 1, 0, "<H", 10),
-}
+REST_MS, RESTED_US = 1_801_000, 200_000  # half an hour, and two control rounds that take notice
+NPB = 4
+RAISED = [code for code in EVENTS if EVENTS[code][0] == "fault.raised"][0]
+AT_REST, AT_CHARGE_STEP = 6, 9  # instants in measure.py; a test holds them against it
+CHARGE_LONG_MS = 1000 * rules.level(rules.index_of("charge_long"), 0)
 
 
-def _delay(rule: str) -> int:
-    return rules.debounce_ms(rules.index_of(rule))
-
-
-def _sum_mv(pack: "Any") -> int:
-    status = pack.status()
-    return pack.cells * status.cell_max + 2500
-
-
-def _late_rise(pack: "Any") -> int:
-    return pack.status().temp_max + 60
-
-
-def _over_neighbours(pack: "Any") -> int:
-    return pack.status().temp_max + 38
-
-
-_OPTIONS = Options()
-# name (a rule, or in brackets a condition of the interlock that needs no rule), delay that is asked for in ms, where, what.
-# A pair of values: for LFP and for NMC. "every": only each so-many-th slot has the trouble,
-# all of them at once if "together"; "near": its neighbours are watched.
-TRIALS = (
-    ("cell_ov_hard", _delay("cell_ov_hard"), "pack", {"cell_max": (3850, 4300)}),
-    ("cell_ov", _delay("cell_ov"), "pack", {"cell_max": (3660, 4235)}),
-    ("cell_deep", _delay("cell_deep"), "pack", {"cell_min": 1990}),
-    ("class_high", _delay("class_high"), "pack", {"pack_mv": 60500}),
-    ("class_low", _delay("class_low"), "pack", {"pack_mv": 20000}),
-    ("cell_sum", _delay("cell_sum"), "pack", {"pack_mv": _sum_mv}),
-    ("over_own", _delay("over_own"), "pack", {"charge_ma": 5000, "current_ma": 15000}),
-    ("over_current", _delay("over_current"), "pack", {"current_ma": 61000}),
-    ("temp_high", _delay("temp_high"), "pack", {"temp_max": 455}),
-    ("temp_hot", _delay("temp_hot"), "pack", {"temp_max": 605, "temp_min": 600, "every": 3, "together": 1}),
-    ("temp_runaway", _delay("temp_runaway"), "pack", {"temp_max": 705, "temp_min": 700, "every": 3, "together": 1}),
-    ("temp_low", _delay("temp_low"), "pack", {"temp_min": -5}),
-    ("temp_spread", _delay("temp_spread"), "pack", {"temp_max": 440, "temp_min": 230}),
-    ("rise_high", _delay("rise_high"), "pack", {"temp_max": _late_rise, "every": 3, "together": 1}),
-    ("rise_neighbours", _delay("rise_neighbours"), "pack", {"temp_max": _over_neighbours, "every": 2}),
-    ("soh_end", _delay("soh_end"), "pack", {"soh_pct": 65}),
-    ("alarm_stop", _delay("alarm_stop"), "pack", {"alarms": 1 << 4}),
-    ("alarm_fault", _delay("alarm_fault"), "pack", {"alarms": 1 << 11}),
-    ("(implausible values)", 0, "pack", {"cell_max": 5600}),
-    ("(pack allows no charge)", 0, "pack", {"charge_ma": 0}),
-    ("no_current", 60000, "pack", {"current_ma": 0}),
-    ("(pack silent)", _OPTIONS.stale_pack_ms, "pack silent", {}),
-    ("(measurement frozen)", _OPTIONS.stale_pack_ms + FROZEN_MS, "pack frozen", {}),
-    ("neighbour_hot", _delay("temp_hot"), "pack", {"temp_max": 605, "temp_min": 600, "every": 3, "together": 1, "near": 1}),
-    ("charger_fault", _delay("charger_fault"), "charger", {"bits": 1}),
-    ("charger_hot", _delay("charger_hot"), "charger", {"bits": 2}),
-    ("charger_input", _delay("charger_input"), "charger", {"bits": 4}),
-    ("charger_over", _delay("charger_over"), "charger", {"over_mv": 12000}),
-    ("contact_bad", _delay("contact_bad"), "charger", {"over_mv": 2900}),
-    ("(charger silent)", _OPTIONS.stale_charger_ms, "charger silent", {}),
-    ("(door open), door_forced", 0, "inputs", {"byte": 3}),
-    ("(not locked), lock_disagrees", 0, "inputs", {"byte": 4}),
-    ("(pack switch open)", 0, "inputs", {"byte": 5}),
-    ("io_silent", _OPTIONS.stale_io_ms, "board silent", {"board": 2}),
-    ("compartment_warm", _delay("compartment_warm"), "compartment", {"ddegc": 560}),
-    ("compartment_hot", _delay("compartment_hot"), "compartment", {"ddegc": 705}),
-    ("cabinet_silent", _OPTIONS.stale_io_ms, "board silent", {"board": 1}),
-    ("cabinet_hot", _delay("cabinet_hot"), "cabinet", {"ddegc": 560}),
-    ("emergency_stop", _delay("emergency_stop"), "danger", {"bit": 2}),
-    ("smoke", _delay("smoke"), "danger", {"bit": 0}),
-    ("water", _delay("water"), "danger", {"bit": 1}),
-    ("tilt", _delay("tilt"), "danger", {"bit": 3}),
-    ("gas", _delay("gas"), "danger", {"bit": 4}),
-    ("ground_fault", _delay("ground_fault"), "danger", {"bit": 5}),
-    ("mains_lost", _delay("mains_lost"), "danger", {"bit": 7}),
-)  # fmt: skip
-LONG = ("no_current", "rise_high", "rise_neighbours", "contact_bad")  # tried in one round of so many
-LONG_EVERY = 4
-
-
-class Reaction:
-    """One process's share of the trials."""
-
-    def __init__(self, words: dict) -> None:
-        self.words = words
-        self.rng = Rng(words["seed"] + 99)
-        self.rows = {}
-        self.died = []
-
-    def run(self) -> dict:
-        """{name|bus: [trials, largest us, sum us, missed, delay ms, {what acted: how often}]}"""
-        only = self.words.get("only")
-        for round_number in range(self.words["rounds"]):
-            for index, trial in enumerate(TRIALS):
-                if (only and trial[0] not in only) or (trial[0] in LONG and round_number % LONG_EVERY):
-                    continue
-                Round(self, trial, self.words["seed"] * 1000 + round_number * 50 + index).run()
-        return self.rows
-
-    def count(self, name: str, bus: str, delay_ms: int, taken_us: "int | None", acted: str) -> None:
-        """One trial."""
-        row = self.rows.setdefault(name + "|" + bus, [0, 0, 0, 0, delay_ms, {}])
-        if taken_us is None:
-            row[3] += 1
-            return
-        row[0] += 1
-        row[1] = max(row[1], taken_us)
-        row[2] += taken_us
-        row[5][acted] = row[5].get(acted, 0) + 1
+def table(npb: bool) -> tuple:
+    """The rows for a cabinet of this kind."""
+    return reaction_table.NPB_ROWS if npb else reaction_table.ROWS
 
 
 class Round:
-    """A fresh cabinet, one trouble."""
+    """A fresh cabinet."""
 
-    def __init__(self, owner: Reaction, trial: tuple, seed: int) -> None:
-        words = owner.words
-        self.owner = owner
-        self.name, self.delay_ms, self.where, self.what = trial
+    def __init__(self, words: dict, seed: int) -> None:
+        self.npb = bool(words.get("npb"))
         settings = json.loads(read(words["settings"]))
         settings["control"]["budget_w"] = 20000
-        self.sim = Sim(seed, json.dumps(settings).encode(), read(words["secrets"]), 1.0)
+        if self.npb:
+            sims.World = _with_npb
+        self.sim = sims.Sim(seed, json.dumps(settings).encode(), read(words["secrets"]), 1.0)
         self.sim.patch = self._attach
+        self.wires = Wires(self.sim, self._show, self._told)
+        self.seed = seed
+        self.on = set()  # slots whose charger is told to give
         self.seen = {}  # slot: instant of the frame
         self.done = {}
-        self.acted = {}  # slot: reason that the controller gave
+        self.acted = {}
         self.watching = set()
-        self.struck = set()  # slots whose frames are written anew
-        self.counters = {}  # slot: measurement that is repeated for ever
+        self.carrier = {}  # slot: whose frame it is that counts for it
+        self.stands = -1
+        self.died = []
+        self.copy = 0  # where a copy of the process writes what came of its trial
         world = self.sim.world
+        rng = Rng(seed + 99)
         for slot in world.slots:
             if slot.pack is None:
                 slot.pack = world.fleet.make("genuine", 0.5, 25.0)
                 slot.seated_for = 10.0
-            slot.pack.soc = 0.3 + 0.2 * owner.rng.unit()
+            slot.pack.soc = 0.3 + 0.2 * rng.unit()
             slot.pack.temp_c = 25.0
             slot.pack.step(0.0, 0.0, 25.0)
 
-    def run(self) -> None:
-        """From start to verdict."""
+    @property
+    def app(self) -> "Any":
+        """The firmware that runs."""
+        return self.sim.app
+
+    def run(self, ready: "Any") -> None:
+        """Until the packs are charged; then `ready(self)`, which calls `strike` or raises Finished."""
         sim = self.sim
-        at = WARM_US + self.owner.rng.below(SPREAD_US)
-        sim.time.at(at, self._strike)
-        sim.time.at(at + SPREAD_US + self.delay_ms * 1000 + MARGIN_US, self._end)
+        sim.time.at(WARM_US, lambda _: ready(self))
         sim.judge.violate = lambda name, slot, detail: None  # a cabinet that is hurt on purpose; only times count here
-        sim.judge.gave_up = self.owner.died.append
+        sim.judge.gave_up = self.died.append
         sim.run(1.0)
+
+    def strike(self, row: tuple, number: int) -> None:
+        """One trial of this row begins."""
+        self.name, self.delay_ms, self.wires.where, self.wires.what = row
+        sim, what = self.sim, row[3]
+        self.rng = Rng(self.seed * 7919 + number)
+        sim.wire_rng.__init__(self.seed * 104729 + number)
+        if "stands" in what:
+            self.stands = rules.index_of(what["stands"])
+        before_us = OFF_US if "off" in what else 0
+        if before_us:
+            for slot in range(1, len(sim.world.slots) + 1):
+                self.app.control.command("disable", slot, self.app.clock.ticks_ms())
+        sim.time.after(before_us + self.rng.below(SPREAD_US), self._strike)
+        over_us = (self.delay_ms + what.get("wait", 0)) * 1000 + MARGIN_US
+        sim.time.after(before_us + 2 * SPREAD_US + SETTLE_US + over_us, self._end)
+
+    def rows(self) -> list:
+        """[bus, us or None, what acted] of each slot that was watched."""
+        rows = []
         for slot in sorted(self.watching):
-            first = self.seen.get(slot)
-            last = self.done.get(slot)
+            first, last = self.seen.get(slot), self.done.get(slot)
             taken = None if first is None or last is None or last < first else last - first
-            self.owner.count(self.name, self._bus(slot), self.delay_ms, taken, self.acted.get(slot, "?"))
+            rows.append([self._bus(self.carrier.get(slot, slot)), taken, self.acted.get(slot, "")])
+        return rows
 
     def _bus(self, slot: int) -> str:
-        if self.where[:7] == "charger":
+        where = self.wires.where
+        if where[:3] == "npb":
+            return "NPB charger on CAN"
+        if where[:7] == "charger":
             return "charger on CAN"
-        if self.where[:4] == "pack":
+        if where == "time charged":
+            return "the controller's clock"
+        if where == "mains":
+            return "slot board's answer"
+        if where[:4] == "pack" or where in ("identity", "judged anew"):
             return "pack on RS485" if slot <= self.sim.world.modbus_slots else "pack on CAN"
+        if self.npb:
+            return "slot board on RS485, NPB"
         return "slot board on RS485"
 
+    # ---- what is done
+
     def _strike(self, _: "Any") -> None:
-        sim = self.sim
-        charged = [index + 1 for index, on in enumerate(sim.judge.wire_on) if on]
-        every = self.what.get("every", 1)
-        struck = [slot for slot in charged if slot % every == every - 1]
-        if self.where == "board silent":
-            first = (self.what["board"] - 1) * 8
-            self.watching = {slot for slot in charged if self.what["board"] == 1 or first < slot <= first + 8}
-            sim.time.after(self.owner.rng.below(SPREAD_US), self._apply, self.what["board"])
-            return
-        self.watching = {slot for slot in charged if slot not in struck} if self.what.get("near") else set(struck)
-        together = self.where in ("danger", "cabinet") or "together" in self.what
+        what, where = self.wires.what, self.wires.where
+        count = len(self.sim.world.slots)
+        usable = range(1, count + 1) if "off" in what else sorted(self.on)
+        if self.npb:
+            usable = [slot for slot in usable if slot <= NPB]
+        every = what.get("every", 1)
+        struck = [slot for slot in usable if slot % every == every - 1]
+        if "one" in what:
+            struck = [usable[self.rng.below(len(usable))]]
+        if "all" in what:
+            self.carrier = {slot: struck[0] for slot in usable}
+        together = where in ("danger", "cabinet", "mains") or "together" in what or "one" in what
+        if where == "board silent":
+            first = (what["board"] - 1) * 8
+            self.watching = {slot for slot in usable if what["board"] == 1 or first < slot <= first + 8}
+            struck = [what["board"]]
+        elif where in ("danger", "cabinet", "mains") or "all" in what:
+            self.watching = set(usable)
+        elif "near" in what or "far" in what:
+            self._choose_others(usable, struck, "near" in what)
+        else:
+            self.watching = set(struck)
+        if self.stands >= 0 and rules.scope(self.stands) == rules.CABINET:
+            self.watching = {0}
         for number in struck:
-            sim.time.after(0 if together else self.owner.rng.below(SPREAD_US), self._apply, number)
+            self.sim.time.after(0 if together else self.rng.below(SPREAD_US), self._prepare, number)
+
+    def _choose_others(self, usable: "Any", struck: list, near: bool) -> None:
+        for slot in usable:
+            beside = [other for other in struck if abs(other - slot) == 1]
+            if slot not in struck and bool(beside) == near:
+                self.watching.add(slot)
+                self.carrier[slot] = (beside or struck)[0]
+
+    def _prepare(self, number: int) -> None:
+        self.wires.prepared.add(number)
+        if self.wires.where == "judged anew":
+            self.wires.opened.add(number)
+            self.sim.time.after(reaction_table.OPEN_MS * 1000, self._apply, number)
+        elif "before" in self.wires.what:
+            self.sim.time.after(SETTLE_US, self._rest, number)
+        else:
+            self._apply(number)
+
+    def _rest(self, number: int) -> None:
+        measures = self.app.control.slots[number - 1].measures
+        measures.instants[AT_REST] = ticks.add(self.app.clock.ticks_ms(), -REST_MS)
+        self.sim.time.after(RESTED_US, self._apply, number)
 
     def _apply(self, number: int) -> None:
-        self.struck.add(number)
-        slot = self.sim.world.slots[number - 1]
-        pack: "Any" = slot.pack
-        if self.where == "pack silent":
-            pack.bms_dead = True
-        elif self.where == "charger silent":
+        sim, where, what = self.sim, self.wires.where, self.wires.what
+        self.wires.struck.add(number)
+        if where == "board silent":
+            for other in self.watching:
+                self.seen[other] = self.wires.last["board", number]
+            return
+        slot: "Any" = sim.world.slots[number - 1]
+        measures = self.app.control.slots[number - 1].measures
+        if where == "pack silent":
+            slot.pack.bms_dead = True
+            self.seen[number] = self.wires.last["pack", number]
+        elif where in ("charger silent", "npb silent"):
             slot.charger.silent = True
+            self.seen[number] = self.wires.last["charger", number]
+        elif where == "time charged":
+            now_ms = self.app.clock.ticks_ms()
+            due_ms = 1000 + self.rng.below(1000)
+            measures.charged_ms = CHARGE_LONG_MS - due_ms - ticks.diff(now_ms, measures.instants[AT_CHARGE_STEP])
+            self.seen[number] = sim.time.now_us + (due_ms - 1) * 1000  # its clock counts whole milliseconds
+        elif where == "judged anew":
+            self.wires.opened.discard(number)
+        if "mark" in what:
+            self.app.control._marked.append(slot.pack.serial)
+        if "pack" in what:
+            what["pack"](slot, sim.world)
 
     def _end(self, _: "Any") -> None:
-        raise Finished()
+        raise sims.Finished()
 
-    # ---- wires ----
+    # ---- what is seen
 
     def _attach(self, app: "Any") -> None:
-        sim = self.sim
-        judged = sim.io_line.on_answer, sim.can.on_send
-        store = app.journal._store
-        units, boards, nodes = sim.pack_units.answer, sim.board_units.answer, sim.can_nodes.poll
+        self.wires.attach(app)
+        control = app.control
+        inner = control.step
 
-        def storing(ring: "Any", event: "Any", urgent: bool) -> int:
-            if event.code == 31 and event.slot not in self.acted:
-                self.acted[event.slot] = event.values[0]
-            return store(ring, event, urgent)
+        def stepping(now_ms: int) -> None:
+            inner(now_ms)
+            if self.stands >= 0:
+                self._look_for(control)
 
-        def pack_unit(request: bytes) -> "Any":
-            answer = units(request)
-            return None if answer is None else (answer[0], self._rewrite_rtu(answer[1]))
+        control.step = stepping
 
-        def board_unit(request: bytes) -> "Any":
-            if self.where == "board silent" and request[0] in self.struck:
-                return None
-            answer = boards(request)
-            return None if answer is None else (answer[0], self._rewrite_board(answer[1]))
+    def _look_for(self, control: "Any") -> None:
+        name = rules.IDS[self.stands]
+        if self.wires.what.get("frame") == "":
+            for slot in self.wires.struck:
+                if control.slots[slot - 1].is_checking:
+                    self._show(slot, self.sim.time.now_us, False)
+        for event in control.events:
+            if event.code == RAISED and event.values[0] == name:
+                self._finish(event.slot, self.sim.time.now_us, name)
 
-        def poll(now: float) -> list:
-            return [(can_id, extended, self._rewrite_can(can_id, data)) for can_id, extended, data in nodes(now)]
+    def _show(self, slot: int, instant_us: int, again: bool) -> None:
+        watched = [other for other in self.watching if self.carrier.get(other) == slot] if self.carrier else [slot]
+        for number in watched:
+            if number not in self.watching or number in self.done or (number in self.seen and not again):
+                continue
+            if self.stands >= 0 or number in self.on:
+                self.seen[number] = instant_us
+            elif not again:
+                self.watching.remove(number)  # something else of the same trouble was faster
 
-        def io(request: bytes, frame: bytes, last_us: int) -> None:
-            judged[0](request, frame, last_us)
-            self._board_said(frame, last_us)
+    def _told(self, slot: int, on: "Any", start_us: int) -> None:
+        if on:
+            self.on.add(slot)
+            return
+        self.on.discard(slot)
+        if self.stands < 0 and self.seen.get(slot, start_us + 1) <= start_us:
+            why = self.app.control.slots[slot - 1].why_code
+            self._finish(slot, start_us, "driver" if why == "charging" else why)
 
-        def packs(request: bytes, frame: bytes, last_us: int) -> None:
-            if len(frame) == 47 and frame[1] == 3:
-                self._pack_said(frame[0], last_us)
+    def _finish(self, slot: int, instant_us: int, why: str) -> None:
+        if slot in self.watching and slot in self.seen and slot not in self.done:
+            self.done[slot] = instant_us
+            self.acted[slot] = why
+            if len(self.done) >= len(self.watching):
+                self.sim.time.after(0, self._end)
 
-        def sent(can_id: int, data: bytes, start_us: int) -> None:
-            judged[1](can_id, data, start_us)
-            if can_id & 0xFFFF00FF == 0x180600F4 and data[4]:
-                slot = (can_id >> 8 & 0xFF) - 0xA0
-                if slot in self.watching and slot in self.seen and slot not in self.done:
-                    self.done[slot] = start_us
-                    if len(self.done) >= len(self.watching):
-                        self.sim.time.after(0, self._end)
 
-        app.journal._store = storing
-        sim.pack_units.answer, sim.board_units.answer, sim.can_nodes.poll = pack_unit, board_unit, poll
-        sim.io_line.on_answer = io
-        sim.packs_line.on_answer = packs
-        sim.can.on_send = sent
-        sim.can.on_arrive = self._can_said
+def _with_npb(slots: int, seed: int, speed: float) -> "Any":
+    from plant.cabinet_world import World
 
-    def _value(self, slot: int, field: str) -> int:
-        value = self.what[field]
-        pack: "Any" = self.sim.world.slots[slot - 1].pack
-        if isinstance(value, tuple):
-            return value[0] if pack.cell_type == 1 else value[1]
-        return value if isinstance(value, int) else value(pack)
+    return World(slots, seed, speed, npb=NPB)
 
-    def _rewrite_rtu(self, frame: bytes) -> bytes:
-        slot = frame[0]
-        if slot not in self.struck or len(frame) != 47 or frame[1] != 3:
-            return frame
-        out = bytearray(frame[:-2])
-        if self.where == "pack frozen":
-            out[3:5] = self.counters.setdefault(slot, bytes(out[3:5]))
-        elif self.where == "pack":
-            for field in self.what:
-                if field in FIELDS:
-                    register, words, factor = FIELDS[field][:3]
-                    form = ">i" if words == 2 else ">h"
-                    value = int(self._value(slot, field) * factor)
-                    struct.pack_into(form if value < 0 else form.upper(), out, 3 + 2 * register, value)
-        return sealed(bytes(out))
 
-    def _rewrite_can(self, can_id: int, data: bytes) -> bytes:
-        slot = can_id & 0xFF
-        if can_id & 0xFFFFFF00 == 0x18FF5000 and slot - 0xA0 in self.struck and self.where == "charger":
-            return self._rewrite_charger(slot - 0xA0, data)
-        kind = (can_id >> 8) - 0x18FF10
-        if slot not in self.struck or not 0 <= kind <= 4 or len(data) != 8:
-            return data
-        out = bytearray(data)
-        if self.where == "pack frozen" and kind == 0:
-            out[0] = self.counters.setdefault(slot, out[0])
-        elif self.where == "pack":
-            for field in self.what:
-                if field in FIELDS and FIELDS[field][3] == kind:
-                    at, form, divisor = FIELDS[field][4:]
-                    struct.pack_into(form, out, at, self._value(slot, field) // divisor)
-        return bytes(out)
+class Share:
+    """What one process tries."""
 
-    def _rewrite_charger(self, slot: int, data: bytes) -> bytes:
-        out = bytearray(data)
-        if "bits" in self.what:
-            out[4] |= self.what["bits"]
+    def __init__(self, words: dict) -> None:
+        self.words = words
+        only = words.get("only")
+        self.wanted = [row for row in table(bool(words.get("npb"))) if not only or row[0] in only]
+        self.rows = {}
+        self.died = []
+
+    def run(self) -> dict:
+        """{name|bus|whether until it stands: [delay ms, missed, {what acted: how often}, {ms: how often}, largest us, sum us]}"""
+        words = self.words
+        if getattr(os, "fork", None) and not words.get("fresh"):
+            round_ = Round(words, words["seed"])
+            round_.run(self._copies)
+            if round_.copy:
+                os.write(round_.copy, json.dumps({"died": round_.died, "rows": round_.rows()}).encode())
+                os._exit(0)
         else:
-            pack: "Any" = self.sim.world.slots[slot - 1].pack
-            pack_mv = pack.status().pack_mv
-            struct.pack_into(">H", out, 0, (pack_mv + self.what["over_mv"]) // 100)
-        return bytes(out)
+            number = 0
+            for _ in range(words["rounds"]):
+                for row in self.wanted:
+                    self._fresh(row, number)
+                    number += 1
+        return self.rows
 
-    def _rewrite_board(self, frame: bytes) -> bytes:
-        board = frame[0]
-        out = bytearray(frame[:-2])
-        if frame[1] == 2 and len(frame) == 9:
-            for slot in self.struck:
-                if self.where == "inputs" and (slot - 1) // 8 + 1 == board:
-                    out[self.what["byte"]] &= ~(1 << (slot - 1) % 8) & 0xFF
-            if self.where == "danger" and board == 1 and self.struck:
-                out[6] |= 1 << self.what["bit"]
-        elif frame[1] == 4 and len(frame) == 23:
-            for slot in self.struck:
-                if self.where == "compartment" and (slot - 1) // 8 + 1 == board:
-                    struct.pack_into(">h", out, 5 + 2 * ((slot - 1) % 8), self.what["ddegc"])
-            if self.where == "cabinet" and board == 1 and self.struck:
-                struct.pack_into(">h", out, 3, self.what["ddegc"])
-        return sealed(bytes(out))
+    def _fresh(self, row: tuple, number: int) -> None:
+        gc.collect()  # the cabinet before
+        round_ = Round(self.words, self.words["seed"])
+        round_.run(lambda r: r.strike(row, number))
+        self.died += round_.died
+        self.count(row, round_.rows())
 
-    # ---- when a frame was there ----
+    def _copies(self, round_: Round) -> None:
+        """Called while the cabinet charges: each trial in a copy of this process."""
+        number = 0
+        for _ in range(self.words["rounds"]):
+            for row in self.wanted:
+                out_of, into = os.pipe()
+                child = os.fork()
+                if not child:
+                    os.close(out_of)
+                    round_.copy = into
+                    round_.strike(row, number)
+                    return
+                os.close(into)
+                with os.fdopen(out_of) as text:
+                    told = json.loads(text.read() or '{"died": ["a copy ended early"], "rows": []}')
+                os.waitpid(child, 0)
+                self.died += told["died"]
+                self.count(row, told["rows"])
+                number += 1
+        raise sims.Finished()
 
-    def _show(self, slot: int, instant_us: int, again: bool = False) -> None:
-        if again and slot not in self.done and self.sim.judge.wire_on[slot - 1]:
-            self.seen[slot] = instant_us
-        if again or slot not in self.watching or slot in self.done or slot in self.seen:
-            return
-        if self.sim.judge.wire_on[slot - 1]:
-            self.seen[slot] = instant_us
-        else:
-            self.watching.remove(slot)  # something else of the same trouble was faster
-
-    def _pack_said(self, slot: int, last_us: int) -> None:
-        if self.where == "pack silent" or (self.where == "pack frozen" and slot not in self.counters):
-            self._show(slot, last_us, True)  # the last one counts
-        elif self.where == "pack" and slot in self.struck:
-            self._show(slot, last_us)
-            if self.what.get("near"):
-                self._show(slot - 1, last_us)
-                self._show(slot + 1, last_us)
-
-    def _can_said(self, can_id: int, data: bytes, last_us: int) -> None:
-        if can_id & 0xFFFFFF00 == 0x18FF5000:
-            slot = (can_id & 0xFF) - 0xA0
-            if self.where == "charger silent":
-                self._show(slot, last_us, True)
-            elif self.where == "charger" and slot in self.struck:
-                self._show(slot, last_us)
-            return
-        kind = (can_id >> 8) - 0x18FF10
-        if self.where in ("pack silent", "pack frozen"):
-            if kind == 0:
-                self._pack_said(can_id & 0xFF, last_us)
-        elif self.where == "pack" and kind in [FIELDS[field][3] for field in self.what if field in FIELDS]:
-            self._pack_said(can_id & 0xFF, last_us)
-
-    def _board_said(self, frame: bytes, last_us: int) -> None:
-        inputs = frame[1] == 2 and len(frame) == 9
-        if self.where == "board silent":
-            if inputs:
-                for slot in range(1, len(self.sim.world.slots) + 1):
-                    if frame[0] == self.what["board"] and ((slot - 1) // 8 + 1 == frame[0] or frame[0] == 1):
-                        self._show(slot, last_us, True)
-            return
-        whole = self.where in ("danger", "cabinet")
-        if self.where not in ("danger", "cabinet", "inputs", "compartment") or inputs != (self.where in ("danger", "inputs")):
-            return
-        for slot in list(self.struck):
-            if frame[0] == (1 if whole else (slot - 1) // 8 + 1):
-                self._show(slot, last_us)
+    def count(self, row: tuple, rows: list) -> None:
+        """The slots of one trial."""
+        name, delay_ms = row[:2]
+        for bus, taken_us, acted in rows:
+            kept = self.rows.setdefault("%s|%s|%d" % (name, bus, "stands" in row[3]), [delay_ms, 0, {}, {}, 0, 0])
+            if taken_us is None:
+                kept[1] += 1
+                continue
+            kept[2][acted] = kept[2].get(acted, 0) + 1
+            ms = str((taken_us + 500) // 1000)
+            kept[3][ms] = kept[3].get(ms, 0) + 1
+            kept[4] = max(kept[4], taken_us)
+            kept[5] += taken_us
 
 
 def read(path: str) -> bytes:
@@ -391,8 +341,11 @@ def read(path: str) -> bytes:
 
 
 def main(words: dict) -> dict:
-    """`{"seed": 1, "rounds": 3, ...}`"""
-    prepare()
-    reaction = Reaction(words)
-    rows = reaction.run()
-    return {"ok": not reaction.died, "rows": rows, "violation": {"detail": "the firmware died: %s" % reaction.died[:3]}}
+    """`{"seed": 1, "rounds": 3, ...}`; "npb": 1 for a cabinet with NPB chargers, "only": names, "fresh": 1 for no copies,
+    "period_ms": for a control loop that is too slow."""
+    sims.prepare()
+    if words.get("period_ms"):
+        control_loop.PERIOD_MS = words["period_ms"]
+    share = Share(words)
+    rows = share.run()
+    return {"ok": not share.died, "rows": rows, "violation": {"detail": "the firmware died: %s" % share.died[:3]}}
