@@ -2,7 +2,8 @@
 
 Prints one table over all seeds and writes build/soak.json; ends with 1 if an invariant broke, and then tells the last events
 of the story and the command that replays exactly that seed. Each seed that is done is a line of build/soak.jsonl; `--resume`
-leaves out the seeds that stand there, from runs of the same firmware and simulation, and adds theirs to the table.
+leaves out the seeds that stand there, from runs of the same firmware and simulation, and adds theirs to the table; what ran with earlier
+versions is told below it.
 docs/simulation.md explains all of it.
 """
 
@@ -64,17 +65,28 @@ def merged(results: list[dict[str, Any]], name: str) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def done_before(version: str, lines: Path = LINES) -> list[dict[str, Any]]:
-    """Results of earlier runs of this version. A line that was cut short by the end of a run does not count."""
+def kept_lines(lines: Path = LINES) -> list[dict[str, Any]]:
+    """Results of earlier runs, of whatever version. A line that was cut short by the end of a run does not count."""
     found = []
     for line in lines.read_text().splitlines() if lines.is_file() else []:
         try:
             row = json.loads(line)
         except ValueError:
             continue
-        if row.get("version") == version:
-            found.append(row)
+        found.append(row)
     return found
+
+
+def of_other_versions(rows: list[dict[str, Any]]) -> list[Row]:
+    """What runs of earlier firmware and simulations add: time spent, and what was found and mended since."""
+    hours = total(rows, "virtual_s") / 3600
+    swaps, faults = merged(rows, "swaps"), merged(rows, "faults")
+    return [
+        Row("earlier versions: cabinet-hours", round(hours, 1), "h"),
+        Row("earlier versions: swaps completed", swaps.get("completed", 0)),
+        Row("earlier versions: troubles injected", sum(faults.values())),
+        Row("earlier versions: seeds that broke an invariant", sum(not row["ok"] for row in rows)),
+    ]
 
 
 def keep(result: dict[str, Any], version: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -144,7 +156,9 @@ def main() -> int:
         options.python = str(Path(options.python).absolute())
     virtual_build.prepare()
     version = virtual_build.version()
-    results = done_before(version) if options.resume else []
+    kept = kept_lines() if options.resume else []
+    results = [row for row in kept if row.get("version") == version]
+    others = [row for row in kept if row.get("version") != version]
     done = {row["seed"] for row in results}
     seeds = [seed for seed in range(options.seed, options.seed + options.seeds) if seed not in done]
     began = time.monotonic()
@@ -152,7 +166,10 @@ def main() -> int:
     wall_s = time.monotonic() - began
     results += fresh
     title = f"soak, {len(results)} seeds, version {version}"
-    return 0 if publish(rows_of(results, total(fresh, "virtual_s") / wall_s), title, "soak") else 1
+    rows = rows_of(results, total(fresh, "virtual_s") / wall_s)
+    if others:
+        rows += of_other_versions(others)
+    return 0 if publish(rows, title, "soak") else 1
 
 
 def run_all(seeds: list[int], version: str, options: argparse.Namespace) -> list[dict[str, Any]]:
