@@ -2,13 +2,14 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import serial
 
 from emulator.faults import FaultError, check, faulty, parse
-from emulator.jig import Jig
+from emulator.jig import HEARTBEAT, Jig
 from swapcab.bench import passive
 from swapcab.bench.command import Wish, run
 from swapcab.bench.link import RawLink
@@ -57,9 +58,22 @@ def test_a_good_controller_is_accepted_and_the_cabinet_runs_again(cabinet, tmp_p
     page = next(tmp_path.glob("*.html")).read_text()
     assert "e661a4d4177d2b29" in page and "secret" not in page
     cabinet.board.wait(lambda: cabinet.board.feeds > fed + 3)  # the cabinet runs
-    with serial.serial_for_url(str(cabinet.board.port), 115200, timeout=1, exclusive=False) as line:
-        seen = passive.listen(line.readline, 60.0, lambda so_far: bool(so_far.cabinet and so_far.stats))
-    assert seen.cabinet["failed"] == "" and passive.judge(seen)
+
+
+def test_a_running_cabinet_is_listened_to_and_gets_not_one_byte(cabinet):
+    board = cabinet.board
+    fed = board.feeds
+    board.wait(lambda: board.feeds > fed + 3)
+    before = (board.received, len(board.resets))
+    beats = board.edges[HEARTBEAT]
+    with serial.serial_for_url(str(board.port), 115200, timeout=1, exclusive=False) as line:
+        seen = passive.listen(line.readline, 60.0, lambda so_far: so_far.round_is_whole())
+    assert (board.received, len(board.resets)) == before
+    board.wait(lambda: board.edges[HEARTBEAT] > beats)  # the relay is held all the while
+    results = passive.judge(seen, time.time())
+    assert {result.check for result in results} >= {"identity", "supervisor", "flash", "loop", "memory", "clock", "slots", "network"}
+    assert seen.cabinet["failed"] == "" and seen.stats["about"]["cabinet"] == "cab-0001"
+    assert [result.part for result in results if result.check in ("supervisor", "flash", "memory", "clock") and result.part] == []
 
 
 def test_faults_of_chips_lines_and_relay_are_each_named(cabinet, tmp_path):

@@ -24,6 +24,57 @@ def test_a_good_cabinet_has_no_faulty_part_and_says_what_was_not_tried():
     assert parts(results) == [] and [result.status for result in results].count("skip") == 1
 
 
+DEVICE = {"name": "pack 2", "bus": "packs", "requests": 400, "crc_errors": 0, "timeouts": 0, "foreign": 0, "fault": ""}
+CAN = {"name": "can", "kind": "can", "state": 0, "bus_off": 0, "dropped": 0, "fault": ""}
+
+
+def test_devices_buses_slots_and_clocks_name_their_part():
+    for more, part in (
+        ({"device": {**DEVICE, "fault": "timeout"}}, "pack 2 on packs"),
+        ({"device": {**DEVICE, "crc_errors": 40}}, "pack 2 on packs"),
+        ({"bus": {**CAN, "state": 2}}, "CAN line can"),
+        ({"bus": {**CAN, "fault": "passive"}}, "CAN line can"),
+    ):
+        assert parts(heard(CABINET, {**STATS, **more})) == [part]
+    good = {"device": DEVICE, "bus": CAN}
+    assert parts(heard(CABINET, {**STATS, **good})) == []
+    lost = {"t": "slot", "slot": 2, "door_closed": True, "faults": ["charger_lost"]}
+    assert parts(heard(CABINET, STATS, lost)) == ["slot 2: charger_lost"]
+    assert parts(heard(CABINET, STATS, {"t": "slot", "slot": 3, "door_closed": None, "faults": []})) == ["switches of slot 3"]
+
+
+def test_where_all_devices_of_a_line_fail_the_line_is_named():
+    both = [{**STATS, "device": {**DEVICE, "name": f"pack {n}", "fault": "timeout"}} for n in (1, 2)]
+    assert parts(heard(CABINET, *both)) == ["line packs"]
+
+
+def test_errors_of_before_are_not_held_against_a_device_that_is_good_now():
+    before, now = {**DEVICE, "crc_errors": 40}, {**DEVICE, "requests": 800, "crc_errors": 40}
+    assert parts(heard(CABINET, {**STATS, "device": before}, {**STATS, "device": now})) == []
+
+
+def clocks(ran_ms: int, wall_s: int, quality: int = 2) -> list[str]:
+    seen = passive.Seen()
+    for at_s, clock in ((100.0, [5000, wall_s - 60, quality]), (160.0, [5000 + ran_ms & passive.TICKS_MASK, wall_s, quality])):
+        seen.take(json.dumps({**STATS, "clock": clock}).encode(), at_s)
+    seen.take(json.dumps(CABINET).encode())
+    return parts(passive.judge(seen, 1795354200.0))
+
+
+def test_the_cabinets_clocks_are_held_against_the_hosts():
+    assert clocks(60000, 1795354200) == []
+    assert clocks(58000, 1795354200) == ["crystal of the controller"]
+    assert clocks(60000, 1795354200 - 86400) == ["RTC (chip, cell, crystal)"]
+    assert clocks(60000, 0, 0) == ["RTC (chip, cell, crystal)"]
+
+
+def test_lines_that_are_no_cabinets_are_passed_over():
+    seen = passive.Seen()
+    for line in (b"\xff\xfe", b"[" * 100000, b'{"t":"stats"}', b'{"t":"slot","slot":[]}', b'{"t":"stats","loop_gap_ms_max":"x"}', b"null"):
+        seen.take(line)
+    assert parts(passive.judge(seen)) == ["cabinet: not running, or another port"]
+
+
 def test_silence_is_no_cabinet():
     assert parts(heard()) == ["cabinet: not running, or another port"]
 

@@ -73,6 +73,7 @@ class EmulatedBoard:
         self.edges: dict[str, int] = {}
         self.resets: list[str] = []
         self.feeds = 0
+        self.received = 0  # bytes from whoever has its port open
         self.flash_operations = 0  # programs and erases of its file system
         self.powered = False
         self.up = False
@@ -329,6 +330,7 @@ class EmulatedBoard:
     def _from_host(self) -> None:
         with contextlib.suppress(BlockingIOError, OSError):
             data = os.read(self._master, 4096)
+            self.received += len(data)
             if not self.powered:
                 return
             for part in re.split(rb"(\x03)", data):

@@ -39,7 +39,10 @@ def put(hardware, machine, network, config) -> None:
 
 
 def slow_clock(stand_in, ppm: int) -> None:
-    """`time` of an MCU whose crystal is so far off."""
+    """`time` of an MCU whose crystal is so far off.
+
+    The queue of asyncio is C and counts true time, so the rest of asyncio has to: it is imported first."""
+    __import__("asyncio")
     ticks_ms, ticks_us = time.ticks_ms, time.ticks_us
 
     def off_ms() -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from swapcab.bench import checks, passive, sheet
@@ -91,12 +92,12 @@ def _hands(wish: Wish, console: Console, live: Live, shown: Checklist) -> Hands:
 def run(wish: Wish) -> int:
     """0 accepted, 1 something is faulty, 2 the controller or the jig cannot be reached."""
     console = Console(stderr=wish.as_json, highlight=False)
+    taken = datetime.now().strftime("%Y-%m-%d %H:%M:%S")
     if wish.running_s:
-        return passive.run(wish.port, wish.running_s, console, wish.as_json)
+        return _listen(wish, console, taken)
     wanted = set(wish.only)
     shown = Checklist(wanted)
     link = RawLink(wish.port)
-    taken = datetime.now().strftime("%Y-%m-%d %H:%M:%S")
     results: list[Result] = []
     bench = None
     try:
@@ -114,6 +115,24 @@ def run(wish: Wish) -> int:
         link.close()
     kept = sheet.record(bench.identity, results, taken, bench.hands.name)
     return finish(wish, kept, console)
+
+
+def _listen(wish: Wish, console: Console, taken: str) -> int:
+    """A running cabinet."""
+    console.print(f"listening to {wish.port} for {wish.running_s:g} s, sending nothing")
+    try:
+        about, results = passive.listen_to(wish.port, wish.running_s)
+    except OSError as error:
+        console.print(f"swapcab bench: {error}", style="red", markup=False)
+        return 2
+    table = Table(title="A running cabinet, listened to", title_justify="left")
+    for column in ("what", "result", "figure", "faulty part, next step"):
+        table.add_column(column)
+    for result in results:
+        words = f"{escape(result.part)}\n{escape(result.step)}" if result.part else escape(result.step)
+        table.add_row(escape(result.what), f"[{COLOURS[result.status]}]{result.status}[/]", escape(result.figure), words)
+    console.print(table)
+    return finish(wish, sheet.record(about, results, taken, "nobody; it went on running"), console)
 
 
 def finish(wish: Wish, kept: dict, console: Console) -> int:
