@@ -86,6 +86,23 @@ def test_stop_goes_out_at_once_and_ahead_of_what_waits():
     assert port.out[1][0] == 0x1806E7F4
 
 
+def test_off_is_said_again_soon_until_no_current_flows():
+    clock, port, bus, charger = bench()
+    run(clock, bus, 500, lambda: charger.set(54_600, 5_000))
+    port.inbox.append((0x18FF50E5, bytes([0x02, 0x22, 0x00, 0x32, 0, 0, 0, 0])))
+    run(clock, bus, 200, lambda: charger.set(54_600, 5_000))
+    port.out.clear()
+    charger.set(0, 0)
+    run(clock, bus, 1_000, lambda: charger.set(0, 0))
+    assert 9 <= len(port.out) <= 11
+    assert all(data == bytes([0, 0, 0, 0, 1, 0, 0, 0]) for _, data in port.out)
+    port.inbox.append((0x18FF50E5, bytes([0x02, 0x22, 0, 0, 0, 0, 0, 0])))
+    bus.step()
+    port.out.clear()
+    run(clock, bus, 3_000, lambda: charger.set(0, 0))
+    assert 2 <= len(port.out) <= 4
+
+
 def test_a_set_point_that_nobody_renews_is_withdrawn():
     clock, port, bus, charger = bench()
     charger.set(54_600, 5_000)

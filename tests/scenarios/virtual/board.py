@@ -180,7 +180,8 @@ class CanEnd:
         self.bus_off = False
         self.overrun = 0
         self.trouble_us = -(1 << 60)  # when it last did not work
-        self.on_send = None  # called with (id, data, instant of the first bit)
+        self.on_try = None  # called with (id, data, instant of the first bit), whether or not anybody will hear it
+        self.on_send = None  # the same, if it is heard
         self.on_arrive = None  # called with (id, data, instant of the last bit)
         self.on_news = None  # called with the instant at which the first frame that waits is there
 
@@ -193,9 +194,11 @@ class CanEnd:
             return False
         start = self._free_us if self._free_us > now else now
         self._free_us = self._out_us = start + _CAN_FRAME_US
+        data = bytes(data)
+        if self.on_try is not None:
+            self.on_try(can_id, data, start)
         if self.noise and not self._rng.below(self.noise):
             return True
-        data = bytes(data)
         if self.on_send is not None:
             self.on_send(can_id, data, start)
         answers = self._nodes.hear(can_id, extended, data, self._out_us / 1_000_000)

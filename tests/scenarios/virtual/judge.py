@@ -61,6 +61,11 @@ def _whole(frame: bytes) -> bool:
     return crc16(frame[:-2]) == frame[-2] | frame[-1] << 8
 
 
+def _switches_on(data: bytes) -> bool:
+    """Whether a charger's command frame lets current flow."""
+    return data[4] == 0 and bool(data[2] or data[3]) and bool(data[0] or data[1])
+
+
 class Judge:
     """Watches one run."""
 
@@ -143,6 +148,7 @@ class Judge:
         sim.io_line.on_request = self._io_request
         sim.io_line.on_answer = self._io_answer
         sim.packs_line.on_answer = self._pack_answer
+        sim.can.on_try = self._can_tried
         sim.can.on_send = self._can_sent
 
     def detach(self) -> None:
@@ -320,11 +326,18 @@ class Judge:
         elif key not in self.pending:
             self.pending[key] = (last_us, last_us + allowed_us + STOP_US)
 
+    def _can_tried(self, can_id: int, data: bytes, start_us: int) -> None:
+        """The firmware stops a charger: in time or not is counted here, whether or not noise swallows the frame."""
+        if can_id & 0xFFFF00FF == 0x180600F4 and not _switches_on(data):
+            index = (can_id >> 8 & 0xFF) - 0xA1
+            if self.wire_on[index]:
+                self._stopped(index + 1, start_us)
+
     def _can_sent(self, can_id: int, data: bytes, start_us: int) -> None:
         if can_id & 0xFFFF00FF != 0x180600F4:
             return
         index = (can_id >> 8 & 0xFF) - 0xA1
-        on = data[4] == 0 and (data[2] or data[3]) and (data[0] or data[1])
+        on = _switches_on(data)
         if on:
             if self.refused[index]:
                 self.violate("charge_refused", index + 1, "told to charge after the refusal is on flash")
@@ -334,11 +347,9 @@ class Judge:
                 if not self.started[index]:
                     self.violate("charge_unjournaled", index + 1, "switched on, no charge.started on flash since it was last off")
         else:
-            if self.wire_on[index]:
-                self._stopped(index + 1, start_us)
             self.started[index] = False
             self.wire_w[index] = 0
-        self.wire_on[index] = bool(on)
+        self.wire_on[index] = on
 
     def _stopped(self, slot: int, start_us: int) -> None:
         for key in list(self.pending):

@@ -11,6 +11,7 @@ from cabinet.devices.can_client import CanClient
 _COMMAND = const(0x180600F4)
 _STATUS = const(0x18FF5000)
 _REPEAT_MS = const(1_000)
+_AGAIN_MS = const(100)  # so soon what has been switched off is told so again, until its status shows that no current flows
 _HOLD_MS = const(2_000)  # a set-point that nobody renewed for so long is withdrawn
 _LOST_MS = const(3_000)
 _STALE_MS = const(20_000)
@@ -44,7 +45,7 @@ class ElconCharger(CanClient):
 
     def set(self, mv: int, ma: int) -> None:
         """What it shall give at most; 0, 0 = off. Call it at every control step: a set-point that is not renewed within
-        two seconds is withdrawn. A change goes out at once, the same again every second."""
+        two seconds is withdrawn. A change goes out at once, the same again every second; off ten times a second until it is."""
         now = self.bus.clock.ticks_ms()
         self._set_ms = now
         if mv <= 0 or ma <= 0:
@@ -107,8 +108,8 @@ class ElconCharger(CanClient):
         """Repeat the set-point; withdraw one that nobody stands by any more."""
         if self.set_ma and not 0 <= ticks.diff(now_ms, self._set_ms) <= _HOLD_MS:
             self._apply(0, 0, now_ms)
-        elif ticks.diff(now_ms, self._sent_ms) >= _REPEAT_MS:
-            self._send(now_ms)
+        elif ticks.diff(now_ms, self._sent_ms) >= (_REPEAT_MS if self.set_ma or not self.reading.output_ma else _AGAIN_MS):
+            self._send(now_ms)  # a frame that nobody heard costs a tenth of a second, not a whole one, where it was to end a charge
         if ticks.diff(now_ms, self._heard_ms) > _LOST_MS:
             if not self.fault:
                 self.fault = "timeout"
