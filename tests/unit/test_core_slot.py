@@ -210,6 +210,13 @@ def test_how_urgently_a_pack_is_polled():
         s.reserved = True
         assert s.poll_need == ("checking" if s.stays else expected[name]), name
         s.reserved = False
+    s.faults.restore(rules.index_of("ghost"))
+    for state, name in enumerate(slot.STATES):
+        s.state = state
+        assert s.poll_need == ("charging" if name == "fault" else expected[name]), name
+    s.state = slot.EMPTY
+    s.looks = -1
+    assert s.poll_need == "checking"
 
 
 def test_the_view_tells_what_is_known_and_nothing_else():

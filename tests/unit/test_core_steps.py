@@ -106,7 +106,7 @@ def ended(table):
 def test_a_swap_from_order_to_thanks_in_every_word():
     t = Table().begin()
     assert t.tell() == [("swap.ordered", 0, "", "anna", "rider"), ("swap.step", 1, "", "opening_in")]
-    assert t.said() == [(1, "one_moment")] and t.swap.active and t.swap.number == 1 and t.swap.last_in == 1
+    assert t.said() == [(1, "one_moment")] and t.swap.active and t.swap.number == 1 and t.swap.last_in == 1 and t.swap.extended is False
     t.at(START + 50)
     assert t.slots[0].door_claim == interlock.RIDER_IN and t.tell() == [] and t.said() == []
     t.open(1).at(2000)
