@@ -154,6 +154,7 @@ class Cabinet:
                 assert s.proof == slot_states.PROVEN, "charging an unproven pack"
                 assert s.faults.stop_rule < 0, "charging in spite of a fault"
                 assert s.enabled and s.charger_fresh and s.io_fresh and s.pack_fresh, "charging on old data"
+                assert 0 <= ticks.diff(self.now_ms, s.pack.taken_ms) <= self.options.stale_pack_ms, "charging on data of a pack at rest"
                 assert s.charge_ma <= pack.values["charge_limit_ma"] and s.charge_mv <= pack.values["charge_limit_mv"], "charging too much"
             if s.pulse:
                 others = [m for m in self.doors if m != n and not self.doors[m] and not self.control.slots[m - 1].left_open]

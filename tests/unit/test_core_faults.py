@@ -140,6 +140,22 @@ def test_silence_stops_charging_at_once_and_becomes_a_fault():
     assert cabinet.names().count("pack.proven") >= 4, "it had to prove itself again"
 
 
+def test_data_that_are_young_enough_for_a_pack_at_rest_do_not_start_a_charge():
+    cabinet, slot, _ = charging_cabinet()
+    for ms in (1500, 3000, 4000, 12000):
+        assert cabinet.control.command("disable", 2, cabinet.now_ms)[0]
+        cabinet.run(limit_ms=200)
+        cabinet.packs[2].answers = False
+        cabinet.run(limit_ms=ms)
+        assert slot.pack_fresh and slot.why_code == "disabled"
+        cabinet.control.command("enable", 2, cabinet.now_ms)
+        began = cabinet.names().count("charge.started")
+        cabinet.run(limit_ms=1200)  # the plan is made once a second
+        assert cabinet.names().count("charge.started") == began + (ms == 1500), ms
+        cabinet.packs[2].answers = True
+        assert cabinet.run(lambda: cabinet.state(2) == "charging" and slot.pack_fresh, 8000)
+
+
 def test_a_silent_charger_stops_its_slot_only():
     cabinet, slot, _ = charging_cabinet()
     cabinet.charger_dead.add(2)
