@@ -30,6 +30,7 @@ MARGIN_US = 3_500_000  # watched for so long beyond the delay that is asked for
 REST_MS, RESTED_US = 1_801_000, 200_000  # half an hour, and two control rounds that take notice
 NPB = 4
 RAISED = [code for code in EVENTS if EVENTS[code][0] == "fault.raised"][0]
+LONG_MS, LONG_EVERY = 8000, 4  # what takes longer is tried in one round of so many
 AT_REST, AT_CHARGE_STEP = 6, 9  # instants in measure.py; a test holds them against it
 CHARGE_LONG_MS = 1000 * rules.level(rules.index_of("charge_long"), 0)
 
@@ -284,12 +285,16 @@ class Share:
                 os.write(round_.copy, json.dumps({"died": round_.died, "rows": round_.rows()}).encode())
                 os._exit(0)
         else:
-            number = 0
-            for _ in range(words["rounds"]):
-                for row in self.wanted:
-                    self._fresh(row, number)
-                    number += 1
+            for number, row in enumerate(self._turns()):
+                self._fresh(row, number)
         return self.rows
+
+    def _turns(self) -> list:
+        """The rows in the order in which they are tried."""
+        turns = []
+        for number in range(self.words["rounds"]):
+            turns += [row for row in self.wanted if number % LONG_EVERY == 0 or row[1] + row[3].get("wait", 0) < LONG_MS]
+        return turns
 
     def _fresh(self, row: tuple, number: int) -> None:
         gc.collect()  # the cabinet before
@@ -300,23 +305,20 @@ class Share:
 
     def _copies(self, round_: Round) -> None:
         """Called while the cabinet charges: each trial in a copy of this process."""
-        number = 0
-        for _ in range(self.words["rounds"]):
-            for row in self.wanted:
-                out_of, into = os.pipe()
-                child = os.fork()
-                if not child:
-                    os.close(out_of)
-                    round_.copy = into
-                    round_.strike(row, number)
-                    return
-                os.close(into)
-                with os.fdopen(out_of) as text:
-                    told = json.loads(text.read() or '{"died": ["a copy ended early"], "rows": []}')
-                os.waitpid(child, 0)
-                self.died += told["died"]
-                self.count(row, told["rows"])
-                number += 1
+        for number, row in enumerate(self._turns()):
+            out_of, into = os.pipe()
+            child = os.fork()
+            if not child:
+                os.close(out_of)
+                round_.copy = into
+                round_.strike(row, number)
+                return
+            os.close(into)
+            with os.fdopen(out_of) as text:
+                told = json.loads(text.read() or '{"died": ["a copy ended early"], "rows": []}')
+            os.waitpid(child, 0)
+            self.died += told["died"]
+            self.count(row, told["rows"])
         raise sims.Finished()
 
     def count(self, row: tuple, rows: list) -> None:
