@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import json
 import statistics
 import sys
@@ -22,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 from wire_trials import BOARD_FIRST, PATHS
 
-from swapcab import settings_template
+from swapcab import build, settings_template
 from swapcab.paths import OUT, ROOT
 from swapcab.processes import Child
 from swapcab.sim_net import Net
@@ -83,6 +84,14 @@ def run(folder: Path, plan: list[list[dict[str, Any]]], seed: int) -> list[list[
     return results.get("trials", [])
 
 
+def firmware_hash() -> str:
+    """What stands for the sources of the firmware that runs."""
+    digest = hashlib.sha256()
+    for name, path in sorted(build.sources(ROOT).items()):
+        digest.update(name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def rows_of(trials: list[list[Any]]) -> list[dict[str, Any]]:
     """One row a kind and bus, in ms."""
     rows = []
@@ -125,9 +134,8 @@ def main() -> int:
     rows = rows_of(trials)
     show(rows)
     text = ",\n".join(json.dumps(row) for row in rows)
-    (ROOT / "build" / "reaction_wire.json").write_text(f'{{"rows": [\n{text}\n]}}\n')
-    if options.keep:
-        KEPT.write_text(f'{{"rows": [\n{text}\n]}}\n')
+    for path in (ROOT / "build" / "reaction_wire.json", *([KEPT] if options.keep else [])):
+        path.write_text(f'{{"firmware": "{firmware_hash()}", "rows": [\n{text}\n]}}\n')
     return 1 if not rows or sum(row["missed"] for row in rows) else 0
 
 
