@@ -1,4 +1,4 @@
-"""A controller under test without a controller: `swapcab.bench.on_board` on the W5500-EVB-Pico2's drivers, chip models, the plant's wires.
+"""A controller under test without a controller: `swapcab.bench.board` on the W5500-EVB-Pico2's drivers, chip models, the plant's wires.
 
 `Rig` is the link and the hands of a bench at once. Faults are put into the models, never into the code under test.
 """
@@ -18,14 +18,17 @@ for _folder in ("boards", "tests/models"):
         sys.path.insert(0, str(ROOT / _folder))
 
 import benches  # noqa: E402  # pyright: ignore[reportMissingImports]
+from i2c_bus import Mcp23017Model  # noqa: E402  # pyright: ignore[reportMissingImports]
+from peers import Peers  # noqa: E402
 
 from plant.cabinet_world import World  # noqa: E402
 from plant.frames import CanNodes, RtuUnits  # noqa: E402
 from plant.rng import Rng  # noqa: E402
 from swapcab import settings_template  # noqa: E402
-from swapcab.bench import on_board  # noqa: E402
+from swapcab.bench.board import can, flash, itself, lines, network, unit  # noqa: E402
 from swapcab.bench.link import BoardError  # noqa: E402
 
+FUNCTIONS: dict[str, Any] = {name: value for file in (can, flash, itself, lines, network) for name, value in vars(file).items()}
 START_S = 1795354200
 SLOTS = 6
 
@@ -34,17 +37,21 @@ class Rig:
     """Link, hands and hardware. Time is the model's; `tick` moves the plant along with it."""
 
     name = "jig"
-    limit_s = 60.0
+    limit_s = 15.0
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, npb: int = 0, locks: str = "") -> None:
+        """`npb`: so many NPB chargers; `locks`: the kind of lock board, if it is no slot board."""
         self.folder = folder
-        settings_template.write(folder, SLOTS, "broker.example.org", 1883)
+        settings_template.write(folder, SLOTS, "broker.example.org", 1883, npb)
         self.bench = benches.w5500_evb_pico2()
         self.world = self.bench.world
         self.world.rtc.rate_ppm = 0
         self.bench.board.clock.synchronise(START_S)
         self.bench.board = self.bench.module.Board("/")
-        self.plant = World(SLOTS, 1, 1.0)
+        self.plant = World(SLOTS, 1, 1.0, npb=npb)
+        self.peers = Peers(self.plant, locks) if locks else None
+        self.expanders = Mcp23017Model(), Mcp23017Model()
+        self.world.i2c.chips.update({0x20: self.expanders[0], 0x21: self.expanders[1]})
         self.packs = RtuUnits(self.plant, Rng(3))
         self.boards = RtuUnits(self.plant, Rng(4), True)
         self.can = CanNodes(self.plant, Rng(5))
@@ -57,6 +64,7 @@ class Rig:
         self.watchdog_dead = False
         self.pulse_error_ms = 0
         self.stuck: Callable[[list], None] = lambda bits: None
+        self.stuck_pins: Callable[[int], int] = lambda pins: pins
         self.ticks_ppm = 0
         self.broker: dict[str, Any] = {"step": "done", "code": 0}
         self.memory = {"heap_free": 120 << 10, "heap_used": 70 << 10, "disk_free": 600 << 10, "disk": 1 << 20,
@@ -73,7 +81,7 @@ class Rig:
         """A start of the controller."""
         machine = self.bench.module.machine
         sys.modules["machine"] = machine
-        self.unit = on_board.Unit(self.bench.board, str(self.folder), self.sleep)
+        self.unit = unit.Unit(self.bench.board, str(self.folder), self.sleep)
 
     # ---- time
 
@@ -108,7 +116,22 @@ class Rig:
                 self._deliver(chip, answer)
         for frame in self.can.poll(self.plant.now):
             self._deliver(chip, frame)
+        self._switches()
         self.watch_relay()
+
+    def _switches(self) -> None:
+        """At the expanders: closed to ground is shut, latched, there; the dangers' contacts are closed."""
+        slots = list(enumerate(self.plant.slots))
+        doors, latches, packs = (
+            sum((not closed) << i for i, closed in found)
+            for found in (
+                [(i, slot.door_closed) for i, slot in slots],
+                [(i, slot.locked) for i, slot in slots],
+                [(i, slot.present()) for i, slot in slots],
+            )
+        )
+        self.expanders[0].pins = self.stuck_pins(doors | latches << 8)
+        self.expanders[1].pins = packs
 
     def _deliver(self, chip: Any, frame: tuple) -> None:
         if chip.bitrate() == 250000:
@@ -118,6 +141,8 @@ class Rig:
     def line(self, units: RtuUnits, frame: bytes) -> bytes:
         """What comes back on an RS485 line."""
         self.tick()
+        if units is self.boards and self.peers is not None:
+            return self.peers.answer(frame)
         if units is self.boards and frame[1] == 6:
             self._pulsed[(frame[0] - 1) * 8 + (frame[2] << 8 | frame[3]) - 0xFF] = frame[4] << 8 | frame[5]
         answer = units.answer(frame)
@@ -143,7 +168,7 @@ class Rig:
         if method == "memory":
             return self.memory
         try:
-            answer = getattr(self.unit, method)(*json.loads(json.dumps(arguments)))
+            answer = FUNCTIONS[method](self.unit, *json.loads(json.dumps(arguments)))
         except (OSError, ValueError, TypeError) as error:
             raise BoardError(type(error).__name__, str(error)) from error
         if meanwhile:
@@ -209,7 +234,7 @@ class Rig:
 
     def pulse_ms(self, slot: int) -> int | None:
         """What the jig measured."""
-        return self._pulsed.get(slot, 0) + self.pulse_error_ms
+        return (self.peers.pulsed if self.peers else self._pulsed).get(slot, 0) + self.pulse_error_ms
 
 
 def quiet(*_said: object) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 from swapcab.bench.common import FAIL, Bench, Result
 from swapcab.bench.link import BoardError
+from swapcab.bench.of_can import can_lines
 from swapcab.bench.of_itself import clock, identity, journal, loop, memory, network, random_source, watchdog
 from swapcab.bench.of_slots import inputs, relay
-from swapcab.bench.of_wires import can_lines, packs, slot_boards
+from swapcab.bench.of_wires import boards_of_slots, packs
 
 CHECKS: tuple[tuple[str, str, Callable[[Bench], list[Result]]], ...] = (
     ("identity", "what it is", identity),
@@ -19,7 +20,7 @@ CHECKS: tuple[tuple[str, str, Callable[[Bench], list[Result]]], ...] = (
     ("random", "random source", random_source),
     ("clock", "clocks", clock),
     ("flash", "journal area", journal),
-    ("rs485", "slot boards", slot_boards),
+    ("rs485", "boards of locks and switches", boards_of_slots),
     ("packs", "packs", packs),
     ("can", "CAN and chargers", can_lines),
     ("inputs", "doors, locks, presence", inputs),

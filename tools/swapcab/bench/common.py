@@ -8,6 +8,7 @@ from typing import Any
 
 from swapcab.bench.hands import Hands
 from swapcab.bench.link import Link
+from swapcab.bench.places import Place, places
 
 PASS, FAIL, SKIP = "pass", "fail", "skip"
 
@@ -43,16 +44,9 @@ class Bench:
         buses = self.settings.get("buses", {})
         return [(name, bus["port"], bus["baud"]) for name, bus in buses.items() if bus["kind"] == kind]
 
-    def boards(self) -> dict[tuple[str, int], list[int]]:
-        """(bus, unit) of each slot board -> the slots on it."""
-        found: dict[tuple[str, int], list[int]] = {}
-        for group in self.settings.get("groups", []):
-            io = group["io"]
-            if io["driver"] != "slot-board":
-                continue
-            for slot in range(group["first_slot"], group["last_slot"] + 1):
-                found.setdefault((io["bus"], io["first_address"] + (slot - 1) // 8), []).append(slot)
-        return found
+    def places(self) -> list[Place]:
+        """Lock and switches of each slot."""
+        return places(self.settings.get("groups", []))
 
     def devices(self, role: str, driver: str) -> dict[int, tuple[str, int]]:
         """Slot -> (bus, address) of the packs or chargers with this driver."""
@@ -73,3 +67,12 @@ class Bench:
         """A Modbus request by the name of the bus."""
         wired = self.settings["buses"][bus]
         return self.link.call("ask", wired["port"], wired["baud"], unit, function, start, value, tries)
+
+    def kerong(self, bus: str, board: int, lock: int, command: int, tries: int = 1) -> dict[str, Any]:
+        """A frame to a Kerong lock board: 0x30 asks for the hooks, 0x31 opens a lock."""
+        wired = self.settings["buses"][bus]
+        return self.link.call("kerong", wired["port"], wired["baud"], board, lock, command, tries)
+
+    def pins(self, bus: str, index: int) -> int:
+        """The 32 inputs of eight slots that the controller itself has; negative while they are not known. Raises BoardError."""
+        return self.link.call("pins", self.settings["buses"][bus]["port"], index)["levels"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,19 @@ from mpremote.transport import TransportError
 from swapcab import board_link, flash
 from swapcab.board_link import LinkError
 
-SOURCE = Path(__file__).with_name("on_board.py")
+FOLDER = Path(__file__).with_name("board")
 MARK = "@bench "
 CALL_LIMIT_S = 60
 FORGET_SERVICE = "import os\ntry:\n    os.remove('/service')\nexcept OSError:\n    pass\n"
+
+
+def _functions() -> dict[str, str]:
+    """What the controller can be asked -> the file in which that stands: each is sent when it is needed first."""
+    asked = re.compile(r"^def ([a-z]\w*)\(unit\b", re.MULTILINE)
+    return {name: path.stem for path in sorted(FOLDER.glob("*.py")) for name in asked.findall(path.read_text()) if name != "call"}
+
+
+FILES = _functions()
 
 
 class BoardError(Exception):
@@ -34,7 +44,7 @@ class Link(Protocol):
     """What a bench needs of a controller."""
 
     def call(self, method: str, *arguments: Any, meanwhile: Callable[[], None] | None = None, limit_s: float = CALL_LIMIT_S) -> dict:
-        """Run a method of `Unit`. `meanwhile` runs on the host while it does. Raises BoardError, LinkError."""
+        """Run one of the functions in board/. `meanwhile` runs on the host while it does. Raises BoardError, LinkError."""
         ...
 
     def after_reset(self, limit_s: float) -> bool:
@@ -55,7 +65,7 @@ class RawLink:
 
     def __init__(self, port: str) -> None:
         self._link = board_link.Link(port)
-        self._started = False
+        self._sent: set[str] = set()  # files of FOLDER that the controller has
 
     def open(self) -> None:
         """Connect; a running cabinet is reset into service, so that no watchdog waits. Raises LinkError."""
@@ -72,15 +82,9 @@ class RawLink:
 
     def call(self, method: str, *arguments: Any, meanwhile: Callable[[], None] | None = None, limit_s: float = CALL_LIMIT_S) -> dict:
         """See Link."""
-        if not self._started:
-            try:
-                self._link.call(SOURCE.read_text() + "\n_unit = Unit()\n")
-            except board_link.BoardRefused as error:
-                if "ImportError" in str(error):
-                    raise LinkError(f"there is no firmware on the board at {self._link.port}: swapcab flash comes first") from error
-                raise
-            self._started = True
-        code = f"call(_unit, {method!r}, {list(arguments)!r})"
+        self._send("unit", "_unit = Unit()")
+        self._send(FILES[method])
+        code = f"call(_unit, {method}, {list(arguments)!r})"
         if meanwhile is None:
             return answer_in(self._link.call(code, int(limit_s)), method)
         transport = self._link._transport
@@ -94,10 +98,21 @@ class RawLink:
             raise LinkError(f"{self._link.port} answers no more: {error}") from error
         return answer_in((out + errors).decode(errors="replace"), method)
 
+    def _send(self, name: str, then: str = "") -> None:
+        if name in self._sent:
+            return
+        try:
+            self._link.call((FOLDER / f"{name}.py").read_text() + f"\n{then}\n")
+        except board_link.BoardRefused as error:
+            if "ImportError" in str(error):
+                raise LinkError(f"there is no firmware on the board at {self._link.port}: swapcab flash comes first") from error
+            raise
+        self._sent.add(name)
+
     def after_reset(self, limit_s: float) -> bool:
         """See Link."""
         self._link.close()
-        self._started = False
+        self._sent.clear()
         ends = time.monotonic() + limit_s
         while time.monotonic() < ends:
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from swapcab.bench.common import FAIL, PASS, SKIP, Bench, Result
 from swapcab.bench.link import BoardError
+from swapcab.bench.places import SlotBoard, boards
 
 HEAP_LEAST = 24 * 1024  # bytes free beside a cabinet that runs
 HEAP_RAM_KIB, HEAP_ROM_KIB, HEAP_SLOT_KIB = 272, 160, 4  # smallest heap that did swaps at 32-bit words (docs/boards.md, memory)
@@ -201,7 +202,7 @@ def loop(bench: Bench) -> list[Result]:
     """The firmware's bus code on the slot boards, on this very MCU."""
     buses = []
     for bus, port, baud in bench.lines("modbus"):
-        units = [unit for on, unit in bench.boards() if on == bus]
+        units = [board.address for board in boards(bench.places()) if isinstance(board, SlotBoard) and board.bus == bus]
         if units:
             buses.append([bus, port, baud, units])
     found = bench.link.call("loop", buses, 5)

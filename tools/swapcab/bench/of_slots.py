@@ -2,115 +2,145 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from swapcab.bench.common import FAIL, PASS, SKIP, Bench, Result
 from swapcab.bench.link import BoardError
+from swapcab.bench.places import LOCKS, Place
 
+HANDS_STEP = "run with an operator or a test jig (--jig PORT)"
 PULSE_SHARE = 0.25
+PULSE_MAX_MS = 2000  # what a solenoid stands
+PULSE_LIMIT_S = 10
 RELAY_HOLD_MS = 3000
 RELAY_FALL_S = 2.0
 
 
 def inputs(bench: Bench) -> list[Result]:
-    """Each door and presence switch, worked by hand or jig: it must change, and no other with it."""
+    """Each lock, door and presence switch, worked by hand or jig: it must change, and no other with it."""
+    placed = bench.places()
     results: list[Result] = []
-    others = sorted({group["io"]["driver"] for group in bench.settings.get("groups", [])} - {"slot-board"})
-    for driver in others:
-        step = "try doors and locks by hand in the running cabinet: the bench knows slot boards only"
+    for driver in sorted({group["io"]["driver"] for group in bench.settings.get("groups", [])} - set(LOCKS) - {"pins"}):
+        step = "try doors and locks by hand in the running cabinet: this bench does not know their board"
         results.append(Result("inputs", f"doors and locks on {driver}", SKIP, "not tried", "", step))
     if not bench.hands.present():
-        step = "run with an operator or a test jig (--jig PORT)"
-        if bench.boards():
-            results.append(Result("inputs", "doors and presence", SKIP, "nobody there to work them", "", step))
+        if placed:
+            results.append(Result("inputs", "doors and presence", SKIP, "nobody there to work them", "", HANDS_STEP))
         return results
-    for (bus, unit), slots in bench.boards().items():
-        for slot in slots:
-            results += _locks_and_door(bench, bus, unit, slot)
+    for place in placed:
+        try:
+            results += _lock_and_door(bench, place)
+        except BoardError as error:
+            step = "its supply and its plug; then the check rs485"
+            results.append(Result("inputs", f"slot {place.slot}", FAIL, error.text, place.switches.name, step))
     return results
 
 
-def _bits(bench: Bench, bus: str, unit: int) -> int:
-    counts = bench.ask(bus, unit, 2, 0, 32, 3)
-    if not counts["good"]:
-        raise BoardError("OSError", f"slot board {unit} does not answer")
-    return int.from_bytes(bytes.fromhex(counts["data"])[1:5], "little")
+def _shut(bench: Bench, place: Place) -> bool:
+    return bool(place.switches.bits(bench) >> place.channel & 1)
 
 
-def _comes(bench: Bench, bus: str, unit: int, mask: int, wanted: int) -> bool:
+def _locked(bench: Bench, place: Place) -> bool:
+    hooks = place.locks.hooks(bench) if place.locks else None
+    if hooks is not None:
+        return bool(hooks >> place.lock_channel & 1)
+    return bool(place.switches.bits(bench) >> (8 + place.channel) & 1)
+
+
+def _comes(bench: Bench, wanted: Callable[[], bool]) -> bool:
     ends = bench.link.now() + bench.hands.limit_s
     while bench.link.now() < ends:
-        if _bits(bench, bus, unit) & mask == wanted:
+        if wanted():
             return True
         bench.link.wait(0.2)
     return False
 
 
-def _locks_and_door(bench: Bench, bus: str, unit: int, slot: int) -> list[Result]:
+def _lock_and_door(bench: Bench, place: Place) -> list[Result]:
     """The lock is pulsed, its feedback and the door must follow; then the door is shut, and a pack moved in and out."""
-    channel = (slot - 1) % 8
-    results = []
-    before = _bits(bench, bus, unit)
-    if not before >> channel & 1:
+    slot, channel = place.slot, place.channel
+    if not _shut(bench, place):
         bench.hands.ask_for("door", f"{slot} shut")
-        if not _comes(bench, bus, unit, 1 << channel, 1 << channel):
-            step = "magnet and switch of the door, its wires to the slot board"
+        if not _comes(bench, lambda: _shut(bench, place)):
+            step = "magnet and switch of the door, its wires to its board"
             return [Result("inputs", f"door {slot}", FAIL, "always open", f"door switch of slot {slot}", step)]
-        before = _bits(bench, bus, unit)
-    results += _pulse(bench, bus, unit, slot, before)
-    if _bits(bench, bus, unit) >> channel & 1:
+    before = place.switches.bits(bench)
+    results = [_pulse(bench, place)]
+    if _shut(bench, place):
         bench.hands.ask_for("door", f"{slot} open")
-    if not _comes(bench, bus, unit, 1 << channel, 0):
-        step = "magnet and switch of the door, its wires to the slot board; the lock, if the door did not come"
+    if not _comes(bench, lambda: not _shut(bench, place)):
+        step = "magnet and switch of the door, its wires to its board; the lock, if the door did not come"
         return [*results, Result("inputs", f"door {slot}", FAIL, "always shut", f"door switch of slot {slot}", step)]
-    moved = (before ^ _bits(bench, bus, unit)) & 0xFF & ~(1 << channel)
+    moved = (before ^ place.switches.bits(bench)) & 0xFF & ~(1 << channel)
     if moved:
         others = ", ".join(str(slot - channel + i) for i in range(8) if moved >> i & 1)
-        step = "two doors on one wire, or wires exchanged at the slot board"
+        step = "two doors on one wire, or wires exchanged at their board"
+        bench.hands.ask_for("door", f"{slot} shut")
         return [*results, Result("inputs", f"door {slot}", FAIL, f"doors {others} moved too", f"door wires of slot {slot}", step)]
-    results += _presence(bench, bus, unit, slot)
+    results.append(_presence(bench, place))
     bench.hands.ask_for("door", f"{slot} shut")
-    if not _comes(bench, bus, unit, 1 << channel | 0x100 << channel, 1 << channel | 0x100 << channel):
+    if not _comes(bench, lambda: _shut(bench, place) and _locked(bench, place)):
         step = "the latch does not fall in, or its switch does not follow"
         return [*results, Result("inputs", f"door {slot}", FAIL, "does not latch", f"latch of slot {slot}", step)]
     return [*results, Result("inputs", f"door {slot}", PASS, "opens, shuts, latches")]
 
 
-def _pulse(bench: Bench, bus: str, unit: int, slot: int, before: int) -> list[Result]:
-    channel, wanted_ms = (slot - 1) % 8, bench.settings["pulse_ms"]
-    output, part = f"slot board {unit}, output {channel + 1}", f"lock of slot {slot}"
-    answer = bench.ask(bus, unit, 6, 0x0100 + channel, wanted_ms)
-    if not answer["good"]:
-        step = "type and firmware of the slot board"
-        return [Result("lock", f"lock {slot}", FAIL, "the pulse was not taken", output, step)]
-    began, left_ms = bench.link.now(), 1
-    while left_ms and bench.link.now() - began < 10:
-        bench.link.wait(0.05)
-        counts = bench.ask(bus, unit, 3, 0x0100 + channel, 1)
-        if counts["good"]:
-            left_ms = int.from_bytes(bytes.fromhex(counts["data"])[1:3], "big")
-    if left_ms:
-        step = "the solenoid would burn: take its supply away; exchange the slot board"
-        return [Result("lock", f"lock {slot}", FAIL, "the pulse does not end", output, step)]
-    measured = bench.hands.pulse_ms(slot)
-    if measured is not None and abs(measured - wanted_ms) > PULSE_SHARE * wanted_ms:
-        step = "the lock's supply and fuse, if 0; else exchange the slot board"
-        return [Result("lock", f"lock {slot}", FAIL, f"{measured} ms, {wanted_ms} wanted", output, step)]
+def _pulse(bench: Bench, place: Place) -> Result:
+    what, locks, part = f"lock {place.slot}", place.locks, f"lock of slot {place.slot}"
+    if locks is None:
+        step = "a board that times pulses by itself (docs/devices.md)"
+        return Result("lock", what, SKIP, "not tried: the controller would time the pulse", "", step)
+    was_locked = _locked(bench, place)
+    wanted_ms = locks.length_ms(bench.settings["pulse_ms"])
+    if not locks.pulse(bench, place.lock_channel, bench.settings["pulse_ms"]):
+        return Result("lock", what, FAIL, "the pulse was not taken", place.output, f"type and firmware of {locks.name}")
+    if not _ends(bench, place, wanted_ms):
+        step = f"the solenoid would burn: take its supply away; exchange {locks.name}"
+        return Result("lock", what, FAIL, "the pulse does not end", place.output, step)
+    measured = bench.hands.pulse_ms(place.slot)
+    if measured is not None and _wrong_length(measured, wanted_ms, locks.times_itself):
+        wish = f"{PULSE_MAX_MS} at most" if locks.times_itself else f"{wanted_ms} ms"
+        step = f"the lock's supply and fuse, if 0; the time that is set in it, if it has one; else exchange {locks.name}"
+        return Result("lock", what, FAIL, f"{measured} ms, {wish} wanted", place.output, step)
     bench.link.wait(0.5)
-    if before >> (8 + channel) & 1 and _bits(bench, bus, unit) >> (8 + channel) & 1:
+    if was_locked and _locked(bench, place):
         step = "the lock's supply and fuse, its solenoid, its mechanics; then its feedback switch"
-        return [Result("lock", f"lock {slot}", FAIL, "the latch did not move", part, step)]
-    return [Result("lock", f"lock {slot}", PASS, f"{measured} ms" if measured is not None else f"{wanted_ms} ms by the board's own count")]
+        return Result("lock", what, FAIL, "the latch did not move", part, step)
+    return Result("lock", what, PASS, f"{measured} ms" if measured is not None else f"{wanted_ms} ms, not measured")
 
 
-def _presence(bench: Bench, bus: str, unit: int, slot: int) -> list[Result]:
-    mask = 0x10000 << (slot - 1) % 8
-    first = _bits(bench, bus, unit) & mask
-    for moves, wanted in ((("out", 0), ("in", mask)) if first else (("in", mask), ("out", 0)))[:2]:
+def _ends(bench: Bench, place: Place, wanted_ms: int) -> bool:
+    """Wait until the output is off; where it cannot be asked, until it should be."""
+    assert place.locks is not None
+    began = bench.link.now()
+    while bench.link.now() - began < PULSE_LIMIT_S:
+        bench.link.wait(0.05)
+        on = place.locks.is_on(bench, place.lock_channel)
+        if on is None:
+            bench.link.wait((PULSE_MAX_MS if place.locks.times_itself else wanted_ms) / 1000)
+        if not on:
+            return True
+    return False
+
+
+def _wrong_length(measured_ms: int, wanted_ms: int, times_itself: bool) -> bool:
+    if times_itself:
+        return not 0 < measured_ms <= PULSE_MAX_MS
+    return abs(measured_ms - wanted_ms) > PULSE_SHARE * wanted_ms
+
+
+def _presence(bench: Bench, place: Place) -> Result:
+    def there() -> bool:
+        return bool(place.switches.bits(bench) >> (16 + place.channel) & 1)
+
+    slot = place.slot
+    for moves, wanted in (("out", False), ("in", True)) if there() else (("in", True), ("out", False)):
         bench.hands.ask_for("pack", f"{slot} {moves}")
-        if not _comes(bench, bus, unit, mask, wanted):
-            always = "on" if wanted == 0 else "off"
+        if not _comes(bench, lambda wanted=wanted: there() == wanted):
+            always = "off" if wanted else "on"
             step = "the switch behind the pack, its lever and its wires"
-            return [Result("inputs", f"presence {slot}", FAIL, f"always {always}", f"presence switch of slot {slot}", step)]
-    return [Result("inputs", f"presence {slot}", PASS, "follows the pack")]
+            return Result("inputs", f"presence {slot}", FAIL, f"always {always}", f"presence switch of slot {slot}", step)
+    return Result("inputs", f"presence {slot}", PASS, "follows the pack")
 
 
 def relay(bench: Bench) -> list[Result]:
@@ -118,8 +148,7 @@ def relay(bench: Bench) -> list[Result]:
     seen: list[bool | None] = []
     at_rest = bench.hands.relay_closed()
     if at_rest is None:
-        step = "run with an operator or a test jig (--jig PORT)"
-        return [Result("relay", "mains relay", SKIP, "nobody there to look at it", "", step)]
+        return [Result("relay", "mains relay", SKIP, "nobody there to look at it", "", HANDS_STEP)]
     part = "mains relay of the chargers"
     if at_rest:
         step = "the relay is welded or bridged: chargers have no independent shutdown. Exchange it before anything is charged"

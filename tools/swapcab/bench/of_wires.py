@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from swapcab.bench.common import FAIL, PASS, SKIP, Bench, Result
 from swapcab.bench.link import BoardError
+from swapcab.bench.places import Board, boards
 
 SILENCE_TRIES = 5
 
 
-def slot_boards(bench: Bench) -> list[Result]:
-    """Each line of slot boards: who answers, and how."""
+def boards_of_slots(bench: Bench) -> list[Result]:
+    """Each line with boards of locks or switches: who answers, and how; expanders, too."""
     results: list[Result] = []
-    by_bus: dict[str, list[tuple[int, dict[str, Any]]]] = {}
-    for bus, unit in bench.boards():
-        try:
-            by_bus.setdefault(bus, []).append((unit, bench.ask(bus, unit, 2, 0, 32, SILENCE_TRIES)))
-        except BoardError as error:
-            by_bus.setdefault(bus, [])
-            step = "look at the port's name in settings.json and at docs/boards.md for the pins of the line"
-            results.append(Result("rs485", f"line {bus}", FAIL, str(error), f"serial port of line {bus}", step))
-            break
-    for bus, answers in by_bus.items():
-        results += judge_line(bus, [(f"slot board {unit}", counts) for unit, counts in answers])
-    for (bus, unit), slots in bench.boards().items():
-        counts = dict(by_bus[bus]).get(unit, {})
-        if counts.get("good"):
-            bits = int.from_bytes(bytes.fromhex(counts["data"])[1:5], "little")
-            bench.packs_seen |= {slot for slot in slots if bits >> (16 + (slot - 1) % 8) & 1}
+    lines: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    placed = bench.places()
+    for board in boards(placed):
+        if not board.on_rs485:
+            results.append(_expander(bench, board))
+        elif lines.get(board.bus) != []:
+            try:
+                lines[board.bus] = lines.get(board.bus, []) + board.probe(bench, SILENCE_TRIES)
+            except BoardError as error:
+                lines[board.bus] = []
+                step = "look at the port's name in settings.json and at docs/boards.md for the pins of the line"
+                results.append(Result("rs485", f"line {board.bus}", FAIL, str(error), f"serial port of line {board.bus}", step))
+    for bus, answers in lines.items():
+        results += judge_line(bus, answers)
+    for board in boards(placed):
+        mine = [place for place in placed if place.switches == board]
+        with contextlib.suppress(BoardError):  # said above
+            bits = board.bits(bench) if mine else 0
+            bench.packs_seen |= {place.slot for place in mine if bits >> (16 + place.channel) & 1}
     return results
+
+
+def _expander(bench: Bench, board: Board) -> Result:
+    try:
+        return Result("rs485", board.name, PASS, f"{board.bits(bench):032b}")
+    except BoardError as error:
+        step = "supply, wires and address pins of the MCP23017, pull-ups of SDA and SCL (docs/boards.md)"
+        return Result("rs485", board.name, FAIL, error.text, f"I/O expander of {board.name}", step)
 
 
 def packs(bench: Bench) -> list[Result]:
@@ -82,51 +95,4 @@ def judge_line(bus: str, answers: list[tuple[str, dict[str, Any]]]) -> list[Resu
         else:
             step = "its plug and stub; then exchange it"
         results.append(Result("rs485", f"line {bus}", FAIL, said, f"{name} on {line}", step))
-    return results
-
-
-def can_lines(bench: Bench) -> list[Result]:
-    """Each CAN line: the controller chip, the wires, the chargers."""
-    results = []
-    for bus, port, baud in bench.lines("can"):
-        try:
-            found = bench.link.call("can", port, baud, 2500)
-        except BoardError as error:
-            step = "supply and crystal of the CAN controller, its chip select, the port's name in settings.json (docs/boards.md)"
-            results.append(Result("can", f"line {bus}", FAIL, str(error), f"CAN controller {port}", step))
-            continue
-        results += judge_can(bench, bus, found)
-    return results
-
-
-def judge_can(bench: Bench, bus: str, found: dict[str, Any]) -> list[Result]:
-    """What a CAN controller's state and what it heard say."""
-    line = f"CAN line {bus}"
-    figure = f"{found['frames']} frames, {('active', 'warning', 'passive', 'off')[found['state']]}, {found['overruns']} overruns"
-    if found["state"] == 3:
-        step = "measure CANH and CANL against each other and ground: a short, or a device that holds the bus; then all bit rates"
-        return [Result("can", f"line {bus}", FAIL, figure, f"{line}: shorted, or another bit rate", step)]
-    if not found["frames"] and not found["state"] and not bench.speakers(bus):
-        figure += ", what was sent was acknowledged, nobody speaks unasked"
-        return [Result("can", f"line {bus}", PASS, figure)]
-    if not found["frames"] and not found["state"]:  # somebody acknowledged what was sent, so the wires are good
-        step = "the interrupt pin from the CAN controller to the MCU; then whether any charger or pack has supply"
-        return [Result("can", f"line {bus}", FAIL, figure, f"{line}: interrupt of the CAN controller", step)]
-    if not found["frames"]:
-        step = "60 ohms between CANH and CANL with the supply off, both wires, the transceiver's supply, the chargers' supply"
-        return [Result("can", f"line {bus}", FAIL, figure, f"{line}: open, no termination, or nobody there", step)]
-    if found["state"]:
-        step = "termination at both ends, stubs short, the third wire connected, one bit rate"
-        return [Result("can", f"line {bus}", FAIL, figure, f"{line}: termination or disturbed", step)]
-    heard = {int(can_id, 16) for can_id in found["heard"]}
-    chargers = bench.devices("charger", "elcon").items()
-    silent = [slot for slot, (on, address) in chargers if on == bus and 0x18FF5000 | address not in heard]
-    if silent:
-        slots = ", ".join(map(str, silent))
-        step = "its mains, its plug on the bus, its address"
-        return [Result("can", f"line {bus}", FAIL, figure, f"charger of slot {slots} on {line}", step)]
-    results = [Result("can", f"line {bus}", PASS, f"{figure}, {len(heard)} ids")]
-    if found["overruns"]:
-        step = "the CAN controller's interrupt pin is not connected, or the bus carries more than it can keep"
-        results = [Result("can", f"line {bus}", FAIL, figure, f"{line}: interrupt of the CAN controller", step)]
     return results

@@ -1,0 +1,1 @@
+"""What runs on the controller. Never imported as a package there: each file is sent as source."""
