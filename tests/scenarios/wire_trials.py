@@ -78,20 +78,20 @@ class Trials:
     def _listen(self, line: Any, rewrite: Callable[[bytes], bytes | None]) -> None:
         """Answers of a line pass through `rewrite`; the instant at which the last piece of each has gone out is told."""
         send, write = line._send, line.port.write
-        tails: deque[tuple[bytes, bytes]] = deque(maxlen=8)
+        tails: deque[tuple[bytes, bytes, frozenset[int]]] = deque(maxlen=8)  # last piece, frame, who was hurt when it was made
 
         def sending(frame: bytes, delay: float) -> None:
             out = rewrite(frame)
             if out is not None:
                 half = len(out) // 2
-                tails.append((out[half:] if half > 8 else out, out))
+                tails.append((out[half:] if half > 8 else out, out, frozenset(self.mode)))
                 send(out, delay)
 
         def writing(data: bytes) -> bool:
             done = write(data)
             now = time.monotonic()
             if tails and data == tails[0][0]:
-                self._said(line, tails.popleft()[1], now)
+                self._said(line, *tails.popleft()[1:], now)
             return done
 
         line._send, line.port.write = sending, writing
@@ -176,15 +176,16 @@ class Trials:
 
     # ---- when they were out
 
-    def _said(self, line: Any, frame: bytes, now: float) -> None:
+    def _said(self, line: Any, frame: bytes, hurt: frozenset[int], now: float) -> None:
         if line is self.plant.packs_line:
             if len(frame) == STATUS_SIZE:
                 self.last[f"pack {frame[0]}"] = now
-                if self.mode.get(frame[0]) in ("alarm_stop", "(pack allows no charge)"):
+                if frame[0] in hurt and self.mode.get(frame[0]) in ("alarm_stop", "(pack allows no charge)"):
                     self.seen.setdefault(frame[0], now)
         elif frame[1] == 2:
             self.last[f"board {frame[0]}"] = now
-            for slot, mode in self.mode.items():
+            for slot in hurt:
+                mode = self.mode.get(slot)
                 if mode == "mains_lost" and frame[0] == 1 or mode == "(not locked)" and (slot - 1) // 8 + 1 == frame[0]:
                     self.seen.setdefault(slot, now)
 
