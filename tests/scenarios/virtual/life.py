@@ -86,7 +86,9 @@ class Life:
         if control.swap.active:
             return
         for slot in world.slots:
-            if slot.pack is not None and self._must_go(slot):
+            # an empty slot at fault has to be looked into: only an open door tells that nothing stands in it
+            faulty = slot.pack is None and control.slots[slot.number - 1].state_name == "fault"
+            if faulty or (slot.pack is not None and self._must_go(slot)):
                 self.command("unlock", slot.number)
                 self.open_for = slot.number
                 return
