@@ -205,6 +205,46 @@ def test_a_setting_may_tighten_a_limit_and_never_loosen_it():
         assert error_of(wrong) != "", wrong
 
 
+def test_an_error_in_a_setting_names_its_place_its_value_and_what_is_allowed():
+    for tighten, told in (
+        ({"cell_ovv": {"LFP": 1}}, "limits.cell_ovv: there is no such rule"),
+        ({"cell_ov": 3000}, 'limits.cell_ov: write {"LFP": limit, "NMC": limit}'),
+        ({"cell_ov": {"LCO": 1}}, "limits.cell_ov.LCO: allowed are LFP and NMC"),
+        ({"cell_ov": {"LFP": "low"}}, "limits.cell_ov.LFP = 'low': allowed are whole numbers up to 3650"),
+        ({"cell_ov": {"NMC": 4231}}, "limits.cell_ov.NMC = 4231: allowed are whole numbers up to 4230"),
+        ({"cell_ov": {"NMC": True}}, "limits.cell_ov.NMC = True: allowed are whole numbers up to 4230"),
+        ({"soh_end": {"LFP": 69}}, "limits.soh_end.LFP = 69: allowed are whole numbers from 70"),
+    ):
+        assert error_of(tighten) == told
+    same = limits.LimitSet({"cell_ov": {"NMC": 4230}, "soh_end": {"LFP": 70}})  # the cap itself
+    assert same.tightened == 2 and same.version == limits.VERSION + "+2"
+    assert limits.LimitSet().version == limits.LimitSet({}).version == limits.VERSION and limits.LimitSet().tightened == 0
+
+
+def test_a_tightened_limit_takes_its_clear_level_along_and_leaves_all_others():
+    rule = rules.index_of("cell_ov")
+    assert LIMITS.levels(rule) == (3650, 4230, 3600, 4200)
+    assert [LIMITS.clear(rule, chemistry) for chemistry in limits.CHEMISTRIES] == [3600, 3600, 4200]
+    tight = limits.LimitSet({"cell_ov": {"LFP": 3640, "NMC": 4210}, "soh_end": {"NMC": 75}})
+    assert tight.levels(rule) == (3640, 4210, 3590, 4180)
+    assert [tight.limit(rule, chemistry) for chemistry in limits.CHEMISTRIES] == [3640, 3640, 4210]
+    assert [tight.clear(rule, chemistry) for chemistry in limits.CHEMISTRIES] == [3590, 3590, 4180]
+    end = rules.index_of("soh_end")
+    assert tight.levels(end) == (70, 75, 71, 76) and tight.limit(end, 0) == 75 and tight.clear(end, 0) == 76
+    for other in range(rules.COUNT):
+        if other not in (rule, end):
+            assert tight.levels(other) == LIMITS.levels(other), rules.IDS[other]
+
+
+def test_rows_that_are_the_same_are_shared():
+    scopes = (rules.PACK, rules.CABINET)
+    first = LIMITS.compile(scopes, 1)
+    second = LIMITS.compile(scopes, 2, first)
+    assert second == LIMITS.compile(scopes, 2) and isinstance(second, tuple)
+    shared = [row for row, like in zip(second, first) if row is like]
+    assert len(shared) == len([row for row, like in zip(second, first) if row == like]) and 0 < len(shared) < len(first)
+
+
 def test_the_positions_of_the_quantities_agree_with_the_table():
     names = rules.quantity_names()
     pairs = (

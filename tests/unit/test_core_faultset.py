@@ -1,0 +1,179 @@
+"""One set of faults alone: what is pending, what service lifts, which rule decides, and every word of its events."""
+
+from cabinet.core import rules
+from cabinet.core.faults import CompiledLimits, FaultSet
+from cabinet.core.limits import LimitSet
+from cabinet.core.rules import UNKNOWN
+
+
+class Table:
+    """The faults of slot 3 and quantities that a test sets, with their real sign."""
+
+    def __init__(self):
+        self.faults = FaultSet(CompiledLimits(LimitSet(), (rules.PACK, rules.SLOT)), 3)
+        self.faults.set_chemistry(1)
+        self.values = [UNKNOWN] * rules.QUANTITIES
+        self.out = []
+
+    def set(self, rule, value):
+        """The quantity of a rule."""
+        index = rules.index_of(rule)
+        self.values[rules.quantity(index)] = UNKNOWN if value is None else value * rules.side(index)
+        return self
+
+    def told(self):
+        """The events since the last look."""
+        rows = [(event.name, event.slot, event.pack) + tuple(event.values) for event in self.out]
+        self.out.clear()
+        return rows
+
+    def at(self, now_ms):
+        """One evaluation; its events."""
+        self.faults.evaluate(self.values, now_ms, self.out, "P")
+        return self.told()
+
+    def stands(self, rule, value, now_ms):
+        """Bring a fault about; it stands two seconds later."""
+        self.set(rule, value).at(now_ms)
+        self.at(now_ms + 2000)
+        assert self.faults.active(rules.index_of(rule)), rule
+        return self
+
+
+def cleared(rule):
+    return ("fault.cleared", 3, "P", rule)
+
+
+def test_a_rule_is_pending_while_its_debounce_runs_if_it_forbids_handing_out():
+    t = Table().set("soh_end", 70).set("class_low", 1).set("cell_sum", 1500)
+    assert t.at(1000) == [] and t.faults.pending == 2  # a rule that only stops charging does not count
+    t.set("class_low", None)
+    assert t.at(1050) == [] and t.faults.pending == 2  # not known: nothing changes
+    t.set("class_low", 0)
+    assert t.at(1100) == [] and t.faults.pending == 1
+    t.set("class_low", 1).set("cell_sum", 0)
+    assert t.at(1200) == [] and t.faults.pending == 2
+    assert [row[3] for row in t.at(1700)] == ["class_low"] and t.faults.pending == 1
+    t.set("soh_end", 71)
+    t.at(1800)
+    assert t.faults.pending == 0
+    t.set("soh_end", 70).at(1900)
+    assert t.faults.pending == 1
+    t.faults.pack_gone(t.out, "P")
+    assert t.faults.pending == 0 and t.told() == [cleared("class_low")]
+
+
+def test_a_fault_is_told_with_its_limit_and_knows_how_long_it_was_held():
+    t = Table().set("cell_sum", 1501)
+    assert t.at(1000) == [] and t.at(2999) == []
+    assert t.at(3010) == [("fault.raised", 3, "P", "cell_sum", "stop", 1501, 1500)]
+    assert t.faults.held_ms(rules.index_of("cell_sum"), 3010) == 2010
+    t.set("pack_silent", 5000)
+    assert t.at(3050) == [("fault.raised", 3, "P", "pack_silent", "give_back", 5000, 5000)]
+    assert t.faults.held_ms(rules.index_of("pack_silent"), 3060) == 0  # it is not debounced
+    t.set("soh_low", 80).at(4000)
+    assert t.at(5000) == [("fault.raised", 3, "P", "soh_low", "note", 80, 80)]  # small values are the dangerous ones
+
+
+def test_a_fault_whose_limit_depends_on_the_chemistry_says_which_one_applied():
+    rule = rules.index_of("cell_ov")
+    t = Table()
+    assert t.faults.limit(rule) == 3650
+    t.faults.set_chemistry(2)
+    assert t.faults.limit(rule) == 4230
+    t.set("cell_ov", 4230).at(1000)
+    assert [row[4:] for row in t.at(2000)] == [("stop", 4230, 4230)]
+    t.set("cell_ov", 4201)
+    t.at(3000)
+    t.at(9000)
+    assert t.faults.active(rule)
+    t.set("cell_ov", 4200)
+    assert t.at(10000) == [] and t.at(14999) == []
+    assert t.at(15000) == [cleared("cell_ov")] and not t.faults.active(rule)
+
+
+def test_what_was_clearing_and_comes_back_is_not_told_again_and_begins_anew():
+    t = Table().stands("cell_sum", 1500, 1000).set("cell_sum", 1000)
+    assert t.at(4000) == [] and t.at(8999) == []
+    t.set("cell_sum", 1500)
+    assert t.at(9000) == []
+    t.set("cell_sum", 1000)
+    assert t.at(9050) == [] and t.at(14049) == []
+    t.set("cell_sum", 1001)  # above its clear level, below its limit
+    assert t.at(14050) == []
+    t.set("cell_sum", 1000)
+    assert t.at(14100) == [] and t.at(19099) == []
+    assert t.at(19100) == [cleared("cell_sum")]
+
+
+def test_a_latch_that_service_has_lifted_clears_as_if_there_were_none():
+    rule = rules.index_of("soft_short")
+    t = Table().stands("soft_short", 20, 1000).set("soft_short", 5)
+    assert t.at(4000) == [] and t.at(90000) == [] and t.faults.latched() == [rule]
+    assert t.faults.service_clear(t.values, t.out, "P") == 1 and t.told() == [] and t.faults.latched() == []
+    assert t.at(100000) == []
+    t.set("soft_short", 6)
+    assert t.at(120000) == []
+    t.set("soft_short", 5)
+    assert t.at(130000) == [] and t.at(189999) == [] and t.faults.names() == ["soft_short"]
+    assert t.at(190000) == [cleared("soft_short")] and t.faults.names() == []
+    t.stands("soft_short", 20, 200000)
+    t.faults.service_clear(t.values, t.out, "P")
+    assert t.at(203000) == []  # the danger stands: it latches again
+    t.set("soft_short", 0)
+    assert t.at(204000) == [] and t.at(300000) == [] and t.faults.latched() == [rule]
+
+
+def test_service_lifts_each_latch_once_and_ends_what_is_clearing():
+    t = Table().stands("soft_short", 20, 1000).stands("soh_end", 60, 4000).stands("cell_sum", 1500, 7000).stands("pack_silent", 5000, 10000)
+    t.set("cell_sum", 1000)
+    t.at(13000)
+    names = t.faults.names()
+    assert t.faults.service_clear(t.values, t.out, "P") == 2
+    assert t.told() == [cleared("cell_sum")]  # it was clearing; the pack is still silent
+    assert t.faults.names() == [name for name in names if name != "cell_sum"] and "pack_silent" in names
+    assert t.faults.service_clear(t.values, t.out, "P") == 0
+
+
+def test_service_clears_at_once_what_was_about_a_pack_that_is_no_longer_there():
+    rule = rules.index_of("soft_short")
+    for pack, value, goes in (("", UNKNOWN, True), ("P", UNKNOWN, False), ("", 10, False)):
+        t = Table()
+        t.faults.restore(rule)
+        assert t.faults.active(rule) and t.faults.stop_rule == rule
+        t.values[rules.quantity(rule)] = value
+        assert t.faults.service_clear(t.values, t.out, pack) == 1
+        assert t.told() == ([("fault.cleared", 3, "", "soft_short")] if goes else []) and t.faults.active(rule) is not goes
+    t = Table()
+    t.faults.restore(rules.index_of("charger_runs_on"))  # a rule of the slot stays until it is known to be over
+    t.faults.service_clear(t.values, t.out, "")
+    assert t.told() == [] and t.faults.names() == ["charger_runs_on"]
+
+
+def test_a_pack_takes_its_own_faults_along_and_no_others():
+    t = Table().stands("soft_short", 20, 1000).stands("soh_end", 60, 4000).stands("door_stuck", 1, 7000)
+    assert t.faults.names() == ["soft_short", "soh_low", "soh_end", "door_stuck"]
+    t.faults.pack_gone(t.out, "P")
+    assert t.told() == [cleared("soh_low"), cleared("soh_end")]
+    assert t.faults.names() == ["soft_short", "door_stuck"]
+
+
+def test_of_equally_severe_faults_the_first_of_the_table_is_named_and_each_change_counts():
+    faults = Table().faults
+    assert (faults.worst_rule, faults.worst, faults.stop_rule, faults.keep_rule) == (-1, -1, -1, -1)
+    assert (faults.derate_pct, faults.changes, faults.pending) == (100, 0, 0)
+    note, derate, warm = rules.index_of("soh_low"), rules.index_of("rise_note"), rules.index_of("cell_precharge")
+    high, low = rules.index_of("cell_ov"), rules.index_of("temp_low")
+    deep, end = rules.index_of("cell_deep"), rules.index_of("soh_end")
+    for rule, expected in (
+        (note, (note, rules.NOTE, -1, -1, 100, 1)),
+        (derate, (derate, rules.DERATE, -1, -1, 50, 2)),
+        (warm, (warm, rules.DERATE, -1, -1, 20, 3)),
+        (low, (low, rules.STOP, low, -1, 20, 4)),
+        (high, (high, rules.STOP, high, -1, 20, 5)),
+        (end, (end, rules.GIVE_BACK, end, end, 20, 6)),
+        (deep, (deep, rules.GIVE_BACK, deep, deep, 20, 7)),
+    ):
+        faults.restore(rule)
+        found = (faults.worst_rule, faults.worst, faults.stop_rule, faults.keep_rule, faults.derate_pct, faults.changes)
+        assert found == expected, rules.IDS[rule]
