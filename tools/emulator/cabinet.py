@@ -24,8 +24,10 @@ START_LIMIT_S = 60.0
 class EmulatedCabinet:
     """`board`, `plant` and `net`; settings.json and secrets.json that fit lie in `folder`, for whoever flashes the board."""
 
-    def __init__(self, folder: Path, slots: int, options: Options | None = None, seed: int = 1, speed: float = 60.0) -> None:
+    def __init__(self, folder: Path, slots: int, options: Options | None = None, seed: int = 1, speed: float = 60.0, npb: int = 0) -> None:
+        """`npb`: so many of the first slots have NPB chargers, the others Elcon ones."""
         self.folder = folder
+        self.npb = npb
         self.slots = slots
         run_dir = folder / "plant"
         run_dir.mkdir(parents=True, exist_ok=True)
@@ -34,7 +36,7 @@ class EmulatedCabinet:
         self._run_dir = run_dir
         plant = [sys.executable, "-m", "plant", "--dir", short(run_dir), "--slots", str(slots), "--seed", str(seed)]
         tools = {"PYTHONPATH": str(ROOT / "tools")}
-        self._process = Child("plant", [*plant, "--speed", f"{speed:g}"], folder / "plant.log", env=tools)
+        self._process = Child("plant", [*plant, "--speed", f"{speed:g}", "--npb", str(npb)], folder / "plant.log", env=tools)
         self.plant: PlantClient | None = None
 
     def __enter__(self) -> EmulatedCabinet:
@@ -51,7 +53,7 @@ class EmulatedCabinet:
     def start(self) -> None:
         """Broker, plant, board. Raises BoardError or NetError."""
         self.net.start()
-        settings_template.write(self.folder, self.slots, "127.0.0.1", self.net.firmware_port)
+        settings_template.write(self.folder, self.slots, "127.0.0.1", self.net.firmware_port, self.npb)
         (self._run_dir / "secrets.json").write_bytes((self.folder / "secrets.json").read_bytes())
         self._process.start()
         limit = time.monotonic() + START_LIMIT_S

@@ -21,7 +21,7 @@ from swapcab.sim_net import NetError
 DEFAULT_FOLDER = ROOT / "build" / "emulated"
 
 
-def run(folder: Path | None, slots: int, flash_bytes: int, swaps: int, as_json: bool, faults: list[str] | None = None) -> int:
+def run(folder: Path | None, slots: int, flash_bytes: int, swaps: int, as_json: bool, faults: list[str] | None = None, npb: int = 0) -> int:
     """0 after Ctrl-C, or when the number of swaps is reached; 2 if a part did not start or a word is wrong."""
     reap_on_signal()
     if sys.platform != "linux":
@@ -34,8 +34,11 @@ def run(folder: Path | None, slots: int, flash_bytes: int, swaps: int, as_json: 
         print(f"swapcab emulate {error}", file=sys.stderr)
         return 2
     folder = folder or DEFAULT_FOLDER
+    if not 0 <= npb <= min(4, slots):
+        print(f"swapcab emulate --npb {npb}: from 0 to 4, and not more than --slots", file=sys.stderr)
+        return 2
     options = Options(flash_bytes=flash_bytes)
-    cabinet = EmulatedCabinet(folder, slots, options) if slots else None
+    cabinet = EmulatedCabinet(folder, slots, options, npb=npb) if slots else None
     board = cabinet.board if cabinet else EmulatedBoard(folder, options)
     console = Console(stderr=as_json)
     try:

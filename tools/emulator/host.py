@@ -5,61 +5,29 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pty
 import re
 import select
-import signal
-import subprocess
-import sys
 import threading
 import time
-import tty
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from emulator.options import BoardError, Options
+from emulator.port import Port
+from emulator.program import Program
+from emulator.screen import Screen
 from emulator.wiring import wiring
-from swapcab.paths import ROOT
-from swapcab.processes import die_with_parent
 
-DEVICE = Path(__file__).resolve().parent / "device"
+__all__ = ("BoardError", "EmulatedBoard", "Options")
+
 CTRL_A, CTRL_C = b"\x01", b"\x03"
-RAW_BANNER = b"raw REPL; CTRL-B to exit\r\n"
-FRIENDLY_PROMPT = b">>> "
-UNIX_BANNER = re.compile(rb"MicroPython [^\r\n]*linux[^\r\n]*")
 INTERRUPT_PAUSE_S = 0.3
 START_LIMIT_S = 60.0
-PENDING_MAX = 65536
-
-
-@dataclass
-class Options:
-    """Which board it is and what hangs on it. Times in seconds, sizes in bytes."""
-
-    machine: str = "Swapcab emulated board with RP2350"
-    build: str = "SWAPCAB_EMULATED"
-    platform: str = "rp2"
-    micropython: tuple[int, int, int, str] = (1, 28, 0, "")
-    flash_bytes: int = 1024 * 1024
-    romfs_bytes: int = 0  # a ROMFS partition; it takes as much of the heap here
-    heap: str = "1m"
-    unique_id: str = "e661a4d4177d2b29"
-    plant: str = ""
-    board: str = "emulated"
-    inputs: dict[str, int] = field(default_factory=dict)
-    name_server: str = "127.0.0.1"
-    cut_at: int = 0  # the supply goes in this program or erase of the file system, counted by `flash_operations`; 0: never
-    cut_share_pct: int = 50
-    watchdog_slack: float = 1.0
-    watchdog_bites: bool = True
-    faults: dict[str, Any] = field(default_factory=dict)  # what is wrong with its chips and lines, as device/hardware_faults.py has it
-
-
-class BoardError(Exception):
-    """The board did not do what was awaited of it."""
+HELD_MAX = 64  # parts of what came in that wait for the program
+TOLD_AS_THEY_ARE = ("machine", "build", "platform", "micropython", "flash_bytes", "romfs_bytes", "unique_id", "inputs", "name_server")
 
 
 class EmulatedBoard:
@@ -68,28 +36,24 @@ class EmulatedBoard:
     def __init__(self, folder: Path, options: Options | None = None) -> None:
         self.folder = folder
         self.options = options or Options()
-        self.port = Path()
         self.pins: dict[str, int] = {}
         self.edges: dict[str, int] = {}
         self.resets: list[str] = []
         self.feeds = 0
-        self.received = 0  # bytes from whoever has its port open
         self.flash_operations = 0  # programs and erases of its file system
         self.powered = False
         self.up = False
-        self._process: subprocess.Popen[bytes] | None = None
+        self._port = Port(folder / "port")
+        self._program: Program | None = None
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
-        self._master = self._slave_name = -1
-        self._stdin = self._stdout = self._control = -1
         self._wake_read, self._wake_write = os.pipe()
-        self._control_text = b""
         self._forget_program()
         self._held: deque[bytes] = deque()
-        self._out = b""
-        self._tail = b""
+        version = ".".join(str(number) for number in self.options.micropython[:3])
+        self._screen = Screen(f"MicroPython v{version} on 2026-07-05; {self.options.machine}")
         self._watchdog_s = 0.0
         self._fed_at = 0.0
 
@@ -102,11 +66,21 @@ class EmulatedBoard:
 
     # ---- the keeper's hands
 
+    @property
+    def port(self) -> Path:
+        """What mpremote connects to."""
+        return self._port.path
+
+    @property
+    def received(self) -> int:
+        """Bytes from whoever has its port open, since the start."""
+        return self._port.received
+
     def start(self) -> None:
         """Plug it in: the port appears, the board boots."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._log = open(self.folder / "console.log", "ab", buffering=0)  # noqa: SIM115 (stop closes it)
-        self._plug()
+        self._port.plug()
         self.power_on()
         self._thread = threading.Thread(target=self._keep, name="emulated board", daemon=True)
         self._thread.start()
@@ -119,8 +93,8 @@ class EmulatedBoard:
             self._thread.join(timeout=30)
             self._thread = None
         self.power_off()
-        if self._master >= 0:
-            self._unplug()
+        if self._port.end >= 0:
+            self._port.unplug()
             self._log.close()
             for end in (self._wake_read, self._wake_write):
                 os.close(end)
@@ -145,12 +119,12 @@ class EmulatedBoard:
         """The cable is pulled: whoever has the port open gets errors. A board that lives from the cable is dark, too."""
         with self._lock:
             self.power_off("unplugged")
-            self._unplug()
+            self._port.unplug()
 
     def plug(self) -> None:
         """The cable is back, perhaps under another port name; the board boots."""
         with self._lock:
-            self._plug()
+            self._port.plug()
             self.power_on()
             self._wake()
 
@@ -174,41 +148,21 @@ class EmulatedBoard:
         """The end of what it has printed."""
         return "\n".join(self.console().splitlines()[-lines:])
 
-    # ---- port and program
-
-    def _plug(self) -> None:
-        self._master, slave = pty.openpty()
-        tty.setraw(slave)
-        self.port = Path(os.ttyname(slave))
-        os.close(slave)
-        os.set_blocking(self._master, False)
-        link = self.folder / "port"
-        link.unlink(missing_ok=True)
-        link.symlink_to(self.port)
-
-    def _unplug(self) -> None:
-        master, self._master = self._master, -1
-        os.close(master)
-        (self.folder / "port").unlink(missing_ok=True)
+    # ---- supply and resets
 
     def _forget_program(self) -> None:
         self.up = False
-        self._raw_start = False
         self._interrupts = True
         self._interrupted_at = 0.0
-        self._mount = False
-        self._in_raw = False
 
     def _config(self, cause: str, main: bool) -> Path:
         options = self.options
         config: dict[str, Any] = {
-            **{name: getattr(options, name) for name in ("machine", "build", "platform", "micropython", "flash_bytes", "unique_id")},
-            **{name: getattr(options, name) for name in ("inputs", "name_server", "cut_share_pct", "faults")},
+            **{name: getattr(options, name) for name in (*TOLD_AS_THEY_ARE, "cut_share_pct", "faults")},
             "cut_at": max(1, options.cut_at - self.flash_operations) if options.cut_at else 0,
             **wiring(options.board),
             "plant": str(Path(options.plant).resolve()) if options.plant else "",
             "flash": str((self.folder / "internal-flash.bin").resolve()),
-            "romfs_bytes": options.romfs_bytes,
             "rom": str((self.folder / "romfs.bin").resolve()),
             "nor": str((self.folder / "spi-flash.bin").resolve()),
             "cause": cause,
@@ -221,49 +175,19 @@ class EmulatedBoard:
     def _boot(self, cause: str, raw: bool) -> None:
         """Start the program. `raw`: a soft reset out of the raw prompt runs boot.py only and comes back to that prompt."""
         self._forget_program()
+        self._screen.begin(raw)
         self.pins.clear()
-        self._raw_start = raw
-        config = self._config(cause, not raw)
-        stdin_read, self._stdin = os.pipe()
-        self._stdout, stdout_write = os.pipe()
-        self._control, control_write = os.pipe()
-        command = [str(Path(sys.executable).with_name("micropython")), "-X", f"heapsize={self.options.heap}", "-i"]
-        path = ":".join(str(folder) for folder in (DEVICE, ROOT / "tests" / "models", ROOT / "boards" / "unix"))
-
-        def arrange() -> None:
-            os.dup2(control_write, 3)
-            die_with_parent()
-
-        self._process = subprocess.Popen(
-            [*command, str(DEVICE / "power_on.py"), str(config)],
-            env={**os.environ, "MICROPYPATH": f"{path}:.frozen"},
-            cwd=self.folder,
-            stdin=stdin_read,
-            stdout=stdout_write,
-            stderr=stdout_write,
-            start_new_session=True,
-            pass_fds=(3, control_write),
-            preexec_fn=arrange,
-        )
-        for end in (stdin_read, stdout_write, control_write):
-            os.close(end)
-        for end in (self._stdin, self._stdout, self._control):
-            os.set_blocking(end, False)
+        self._program = Program(self.folder, self._config(cause, not raw), self.options.heap)
         if raw:
-            os.write(self._stdin, CTRL_A)
+            self._program.write(CTRL_A)
         self._wake()
 
     def _kill(self) -> None:
-        if self._process is None:
+        if self._program is None:
             return
-        process, self._process = self._process, None
-        process.kill()
-        process.wait(timeout=30)
-        for end in (self._stdin, self._stdout, self._control):
-            os.close(end)
-        self._stdin = self._stdout = self._control = -1
+        program, self._program = self._program, None
+        program.kill()
         self._held.clear()
-        self._control_text = self._tail = b""
         self.up = False
 
     def _reset(self, cause: str, raw: bool = False) -> None:
@@ -283,10 +207,10 @@ class EmulatedBoard:
     def _keep(self) -> None:
         while not self._ended.is_set():
             with self._lock:
-                program = [self._stdout, self._control] if self._process else []
-                connected = self._connected()
-                reading = [self._wake_read, *program] + ([self._master] if connected and self._takes_input() else [])
-                writing = [self._master] if connected and self._out else []
+                program = [self._program.stdout, self._program.control] if self._program else []
+                connected = self._port.connected
+                reading = [self._wake_read, *program] + ([self._port.end] if connected and self._takes_input() else [])
+                writing = [self._port.end] if connected and self._port.waits else []
             pause = 0.02 if (not connected or self._held) else 0.1
             with contextlib.suppress(OSError, ValueError):  # an end was closed meanwhile: look again
                 select.select(reading, writing, [], pause)
@@ -298,125 +222,59 @@ class EmulatedBoard:
         with contextlib.suppress(BlockingIOError):
             if select.select([self._wake_read], [], [], 0)[0]:
                 os.read(self._wake_read, 4096)
-        if self._master >= 0 and self._connected():
+        if self._port.connected:
             if self._takes_input():
                 self._from_host()
-            self._to_host()
+            self._port.send()
         else:
-            self._out = b""
-        if self._process:
-            ended = self._process.poll() is not None
-            self._from_program()
-            self._from_control()
-            if ended and self._process:
-                self._program_ended()
-            else:
-                self._to_program()
+            self._port.forget()
+        program = self._program
+        if program:
+            ended = program.ended() is not None
+            self._from_program(program)
+            for line in program.told():
+                if self._program is program:  # a reset ends it
+                    self._told(line)
+            if self._program is program:
+                self._program_ended(program) if ended else self._to_program(program)
         if self._watchdog_s and self.powered and time.monotonic() - self._fed_at > self._watchdog_s:
-            self._print(b"\r\n")
+            self._port.print(b"\r\n")
             self._reset("watchdog")
 
-    def _connected(self) -> bool:
-        """Whether anybody has the port open."""
-        if self._master < 0:
-            return False
-        poller = select.poll()
-        poller.register(self._master, select.POLLIN)
-        return not any(event & select.POLLHUP for _, event in poller.poll(0))
-
     def _takes_input(self) -> bool:
-        return len(self._held) < 64
+        return len(self._held) < HELD_MAX
 
     def _from_host(self) -> None:
-        with contextlib.suppress(BlockingIOError, OSError):
-            data = os.read(self._master, 4096)
-            self.received += len(data)
-            if not self.powered:
-                return
-            for part in re.split(rb"(\x03)", data):
-                if part:
-                    self._held.append(part)
+        data = self._port.read()
+        if self.powered:
+            self._held += [part for part in re.split(rb"(\x03)", data) if part]
 
-    def _to_host(self) -> None:
-        with contextlib.suppress(BlockingIOError, OSError):
-            if self._out:
-                self._out = self._out[os.write(self._master, self._out) :]
-        if len(self._out) > PENDING_MAX:
-            self._out = self._out[-PENDING_MAX:]
-
-    def _to_program(self) -> None:
+    def _to_program(self, program: Program) -> None:
         """Hand on what came in, in order; Ctrl-C interrupts a running program and is a character at the prompt."""
         while self._held and self.up:
             part = self._held[0]
-            if part == CTRL_C and self._interrupts and self._can_interrupt():
-                if time.monotonic() - self._interrupted_at < INTERRUPT_PAUSE_S:
+            fresh = time.monotonic() - self._interrupted_at < INTERRUPT_PAUSE_S
+            if part == CTRL_C and self._interrupts and program.can_interrupt():
+                if fresh:
                     return
-                assert self._process is not None
                 self._interrupted_at = time.monotonic()
-                self._process.send_signal(signal.SIGINT)
+                program.interrupt()
                 self._held.popleft()
                 continue
-            if self._interrupted_at and self._can_interrupt() and time.monotonic() - self._interrupted_at < INTERRUPT_PAUSE_S:
+            if self._interrupted_at and fresh and program.can_interrupt():
                 return  # give it the time to fall back to the prompt
-            self._mount = self._mount or b"RemoteFS" in part
-            try:
-                done = os.write(self._stdin, part)
-            except (BlockingIOError, BrokenPipeError):
+            self._screen.mounted = self._screen.mounted or b"RemoteFS" in part
+            done = program.write(part)
+            if not done:
                 return
             self._held.popleft()
             if done < len(part):
                 self._held.appendleft(part[done:])
 
-    def _can_interrupt(self) -> bool:
-        """Whether MicroPython runs a program: only then it catches the signal."""
-        assert self._process is not None
-        with contextlib.suppress(OSError, ValueError):
-            for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
-                if line.startswith("SigCgt:"):
-                    return bool(int(line.split()[1], 16) & 1 << (signal.SIGINT - 1))
-        return False
-
-    def _from_program(self) -> None:
-        while True:
-            try:
-                data = os.read(self._stdout, 65536)
-            except (BlockingIOError, OSError):
-                return
-            if not data:
-                return
+    def _from_program(self, program: Program) -> None:
+        while data := program.read():
             self._log.write(data)
-            self._show(data)
-
-    def _show(self, data: bytes) -> None:
-        if self._raw_start:  # the way from the friendly to the raw prompt is not shown
-            self._tail += data
-            at = self._tail.find(RAW_BANNER)
-            if at < 0:
-                return
-            before = UNIX_BANNER.split(self._tail[:at])[0]
-            data, self._tail, self._raw_start = before + self._tail[at:], b"", False
-            self._in_raw = True
-        seen = (self._tail[-64:] + data) if not self._mount else data
-        raw_at, friendly_at = seen.rfind(RAW_BANNER), seen.rfind(b"\r\n" + FRIENDLY_PROMPT)
-        if raw_at != friendly_at:
-            self._in_raw = raw_at > friendly_at
-        self._tail = data[-64:]
-        self._print(data if self._mount else self._as_board(data))
-
-    def _as_board(self, data: bytes) -> bytes:
-        version = ".".join(str(number) for number in self.options.micropython[:3])
-        banner = f"MicroPython v{version} on 2026-07-05; {self.options.machine}".encode()
-        return re.sub(rb"(?<!\r)\n", b"\r\n", UNIX_BANNER.sub(banner, data))
-
-    def _print(self, data: bytes) -> None:
-        self._out += data
-
-    def _from_control(self) -> None:
-        with contextlib.suppress(BlockingIOError, OSError):
-            self._control_text += os.read(self._control, 65536)
-        while b"\n" in self._control_text and self._process:
-            line, _, self._control_text = self._control_text.partition(b"\n")
-            self._told(line.decode())
+            self._port.print(self._screen.shown(data))
 
     def _told(self, line: str) -> None:
         word, *rest = line.split()
@@ -447,17 +305,16 @@ class EmulatedBoard:
             self.powered = False
             self._kill()
             self.resets.append("cut")
-            if self._master >= 0:
-                self._unplug()
+            self._port.unplug()
         self._changed.notify_all()
 
-    def _program_ended(self) -> None:
+    def _program_ended(self, program: Program) -> None:
         """Ctrl-D at the prompt, or sys.exit: a soft reset. A program that died otherwise is a crash: a hard one."""
-        assert self._process is not None
-        if self._process.returncode < 0:
-            self._print(f"\r\nthe interpreter died of signal {-self._process.returncode}\r\n".encode())
+        code = program.ended() or 0
+        if code < 0:
+            self._port.print(f"\r\nthe interpreter died of signal {-code}\r\n".encode())
             self._reset("hard")
             return
-        raw = self._in_raw
-        self._print(b"MPY: soft reboot\r\n")
+        raw = self._screen.in_raw
+        self._port.print(b"MPY: soft reboot\r\n")
         self._reset("soft", raw)

@@ -94,12 +94,13 @@ def emulate(
     flash: Annotated[int, typer.Option(help="its file system, KiB")] = 1024,
     swaps: Annotated[int, typer.Option(help="with --slots: riders come once the cabinet runs; end after so many swaps")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="say where it is as one JSON line on standard output")] = False,
+    npb: Annotated[int, typer.Option(help="so many of the first slots have Mean Well NPB chargers, the others Elcon ones")] = 0,
     fault: Annotated[list[str] | None, typer.Option(help="NAME or NAME:SLOT: something of the hardware is broken; repeatable")] = None,
 ) -> None:
     """A board behind a pseudo-terminal, to which mpremote connects: MicroPython, its own flash, chip models, a cabinet's buses."""
     from emulator.command import run
 
-    raise typer.Exit(run(folder, slots, flash * 1024, swaps, as_json, fault))
+    raise typer.Exit(run(folder, slots, flash * 1024, swaps, as_json, fault, npb))
 
 
 @app.command()
