@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from emulator.command import DEFAULT_FOLDER
 from emulator.host import EmulatedBoard, Options
-from swapcab import build_board, settings_template
+from swapcab import build, build_board, settings_template
 from swapcab.board_link import Link, LinkError
 from swapcab.flash import Flash, FlashError, Request
 from swapcab.provisioning import ProvisionError, provision
@@ -130,6 +131,11 @@ def test_secrets_are_sealed_kept_and_not_overwritten_by_accident(board, tmp_path
         with pytest.raises(ProvisionError, match="--force"):
             list(provision(link, file, force=False))
         assert list(provision(link, file, force=True))
+
+
+def test_compiling_for_a_board_does_not_empty_the_folder_of_the_emulated_one():
+    folder = build.ROOT / build_board.OUT
+    assert folder not in (DEFAULT_FOLDER, *DEFAULT_FOLDER.parents) and DEFAULT_FOLDER not in folder.parents
 
 
 def test_the_modules_install_with_mip(board, tmp_path):

@@ -60,13 +60,12 @@ def run(folder: Path | None, slots: int, flash_bytes: int, swaps: int, as_json: 
 
 
 def _tell(console: Console, board: EmulatedBoard, cabinet: EmulatedCabinet | None, jig: Jig | None, as_json: bool) -> None:
-    link = short(board.folder / "port")
-    facts = {"port": link, "device": str(board.port), "console": short(board.folder / "console.log")}
+    facts = {"port": f"{short(board.folder)}/port", "device": str(board.port), "console": short(board.folder / "console.log")}
     if cabinet:
         facts["settings"] = short(cabinet.folder / "settings.json")
         facts["secrets"] = short(cabinet.folder / "secrets.json")
     if jig:
-        facts["jig"] = short(jig.link)
+        facts["jig"] = f"{short(cabinet.folder)}/jig"
     if as_json:
         print(json.dumps(facts), flush=True)
         return

@@ -1,4 +1,4 @@
-"""Compile everything an MCU board runs into build/BOARD: `python -m swapcab.build_board nucleo_h743zi2`.
+"""Compile everything an MCU board runs into build/boards/BOARD: `python -m swapcab.build_board nucleo_h743zi2`.
 
 The folder is what `mpremote mount` offers to a board, or what is copied to one whose file system is large enough.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from swapcab import build
 from swapcab.paths import use_firmware
 
+OUT = Path("build") / "boards"  # emptied before each build: nothing else lives there
 AS_THEY_ARE = ("boot.py", "start.py")  # MicroPython runs these two as scripts, and scripts are source
 NOT_ON_BOARD = ("manifest.py",)
 
@@ -28,7 +29,7 @@ def sources(board: str, root: Path = build.ROOT) -> dict[str, Path]:
 
 def build_board(board: str, root: Path = build.ROOT) -> tuple[Path, int, int]:
     """The folder, the number of files in it and their size in bytes."""
-    out = root / "build" / board
+    out = root / OUT / board
     shutil.rmtree(out, ignore_errors=True)
     wanted = sources(board, root)
     for name, text in build.texts_of({n: path for n, path in wanted.items() if n not in AS_THEY_ARE}).items():
@@ -41,7 +42,7 @@ def build_board(board: str, root: Path = build.ROOT) -> tuple[Path, int, int]:
 
 
 def package(out: Path) -> None:
-    """package.json beside the modules, for `mpremote mip install build/BOARD/package.json`: they go to /lib."""
+    """package.json beside the modules, for `mpremote mip install build/boards/BOARD/package.json`: they go to /lib."""
     use_firmware()
     version = importlib.import_module("cabinet.runtime.version").VERSION
     names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.mpy"))
