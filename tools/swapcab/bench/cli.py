@@ -16,12 +16,14 @@ def bench(
     port: Annotated[str, typer.Option(help="serial port, as /dev/ttyACM0, or what swapcab emulate prints")],
     operator: Annotated[bool, typer.Option("--operator", help="ask the person at this keyboard to work doors and packs")] = False,
     jig: Annotated[str, typer.Option(help="serial port of a test jig that does it instead (docs/bench.md)")] = "",
-    only: Annotated[list[str] | None, typer.Option(help="|".join(NAMES) + "; repeatable")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="one of " + ", ".join(NAMES) + "; repeatable")] = None,
     no_reset: Annotated[bool, typer.Option("--no-reset", help="leave the watchdog alone")] = False,
     no_broker: Annotated[bool, typer.Option("--no-broker", help="do not log in at the broker")] = False,
     thorough: Annotated[bool, typer.Option("--thorough", help="try every sector of the flash that holds nothing")] = False,
     folder: Annotated[Path | None, typer.Option(help="where sheet and record go [default: build/bench]")] = None,
-    running: Annotated[float, typer.Option(help="listen to a running cabinet for so many seconds instead, and send it nothing")] = 0.0,
+    running: Annotated[
+        float, typer.Option(min=0.0, max=86400.0, help="listen to a running cabinet for so many seconds instead, and send it nothing")
+    ] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="the record as one JSON line on standard output")] = False,
 ) -> None:
     """The acceptance test of a controller: what is faulty, and what to do next. Exit code 0 accepted, 1 rejected, 2 not reached."""

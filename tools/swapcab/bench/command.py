@@ -139,7 +139,7 @@ def finish(wish: Wish, kept: dict, console: Console) -> int:
     """Say the verdict, write the files."""
     try:
         paths = sheet.write(wish.folder, kept)
-        console.print(f"sheet: {paths[1]}\nrecord: {paths[0]}", markup=False)
+        console.print(f"sheet: {paths[1]}\nrecord: {paths[0]}", markup=False, soft_wrap=True)
     except OSError as error:
         console.print(f"swapcab bench: the record cannot be written: {error}", style="red", markup=False)
         return 2
@@ -147,7 +147,7 @@ def finish(wish: Wish, kept: dict, console: Console) -> int:
     bad = [row for row in kept["results"] if row["status"] == FAIL]
     console.print(f"{kept['verdict']}: {good} passed, {len(bad)} failed, {len(kept['results']) - good - len(bad)} not tried")
     for row in bad:
-        console.print(f"  {row['part']} — {row['step']}", style="red", markup=False)
+        console.print(f"  {row['part']} — {row['step']}", style="red", markup=False, soft_wrap=True)
     if wish.as_json:
         print(json.dumps(kept))
     return 1 if bad else 0

@@ -102,7 +102,7 @@ class Jig:
         try:
             self._serial = serial.serial_for_url(port, 115200, timeout=5)
         except (serial.SerialException, OSError) as error:
-            raise JigError(f"jig on {port}: {error}") from error
+            raise JigError(f"the jig's port {port} cannot be opened: is it plugged in, and does no other program use it?") from error
 
     def _say(self, line: str) -> str:
         self._serial.write(line.encode() + b"\n")
