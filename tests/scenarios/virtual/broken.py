@@ -4,7 +4,7 @@
 `BUILDS`: name -> (what is taken out, the invariants of which one must catch it, words of the run that bring it to light).
 """
 
-from cabinet.core import charging, interlock, reading, slot, swap
+from cabinet.core import charging, control, interlock, reading, slot, swap
 from cabinet.core.events import EVENTS
 from cabinet.core.faults import FaultSet
 from cabinet.devices.bms.pack_link_can import PackLinkCan
@@ -177,7 +177,7 @@ def _open_anything(sim: "Any") -> None:
 
 
 def _always_fresh(sim: "Any") -> None:
-    for module in (reading, slot):
+    for module in (reading, slot, control):
         if hasattr(module, "is_fresh"):
             module.is_fresh = lambda taken_ms, now_ms, limit_ms: taken_ms is not None
     PackLinkModbus.lost = lambda self, reason, now_ms: None
