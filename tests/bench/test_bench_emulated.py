@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import serial
 
+from emulator import gen_faults
 from emulator.faults import FaultError, check, faulty, parse
 from emulator.jig import HEARTBEAT, Jig
 from swapcab.bench import passive
@@ -111,6 +112,10 @@ def test_words_that_name_no_fault_are_refused_with_what_would(words, said):
     with pytest.raises(FaultError, match=said) as error:
         check([parse(text, 2) for text in words])
     assert "\x1b" not in str(error.value)
+
+
+def test_the_page_lists_every_fault():
+    assert gen_faults.PAGE.read_text() == gen_faults.wanted(), "run cd tools && ../.venv/bin/python -m emulator.gen_faults"
 
 
 def test_a_fault_of_the_cabinet_needs_one_around_the_board():

@@ -165,6 +165,15 @@ def test_an_npb_charger_at_fault_is_named(put: Callable[[Rig], None], said: str,
     assert said in next(row["figure"] for row in kept["results"] if row["status"] == "fail")
 
 
+def test_where_no_npb_charger_answers_and_nobody_else_speaks_their_mains_is_named(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, npb=NPB)
+    changed_settings(rig, lambda settings: settings["groups"].__delitem__(slice(1, None)))
+    rig.can.poll = lambda now: []
+    rig.plant.mains = False
+    kept = bench_of(rig, {"can"})
+    assert kept["faulty"] == ["CAN line can: mains of the chargers, or interrupt of the CAN controller"]
+
+
 def test_an_npb_charger_that_came_on_with_the_mains_is_told_to_be_off(tmp_path: Path) -> None:
     rig = Rig(tmp_path, npb=NPB)
     rig.sleep(2000)

@@ -65,7 +65,7 @@ def _tell(console: Console, board: EmulatedBoard, cabinet: EmulatedCabinet | Non
         facts["settings"] = short(cabinet.folder / "settings.json")
         facts["secrets"] = short(cabinet.folder / "secrets.json")
     if jig:
-        facts["jig"] = f"{short(cabinet.folder)}/jig"
+        facts["jig"] = f"{short(board.folder)}/jig"
     if as_json:
         print(json.dumps(facts), flush=True)
         return

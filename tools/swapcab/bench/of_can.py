@@ -28,17 +28,21 @@ def can_lines(bench: Bench) -> list[Result]:
             continue
         judged = judge_can(bench, bus, found)
         results += judged
-        if found["state"] < 2:
-            results += _npb(bench, bus, port, baud)
+        if all(result.status == PASS for result in judged):
+            results += _npb(bench, bus, port, baud, bool(found["frames"]))
     return results
 
 
-def _npb(bench: Bench, bus: str, port: str, baud: int) -> list[Result]:
-    """Chargers that speak only when they are asked."""
+def _npb(bench: Bench, bus: str, port: str, baud: int, others: bool) -> list[Result]:
+    """Chargers that speak only when they are asked. `others`: whether anything else was heard on the line."""
     slots = {address: slot for slot, (on, address) in bench.devices("charger", "npb").items() if on == bus}
     if not slots:
         return []
     found = bench.link.call("npb", port, baud, sorted(slots), NPB_LIMIT_MS)
+    if not others and all(said[0] < 0 for said in found.values()):
+        step = "the relay's contact and the chargers' mains; the interrupt pin from the CAN controller to the MCU; then the address pins"
+        part = f"CAN line {bus}: mains of the chargers, or interrupt of the CAN controller"
+        return [Result("can", "chargers", FAIL, f"none of {len(slots)} answers", part, step)]
     results = []
     for address, slot in sorted(slots.items()):
         faults, curve, config = found[str(address)]
