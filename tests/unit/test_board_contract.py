@@ -260,6 +260,31 @@ def test_the_first_script_brings_every_output_to_its_safe_level_and_starts_the_c
     assert world.next_script == "start.py"
 
 
+def test_a_file_that_asks_for_service_keeps_the_cabinet_from_starting_once():
+    removed = []
+
+    class Files:
+        @staticmethod
+        def remove(path):
+            if removed:
+                raise OSError(2)
+            removed.append(path)
+
+    real = sys.modules.get("os")
+    for cause, script in ((3, "no_start.py"), (3, "start.py")):
+        world = World()
+        world.cause = cause
+        sys.modules["os"] = Files  # type: ignore
+        try:
+            load(world, FOLDER, ("boot", "pins"), "boot")
+        finally:
+            sys.modules.pop("os")
+            if real is not None:
+                sys.modules["os"] = real
+        assert world.next_script == script, (cause, script)
+    assert removed == ["/flash/service"]
+
+
 def test_the_button_held_at_the_reset_keeps_the_cabinet_from_starting():
     world = World()
     world.button = True

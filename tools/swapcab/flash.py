@@ -128,7 +128,7 @@ def free_for_flash(link: Link) -> far.Identity:
     identity = far.identify(link)
     if not identity.running:
         return identity
-    link.call("open('/service', 'w').close()")
+    link.call("open('service', 'w').close()")  # in the folder where a board starts: /flash where that is no root
     link.reset()
 
     def idle() -> bool:
@@ -136,7 +136,7 @@ def free_for_flash(link: Link) -> far.Identity:
 
     link.reconnect(idle)
     identity = far.identify(link)
-    link.call("_rm('/service')")  # the connection may have come before the board has taken it away
+    link.call("_rm('service')")  # the connection may have come before the board has taken it away
     return identity
 
 
@@ -203,7 +203,7 @@ class Flash:
             if was_running:
                 link.reset()  # the look has interrupted the cabinet
         elif self.request.start:
-            link.call("_rm('/service')")
+            link.call("_rm('service')")
             link.reset()
             self.say("reset: the board starts")
 

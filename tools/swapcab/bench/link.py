@@ -19,7 +19,7 @@ from swapcab.board_link import LinkError
 FOLDER = Path(__file__).with_name("board")
 MARK = "@bench "
 CALL_LIMIT_S = 60
-FORGET_SERVICE = "import os\ntry:\n    os.remove('/service')\nexcept OSError:\n    pass\n"
+FORGET_SERVICE = "import os\ntry:\n    os.remove('service')\nexcept OSError:\n    pass\n"
 
 
 def _functions() -> dict[str, str]:

@@ -109,8 +109,8 @@ def watchdog(unit: "Unit", timeout_ms: int) -> dict:
     """Start it and never feed it. After the reset the cabinet is not to start."""
     if unit.sleep_ms is getattr(time, "sleep_ms", None):
         try:
-            open("/service", "w").close()
+            open("service", "w").close()
         except OSError:
-            print("no /service here")
+            print("no file could be left here")
     unit.dog = unit.board.watchdog(timeout_ms)
     return {"timeout_ms": timeout_ms}
