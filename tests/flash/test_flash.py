@@ -133,6 +133,14 @@ def test_secrets_are_sealed_kept_and_not_overwritten_by_accident(board, tmp_path
         assert list(provision(link, file, force=True))
 
 
+def test_secrets_lie_where_the_board_starts(board, tmp_path):
+    file = tmp_path / "secrets.json"
+    file.write_text(json.dumps(settings_template.secrets()))
+    with Link(str(board.port)) as link:
+        link.call("import os\nos.mkdir('/flash')\nos.chdir('/flash')")  # as an STM32 has it
+        assert "/flash/secrets.sealed" in "".join(provision(link, file, force=False))
+
+
 def test_compiling_for_a_board_does_not_empty_the_folder_of_the_emulated_one():
     folder = build.ROOT / build_board.OUT
     assert folder not in (DEFAULT_FOLDER, *DEFAULT_FOLDER.parents) and DEFAULT_FOLDER not in folder.parents

@@ -1,8 +1,8 @@
 """`swapcab provision`: secrets onto a board, sealed to it.
 
-They lie in /secrets.sealed, mixed with a stream of bytes that is made from the MCU's own number. That keeps them out of sight: a file
-listing, `mpremote cat` or a backup of the file system shows no key, and a copy on another board does not open. It is no
-protection against somebody who may run programs on the board: MicroPython has no place that its prompt cannot read.
+They lie in secrets.sealed in the folder where the board starts (/, on STM32 /flash), mixed with a stream of bytes that is made from the
+MCU's own number. That keeps them out of sight: a file listing, `mpremote cat` or a backup of the file system shows no key, and a copy on
+another board does not open. It is no protection against somebody who may run programs on the board: MicroPython has no place that its prompt cannot read.
 """
 
 from __future__ import annotations
@@ -47,12 +47,14 @@ def provision(link: Link, secrets: Path, force: bool) -> Iterator[str]:
     text = secrets.read_bytes()
     check(text, str(secrets))
     identity = free_for_flash(link)
-    there = [name for name in (SEALED, PLAIN) if link.value(f"_size({name!r})") is not None]
+    folder = link.value("os.getcwd()").rstrip("/")
+    sealed, plain = folder + SEALED, folder + PLAIN
+    there = [name for name in (sealed, plain) if link.value(f"_size({name!r})") is not None]
     if there and not force:
         raise ProvisionError(f"the board has secrets ({', '.join(there)}); --force replaces them, and the old ones are lost")
-    far.write_whole(link, SEALED, seal(text, bytes.fromhex(identity.unique_id), os.urandom(16)))
-    link.call(f"_rm({PLAIN!r})\n_rm({PLAIN + '.new'!r})")
-    yield f"{identity.machine}, id {identity.unique_id}: secrets written to {SEALED}, read back"
+    far.write_whole(link, sealed, seal(text, bytes.fromhex(identity.unique_id), os.urandom(16)))
+    link.call(f"_rm({plain!r})\n_rm({plain + '.new'!r})")
+    yield f"{identity.machine}, id {identity.unique_id}: secrets written to {sealed}, read back"
     yield f"fingerprint {hashlib.sha256(text).hexdigest()[:12]} (of the whole file; tells files apart, reveals nothing)"
     link.reset()
     yield "reset: the board starts"

@@ -40,11 +40,15 @@ class BoardError(Exception):
         self.text = text
 
 
+class OutOfMemory(Exception):
+    """The controller has no room for a check: no fault of what was to be checked."""
+
+
 class Link(Protocol):
     """What a bench needs of a controller."""
 
     def call(self, method: str, *arguments: Any, meanwhile: Callable[[], None] | None = None, limit_s: float = CALL_LIMIT_S) -> dict:
-        """Run one of the functions in board/. `meanwhile` runs on the host while it does. Raises BoardError, LinkError."""
+        """Run one of the functions in board/. `meanwhile` runs on the host while it does. Raises BoardError, OutOfMemory, LinkError."""
         ...
 
     def after_reset(self, limit_s: float) -> bool:
@@ -106,6 +110,8 @@ class RawLink:
         except board_link.BoardRefused as error:
             if "ImportError" in str(error):
                 raise LinkError(f"there is no firmware on the board at {self._link.port}: swapcab flash comes first") from error
+            if "MemoryError" in str(error):
+                raise OutOfMemory(f"no room for {name}.py of the bench") from error
             raise
         self._sent.add(name)
 
@@ -135,11 +141,13 @@ class RawLink:
 
 
 def answer_in(said: str, method: str) -> dict:
-    """The answer in what a call printed. Raises BoardError, LinkError."""
+    """The answer in what a call printed. Raises BoardError, OutOfMemory, LinkError."""
     for line in reversed(said.splitlines()):
         if line.startswith(MARK):
             answer = json.loads(line[len(MARK) :])
             if "ok" in answer:
                 return answer["ok"]
+            if answer["error"] == "MemoryError":
+                raise OutOfMemory(f"{method}: {answer['text']}")
             raise BoardError(answer["error"], answer["text"])
     raise LinkError(f"{method}: no answer in what the board said: {said.strip()[-200:]!r}")

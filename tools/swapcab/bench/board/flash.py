@@ -28,17 +28,18 @@ def journal(unit: "Unit", name: str, letter: str, most: int) -> dict:
         kinds[kind] += 1
         if kind == layout.DIRTY and not _blank(area, base):
             free.insert(0, (base, kind, first[: layout.FMT_SIZE]))  # given up, or it did not erase: looked at first
-        elif kind in (layout.READY, layout.DIRTY):
+            del free[most:]
+        elif kind in (layout.READY, layout.DIRTY) and len(free) < most:
             free.append((base, kind, first[: layout.FMT_SIZE]))
     bad = []
     unit.erase_ms = 0
-    for base, kind, mark in free[:most]:
+    for base, kind, mark in free:
         if not _try_sector(unit, area, base):
             bad.append(base // area.sector_size)
         elif kind == layout.READY:
             layout.put_fmt(header, magic, struct.unpack("<I", mark[4:8])[0] + 2)
             area.program(base, header[: layout.FMT_SIZE])
-    return {"sectors": sum(kinds), "with_records": kinds[3] + kinds[4], "ready": kinds[2], "tried": min(most, len(free)),
+    return {"sectors": sum(kinds), "with_records": kinds[3] + kinds[4], "ready": kinds[2], "tried": len(free),
             "bad": bad, "unstable": unstable, "erase_ms": unit.erase_ms, "beside": hasattr(area, "begin_erase")}
 
 
