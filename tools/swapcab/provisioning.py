@@ -2,7 +2,8 @@
 
 They lie in secrets.sealed in the folder where the board starts (/, on STM32 /flash), mixed with a stream of bytes that is made from the
 MCU's own number. That keeps them out of sight: a file listing, `mpremote cat` or a backup of the file system shows no key, and a copy on
-another board does not open. It is no protection against somebody who may run programs on the board: MicroPython has no place that its prompt cannot read.
+another board does not open. It is no protection against somebody who may run programs on the board: MicroPython has no place that
+its prompt cannot read.
 """
 
 from __future__ import annotations
