@@ -27,6 +27,7 @@ from swapcab import build, settings_template
 from swapcab.paths import OUT, ROOT
 from swapcab.processes import Child
 from swapcab.sim_net import Net
+from swapcab.sim_state import FirmwareState
 
 KEPT = ROOT / "tools" / "swapcab" / "reaction_wire.json"
 SLOTS, MODBUS = 12, 8
@@ -56,9 +57,11 @@ def run(folder: Path, plan: list[list[dict[str, Any]]], seed: int) -> list[list[
     plant += ["--speed", str(SPEED)]
     plant_process = Child("plant", plant, folder / "plant.log", env={"PYTHONPATH": str(ROOT / "tools")})
     command = [str(Path(sys.executable).with_name("micropython")), "-X", f"heapsize={HEAP}", "-m", "main", str(folder)]
-    firmware = Child("firmware", command, folder / "firmware.log", on_line=lambda line: None, env={"MICROPYPATH": f"{OUT}:.frozen"})
+    state = FirmwareState(SLOTS)
+    firmware = Child("firmware", command, folder / "firmware.log", on_line=state.feed, env={"MICROPYPATH": f"{OUT}:.frozen"})
     limit = time.monotonic() + START_S + sum(max(path["limit_s"] for path in group) + START_S for group in plan)
     results: dict[str, Any] = {}
+    told = 0
     try:
         net.start()
         settings = settings_template.settings(SLOTS, "127.0.0.1", net.firmware_port)
@@ -76,6 +79,10 @@ def run(folder: Path, plan: list[list[dict[str, Any]]], seed: int) -> list[list[
             net.watch()
             with contextlib.suppress(OSError, ValueError):
                 results = json.loads((folder / "results.json").read_text())
+            for slot, at_s in results.get("stuck", [])[told:]:
+                view = state.slots[slot]
+                print(f"slot {slot} was not charged again by itself at {at_s} s: {view.get('state')}, {view.get('why')}, {view.get('faults')}")
+                told += 1
             time.sleep(0.5)
     finally:
         firmware.kill()

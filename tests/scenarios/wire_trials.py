@@ -53,6 +53,7 @@ class Trials:
         self.groups = groups
         self.rng = random.Random(plant.world.rng.bits())
         self.results: list[list[Any]] = []  # [name, bus, seconds or None]
+        self.stuck: list[list[float]] = []  # slots that were not charged again by themselves
         self.mode: dict[int, str] = {}  # slot, or 0 for the cabinet: what is done to it
         self.on: dict[int, float] = {}  # slot: since when its charger is told to give
         self.seen: dict[int, float] = {}  # slot: when the frame with the fault was out
@@ -213,7 +214,7 @@ class Trials:
 
     def _keep(self, done: bool) -> None:
         path = self.plant.dir / "results.json"
-        path.with_suffix(".new").write_text(json.dumps({"done": done, "trials": self.results}))
+        path.with_suffix(".new").write_text(json.dumps({"done": done, "trials": self.results, "stuck": self.stuck}))
         path.with_suffix(".new").rename(path)
 
     async def _path(self, name: str, first: int, last: int, count: int, limit_s: float) -> None:
@@ -239,9 +240,7 @@ class Trials:
         return [row for row in self.results if row[0] == name and first <= row[3] <= last]
 
     async def _trial(self, name: str, watched: list[int]) -> None:
-        if not await self._wait_on(watched):
-            self.results.append([name, self._bus(name, watched[0]), None, watched[0]])
-            return
+        await self._wait_on(watched)
         await asyncio.sleep(SETTLED_S + SPREAD_S * self.rng.random())
         watched = [slot for slot in watched if slot in self.on]
         if not watched:
@@ -268,13 +267,17 @@ class Trials:
         if name == "volt_differs":
             await self._reseat(self.plant.world.slots[struck - 1])
 
-    async def _wait_on(self, watched: list[int]) -> bool:
+    async def _wait_on(self, watched: list[int]) -> None:
+        """Until all are charged; of those that are not for long hands take the pack out and put it in again."""
         ends = time.monotonic() + RECOVERY_S
         while any(slot not in self.on for slot in watched):
             if time.monotonic() > ends:
-                return False
+                late = [slot for slot in watched if slot not in self.on]
+                self.stuck += [[slot, round(self.plant.world.now, 1)] for slot in late]
+                self._keep(False)
+                await asyncio.gather(*(self._reseat(self.plant.world.slots[slot - 1]) for slot in late))
+                return
             await asyncio.sleep(0.05)
-        return True
 
     async def _reseat(self, slot: Slot) -> None:
         """Hands take the pack out and put it in again: what was latched for its stay goes."""
