@@ -176,6 +176,21 @@ def test_a_frozen_measurement_counter_stops_charging():
     assert "frozen" in faults(cabinet) and slot.charge_ma == 0
 
 
+def test_a_counter_that_moves_once_in_a_poll_clears_the_fault():
+    cabinet, slot, _ = charging_cabinet()
+    counter = slot.pack.counter - 1
+    for _ in range(330):
+        slot.pack.counter = counter
+        cabinet.tick()
+    assert "frozen" in faults(cabinet)
+    for tick in range(150):
+        if tick % 30 == 0:  # a pack at rest is asked every one and a half seconds
+            counter += 1
+        slot.pack.counter = counter
+        cabinet.tick()
+    assert "frozen" not in faults(cabinet)
+
+
 def test_current_with_the_charger_off_is_a_fault_of_its_own():
     cabinet, slot, _ = charging_cabinet()
     cabinet.control.command("disable", 2, cabinet.now_ms)

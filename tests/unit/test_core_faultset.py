@@ -1,5 +1,7 @@
 """One set of faults alone: what is pending, what service lifts, which rule decides, and every word of its events."""
 
+from array import array
+
 from cabinet.core import rules
 from cabinet.core.faults import CompiledLimits, FaultSet
 from cabinet.core.limits import LimitSet
@@ -59,14 +61,19 @@ def test_a_rule_is_pending_while_its_debounce_runs_if_it_forbids_handing_out():
     assert t.faults.pending == 0
     t.set("soh_end", 70).at(1900)
     assert t.faults.pending == 1
+    t.at(2900)
+    assert t.faults.active(rules.index_of("soh_end")) and t.faults.pending == 0
+    t.set("cell_deep", 2000).at(3000)
+    assert t.faults.pending == 1
     t.faults.pack_gone(t.out, "P")
-    assert t.faults.pending == 0 and t.told() == [cleared("class_low")]
+    assert t.faults.pending == 0 and t.told() == [cleared("class_low"), cleared("soh_low"), cleared("soh_end")]
 
 
 def test_a_fault_is_told_with_its_limit_and_knows_how_long_it_was_held():
     t = Table().set("cell_sum", 1501)
     assert t.at(1000) == [] and t.at(2999) == []
-    assert t.at(3010) == [("fault.raised", 3, "P", "cell_sum", "stop", 1501, 1500)]
+    rows = t.at(3010)
+    assert rows == [("fault.raised", 3, "P", "cell_sum", "stop", 1501, 1500)] and type(rows[0][5]) is type(rows[0][6]) is int
     assert t.faults.held_ms(rules.index_of("cell_sum"), 3010) == 2010
     t.set("pack_silent", 5000)
     assert t.at(3050) == [("fault.raised", 3, "P", "pack_silent", "give_back", 5000, 5000)]
@@ -177,3 +184,42 @@ def test_of_equally_severe_faults_the_first_of_the_table_is_named_and_each_chang
         faults.restore(rule)
         found = (faults.worst_rule, faults.worst, faults.stop_rule, faults.keep_rule, faults.derate_pct, faults.changes)
         assert found == expected, rules.IDS[rule]
+
+
+def test_a_round_that_is_passed_over_would_have_changed_nothing():
+    compiled = CompiledLimits(LimitSet(), (rules.PACK, rules.SLOT))
+    lazy, eager = FaultSet(compiled, 3), FaultSet(compiled, 3)
+    values = array("i", [UNKNOWN] * rules.QUANTITIES)
+    dice = 12345
+    now_ms = 1000
+    told, wanted, passed, events = [], [], 0, 0
+    for _ in range(6000):
+        dice = (dice * 1103515245 + 12345) & 0x7FFFFFFF
+        kind, rule = dice >> 8 & 15, (dice >> 12) % rules.COUNT
+        limit, clear = lazy.limit(rule) * rules.side(rule), compiled.limits.clear(rule, lazy.chemistry) * rules.side(rule)
+        if kind < 3:
+            values[rules.quantity(rule)] = (limit, clear, limit - 1)[kind]
+        elif kind == 3:
+            values[rules.quantity(rule)] = UNKNOWN
+        elif kind == 4 and dice & 64:
+            lazy.set_chemistry(dice & 3)
+            eager.set_chemistry(dice & 3)
+        elif kind == 5 and dice & 64:
+            lazy.pack_gone(told, "P")
+            eager.pack_gone(wanted, "P")
+        elif kind == 6 and dice & 64:
+            assert lazy.service_clear(values, told, "P") == eager.service_clear(values, wanted, "P")
+        elif kind == 7 and dice & 192 == 192:
+            lazy.restore(rule)
+            eager.restore(rule)
+        eager._settled = False
+        passed += lazy._settled and values == lazy._judged
+        lazy.evaluate(values, now_ms, told, "P")
+        eager.evaluate(values, now_ms, wanted, "P")
+        assert bytes(lazy.state) == bytes(eager.state) and lazy.pending == eager.pending
+        assert [(event.name, event.values) for event in told] == [(event.name, event.values) for event in wanted]
+        events += len(told)
+        told.clear()
+        wanted.clear()
+        now_ms += 20 << (dice >> 20 & 7)
+    assert events > 500 and passed > 500, (events, passed)

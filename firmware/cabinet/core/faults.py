@@ -3,8 +3,12 @@
 One FaultSet belongs to a slot or to the cabinet. Quantities come in a list in the order of the table, with the
 sign turned where small values are the dangerous ones, so that one comparison does for all. Nothing is allocated
 unless a fault comes or goes.
+
+Readings come once a second, rounds twenty times. While no debounce or clear time runs, the same quantities would change nothing: such
+a round only compares them with those of the last one, which is a fiftieth of the work.
 """
 
+from array import array
 
 from micropython import const
 
@@ -14,8 +18,6 @@ from cabinet.core.rules import UNKNOWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from array import array
-
     from cabinet.core.limits import LimitSet
 
 _QUIET = const(0)
@@ -23,8 +25,7 @@ _PENDING = const(1)  # at the limit, debounce running
 _ACTIVE = const(2)
 _CLEARING = const(3)  # back at the clear level, clear time running
 _RELEASED = const(4)  # active, but service has lifted the latch
-
-
+_TIMED = (b"\x01", b"\x03")  # pending and clearing
 
 class CompiledLimits:
     """Rows of a limit set, made once and shared by all slots."""
@@ -45,6 +46,8 @@ class FaultSet:
         self._rows = compiled.rows[0]
         self.state = bytearray(rules.COUNT)
         self._since = {}  # rule: when its debounce or clear time began
+        self._judged = array("i", [0] * rules.QUANTITIES)  # what was evaluated last
+        self._settled = False  # evaluating the same again would change nothing
         self.worst_rule = -1  # the rule behind it
         self.stop_rule = -1  # severest rule that forbids charging; -1: none
         self.keep_rule = -1  # severest rule that forbids handing out
@@ -59,6 +62,7 @@ class FaultSet:
         if chemistry != self.chemistry:
             self.chemistry = chemistry
             self._rows = self._compiled.rows[chemistry]
+            self._settled = False
 
     def limit(self, rule: int) -> int:
         """The limit of a rule as it applies now."""
@@ -84,6 +88,8 @@ class FaultSet:
 
     def evaluate(self, quantities: "array[int] | list[int]", now_ms: int, out: list, pack: str) -> None:
         """One step: raise and clear, and append the events to `out`."""
+        if self._settled and quantities == self._judged:
+            return
         state = self.state
         for quantity, limit, rule in self._rows:
             if quantities[quantity] >= limit:
@@ -91,6 +97,10 @@ class FaultSet:
                     self._trip(rule, quantities[quantity], limit, now_ms, out, pack)
             elif state[rule]:
                 self._relax(rule, quantities[quantity], now_ms, out, pack)
+        judged = self._judged
+        for index in range(len(judged)):
+            judged[index] = quantities[index]
+        self._settled = not (_TIMED[0] in state or _TIMED[1] in state)
 
     def _trip(self, rule: int, value: int, limit: int, now_ms: int, out: list, pack: str) -> None:
         state = self.state[rule]
@@ -146,6 +156,7 @@ class FaultSet:
 
     def pack_gone(self, out: list, pack: str) -> None:
         """The pack left: its faults go with it, except those that only service may clear and has not lifted yet."""
+        self._settled = False
         for rule in range(rules.COUNT):
             if rules.scope(rule) != rules.PACK or not self.state[rule]:
                 continue
@@ -157,6 +168,7 @@ class FaultSet:
     def service_clear(self, quantities: "array[int] | list[int]", out: list, pack: str) -> int:
         """Lift the latches. What is still dangerous stays until its clear condition holds. Returns how many were lifted."""
         lifted = 0
+        self._settled = False
         for rule in range(rules.COUNT):
             if self.state[rule] == _CLEARING and rules.latch(rule) == rules.FREE:
                 self._clear(rule, out, pack)  # no need to wait any longer
@@ -170,6 +182,7 @@ class FaultSet:
     def restore(self, rule: int) -> None:
         """Put a latched fault back after a restart."""
         self.state[rule] = _ACTIVE
+        self._settled = False
         self._summarise()
 
     def latched(self) -> list:

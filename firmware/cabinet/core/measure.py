@@ -103,6 +103,7 @@ _REST_MA = const(500)
 _SETTLE_MS = const(1800000)  # cells are left alone for half an hour before their spread counts as resting
 _HOUR_MS = const(3600000)
 _DAY_MS = const(86400000)
+_MOVES_MS = const(4000)  # a counter that is no older moves: packs at rest are asked every one and a half seconds
 _CHARGING_MA = const(1000)  # a charger that gives this much, and a pack, must agree
 _CONTACT_MA = const(3000)  # so much must flow that the drop at the connector says something
 _CONTACT_EVERY_MS = const(60000)  # of charging
@@ -310,7 +311,8 @@ class SlotMeasures:
         if pack.counter != self._counter:
             self._counter = pack.counter
             at[_AT_COUNTER] = now_ms
-        values[_FROZEN] = age(at, _AT_COUNTER, now_ms)
+        frozen_ms = age(at, _AT_COUNTER, now_ms)
+        values[_FROZEN] = frozen_ms if frozen_ms > _MOVES_MS else 0
         self._fill_charge(slot, pack_mv, current, cell_max, now_ms)
         self._fill_rest(current, cell_max - cell_min, pack.soc_pct, now_ms)
         self._fill_rise(slot, hottest, now_ms)
