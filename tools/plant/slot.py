@@ -12,6 +12,7 @@ class Slot:
 
     UNLOCK_TIME = 0.05  # s of pulse until the bolt is drawn
     POP_TIME = 0.12  # s until the door has left its switch
+    LOAD_A = 0.6  # more than this is load; the firmware opens below 0.5 A, by readings of a moment ago
     WAKE_TIME = 0.25  # s until the BMS of an inserted pack talks
 
     def __init__(self, number: int, charger: Charger) -> None:
@@ -88,7 +89,7 @@ class Slot:
             self.pulse_left -= dt
             if self.pulse_on >= self.UNLOCK_TIME and self.locked and not self.lock_jammed:
                 self.locked = False
-                if self.charger.energised and self.charger.out_a > 0.3:
+                if self.charger.energised and self.charger.out_a > self.LOAD_A:
                     self.load_breaks += 1
             if self.pulse_on >= self.POP_TIME and not self.locked and not self.door_stuck:
                 self.door_closed = False
