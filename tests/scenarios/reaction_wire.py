@@ -81,7 +81,8 @@ def run(folder: Path, plan: list[list[dict[str, Any]]], seed: int) -> list[list[
                 results = json.loads((folder / "results.json").read_text())
             for slot, at_s in results.get("stuck", [])[told:]:
                 view = state.slots[slot]
-                print(f"slot {slot} was not charged again by itself at {at_s} s: {view.get('state')}, {view.get('why')}, {view.get('faults')}")
+                words = ", ".join(str(view.get(name)) for name in ("state", "why", "faults"))
+                print(f"slot {slot} was not charged again by itself, at {at_s} s: {words}", flush=True)
                 told += 1
             time.sleep(0.5)
     finally:
