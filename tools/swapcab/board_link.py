@@ -16,8 +16,7 @@ from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
 READ_LIMIT_S = 15
-PROMPT_LIMIT_S = 10
-ATTEMPTS = 4
+PROMPT_LIMITS_S = (2, 4, 10, 10)  # of each attempt: what is said to a board in the middle of a reset is lost, so the first are short
 RECONNECT_LIMIT_S = 60.0
 
 
@@ -78,15 +77,15 @@ class Link:
     def connect(self) -> None:
         """Open the port and get the raw prompt. Raises LinkError."""
         reason: Exception | None = None
-        for _ in range(ATTEMPTS):
+        for limit_s in PROMPT_LIMITS_S:
             try:
                 self._transport = Transport(self.port, baudrate=115200, timeout=READ_LIMIT_S)
             except (TransportError, OSError) as error:
                 raise LinkError(f"{self.port} cannot be opened: is the board plugged in, and does no other program use it?") from error
             try:
                 with contextlib.redirect_stdout(io.StringIO()):  # the transport prints what it does not understand
-                    self._transport.enter_raw_repl(soft_reset=False, timeout_overall=PROMPT_LIMIT_S)
-                    self._transport.exec_raw("None", timeout=PROMPT_LIMIT_S)
+                    self._transport.enter_raw_repl(soft_reset=False, timeout_overall=limit_s)
+                    self._transport.exec_raw("None", timeout=limit_s)
                 return
             except (TransportError, OSError, serial.SerialException, ValueError) as error:
                 reason = error

@@ -130,7 +130,7 @@ def watchdog(bench: Bench) -> list[Result]:
         return [Result("watchdog", "watchdog", SKIP, "not wanted", "", "run without --no-reset")]
     part = "watchdog of the controller"
     bench.link.call("watchdog", WATCHDOG_MS)
-    bench.link.wait(WATCHDOG_MS / 1000)
+    bench.link.wait(WATCHDOG_MS / 1000 + 0.5)
     if not bench.link.after_reset(WATCHDOG_LIMIT_S):
         step = "take the supply away; if it does the same again, exchange the controller"
         return [Result("watchdog", "watchdog", FAIL, "no reset, or the board does not come back", part, step)]
