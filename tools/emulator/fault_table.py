@@ -43,6 +43,7 @@ _DOORS = ("rs485", "inputs")
 FAULTS: dict[str, Fault] = {
     "heap-small": Fault("hardly any RAM is left", "RAM of the controller", ("memory",), options=(("heap", "300k"),)),
     "disk-full": Fault("the file system is full", "file system of the controller", ("memory",), device=(("disk", "full"),)),
+    "button-held": Fault("the service button's contact is stuck", "service button", ("identity",), options=(("inputs", {"28": 0}),)),
     "random-dead": Fault("the random source fails its own tests", "random source", ("random",), device=(("random", "dead"),)),
     "random-stuck": Fault("the random source always gives the same", "random source", ("random",), device=(("random", "stuck"),)),
     "clock-slow": Fault("the MCU's crystal is 2 % slow", "crystal of the controller", ("clock",), device=(("ticks", -20000),)),

@@ -38,6 +38,7 @@ class Bench:
     identity: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     packs_seen: set[int] = field(default_factory=set)
+    faulty_lines: set[str] = field(default_factory=set)  # buses: what hangs on them is not tried one by one
 
     def lines(self, kind: str) -> list[tuple[str, str, int]]:
         """(bus, port, baud) of each bus of a kind."""

@@ -31,6 +31,9 @@ def identity(bench: Bench) -> list[Result]:
         results.append(
             Result("identity", "firmware", FAIL, "none", "firmware", "install it: swapcab flash BOARD PORT, then run the bench again")
         )
+    if bench.link.call("button")["held"]:
+        step = "let go of it; if nobody holds it, its contact or its wire touches ground: the cabinet would not start"
+        results.append(Result("identity", "service button", FAIL, "held", "service button", step))
     if bench.settings.get("buses"):
         results.append(Result("identity", "settings", PASS, f"{known['cabinet']}, hash {known['settings']}"))
     else:
@@ -202,6 +205,8 @@ def loop(bench: Bench) -> list[Result]:
     """The firmware's bus code on the slot boards, on this very MCU."""
     buses = []
     for bus, port, baud in bench.lines("modbus"):
+        if bus in bench.faulty_lines:
+            continue
         units = [board.address for board in boards(bench.places()) if isinstance(board, SlotBoard) and board.bus == bus]
         if units:
             buses.append([bus, port, baud, units])

@@ -27,7 +27,14 @@ def inputs(bench: Bench) -> list[Result]:
         if placed:
             results.append(Result("inputs", "doors and presence", SKIP, "nobody there to work them", "", HANDS_STEP))
         return results
+    faulty = {place.slot: bench.faulty_lines & place.buses for place in placed}
+    if any(faulty.values()):
+        slots = ", ".join(str(slot) for slot, lines in faulty.items() if lines)
+        lines = ", ".join(sorted(set().union(*faulty.values())))
+        results.append(Result("inputs", f"slots {slots}", SKIP, f"not tried: line {lines} is faulty", "", "mend the line first"))
     for place in placed:
+        if faulty[place.slot]:
+            continue
         try:
             results += _lock_and_door(bench, place)
         except BoardError as error:
@@ -146,6 +153,8 @@ def _presence(bench: Bench, place: Place) -> Result:
 def relay(bench: Bench) -> list[Result]:
     """The mains relay closes on the heartbeat and falls when the loop is wedged."""
     seen: list[bool | None] = []
+    if bench.hands.present():
+        bench.link.wait(RELAY_FALL_S)  # the chargers may just have had their mains
     at_rest = bench.hands.relay_closed()
     if at_rest is None:
         return [Result("relay", "mains relay", SKIP, "nobody there to look at it", "", HANDS_STEP)]

@@ -28,7 +28,10 @@ def boards_of_slots(bench: Bench) -> list[Result]:
                 step = "look at the port's name in settings.json and at docs/boards.md for the pins of the line"
                 results.append(Result("rs485", f"line {board.bus}", FAIL, str(error), f"serial port of line {board.bus}", step))
     for bus, answers in lines.items():
-        results += judge_line(bus, answers)
+        judged = judge_line(bus, answers)
+        results += judged
+        if not answers or any(result.status == FAIL for result in judged):
+            bench.faulty_lines.add(bus)
     for board in boards(placed):
         mine = [place for place in placed if place.switches == board]
         with contextlib.suppress(BoardError):  # said above
@@ -41,6 +44,7 @@ def _expander(bench: Bench, board: Board) -> Result:
     try:
         return Result("rs485", board.name, PASS, f"{board.bits(bench):032b}")
     except BoardError as error:
+        bench.faulty_lines.add(board.bus)
         step = "supply, wires and address pins of the MCP23017, pull-ups of SDA and SCL (docs/boards.md)"
         return Result("rs485", board.name, FAIL, error.text, f"I/O expander of {board.name}", step)
 

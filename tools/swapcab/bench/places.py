@@ -225,6 +225,11 @@ class Place:
         return (self.slot - 1) % 8
 
     @property
+    def buses(self) -> set[str]:
+        """On which lock and switches hang."""
+        return {board.bus for board in (self.locks, self.switches) if board}
+
+    @property
     def output(self) -> str:
         """For the sheet."""
         return f"{self.locks.name if self.locks else 'pins'}, output {self.lock_channel + 1}"

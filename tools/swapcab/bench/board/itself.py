@@ -41,6 +41,23 @@ def identity(unit: "Unit") -> dict:
     return found
 
 
+def button(unit: "Unit") -> dict:
+    """Whether the service button is held, which keeps the cabinet from starting; None where it cannot be read."""
+    import machine
+
+    try:
+        pins: "Any" = __import__("pins")
+    except ImportError:
+        return {"held": None}
+    if hasattr(pins, "SERVICE"):
+        return {"held": not machine.Pin(pins.SERVICE, machine.Pin.IN, machine.Pin.PULL_UP)()}
+    try:
+        pyb: "Any" = __import__("pyb")
+    except ImportError:
+        return {"held": None}
+    return {"held": pyb.Switch().value()}
+
+
 def settings(unit: "Unit") -> dict:
     """Buses, groups and broker, as far as the checks need them."""
     whole = unit.json("settings.json")
