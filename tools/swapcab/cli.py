@@ -90,7 +90,7 @@ app.command()(bench_cli.bench)
 @app.command(epilog="Faults of the hardware: " + "; ".join(f"{name}: {row.words}" for name, row in FAULTS.items()) + ".")
 def emulate(
     slots: Annotated[int, typer.Option(help="a cabinet around it: plant and broker; 0 for the board alone")] = 0,
-    folder: Annotated[Path | None, typer.Option(help="its flash and logs [default: build/emulated]")] = None,
+    folder: Annotated[Path | None, typer.Option(help="its flash and logs \\[default: build/emulated]")] = None,
     flash: Annotated[int, typer.Option(help="its file system, KiB")] = 1024,
     swaps: Annotated[int, typer.Option(help="with --slots: riders come once the cabinet runs; end after so many swaps")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="say where it is as one JSON line on standard output")] = False,

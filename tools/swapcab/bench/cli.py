@@ -20,7 +20,7 @@ def bench(
     no_reset: Annotated[bool, typer.Option("--no-reset", help="leave the watchdog alone")] = False,
     no_broker: Annotated[bool, typer.Option("--no-broker", help="do not log in at the broker")] = False,
     thorough: Annotated[bool, typer.Option("--thorough", help="try every sector of the flash that holds nothing")] = False,
-    folder: Annotated[Path | None, typer.Option(help="where sheet and record go [default: build/bench]")] = None,
+    folder: Annotated[Path | None, typer.Option(help="where sheet and record go \\[default: build/bench]")] = None,
     running: Annotated[
         float, typer.Option(min=0.0, max=86400.0, help="listen to a running cabinet for so many seconds instead, and send it nothing")
     ] = 0.0,
