@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import select
@@ -13,13 +12,12 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from emulator.options import BoardError, Options
+from emulator.paper import paper
 from emulator.port import Port
 from emulator.program import Program
 from emulator.screen import Screen
-from emulator.wiring import wiring
 
 __all__ = ("BoardError", "EmulatedBoard", "Options")
 
@@ -27,7 +25,6 @@ CTRL_A, CTRL_C = b"\x01", b"\x03"
 INTERRUPT_PAUSE_S = 0.3
 START_LIMIT_S = 60.0
 HELD_MAX = 64  # parts of what came in that wait for the program
-TOLD_AS_THEY_ARE = ("machine", "build", "platform", "micropython", "flash_bytes", "romfs_bytes", "unique_id", "inputs", "name_server")
 
 
 class EmulatedBoard:
@@ -155,29 +152,13 @@ class EmulatedBoard:
         self._interrupts = True
         self._interrupted_at = 0.0
 
-    def _config(self, cause: str, main: bool) -> Path:
-        options = self.options
-        config: dict[str, Any] = {
-            **{name: getattr(options, name) for name in (*TOLD_AS_THEY_ARE, "cut_share_pct", "faults")},
-            "cut_at": max(1, options.cut_at - self.flash_operations) if options.cut_at else 0,
-            **wiring(options.board),
-            "plant": str(Path(options.plant).resolve()) if options.plant else "",
-            "flash": str((self.folder / "internal-flash.bin").resolve()),
-            "rom": str((self.folder / "romfs.bin").resolve()),
-            "nor": str((self.folder / "spi-flash.bin").resolve()),
-            "cause": cause,
-            "main": main,
-        }
-        path = self.folder / "board.json"
-        path.write_text(json.dumps(config, indent=1))
-        return path.resolve()
-
     def _boot(self, cause: str, raw: bool) -> None:
         """Start the program. `raw`: a soft reset out of the raw prompt runs boot.py only and comes back to that prompt."""
         self._forget_program()
         self._screen.begin(raw)
         self.pins.clear()
-        self._program = Program(self.folder, self._config(cause, not raw), self.options.heap)
+        config = paper(self.options, self.folder, cause, not raw, self.flash_operations)
+        self._program = Program(self.folder, config, self.options.heap)
         if raw:
             self._program.write(CTRL_A)
         self._wake()
