@@ -26,6 +26,15 @@ from swapcab.rows import Row, publish
 
 SWAPCAB = [sys.executable, "-m", "swapcab"]
 LIMIT_S = 600
+LISTEN_S = 30
+RUNNING = {  # fault -> the part that a bench of the running cabinet names
+    "io-no-termination": "slot board 1 on io",
+    "pack-dead": "pack 1 on packs",
+    "charger-silent": "charger 2 on can",
+    "can-open": "CAN line can",
+    "rtc-empty": "RTC (chip, cell, crystal)",
+    "broker-away": "way to the broker",
+}
 SLOTS, NPB = 3, 1  # the charger of slot 1 is an NPB, the others are Elcon
 
 
@@ -51,6 +60,32 @@ def bench(cabinet: EmulatedCabinet, jig: Jig, folder: Path, only: tuple[str, ...
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     return done.returncode, json.loads(lines[-1]) if lines else {"faulty": [], "said": done.stderr[-300:]}
+
+
+def listen(cabinet: EmulatedCabinet, folder: Path) -> tuple[int, dict]:
+    """`swapcab bench --running` at a cabinet that has run for a while: its exit code, its record."""
+    board = cabinet.board
+    fed = board.feeds
+    board.wait(lambda: board.feeds > fed + 40)
+    words = [*SWAPCAB, "bench", "--port", str(board.port), "--running", str(LISTEN_S), "--folder", str(folder), "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    return done.returncode, json.loads(lines[-1]) if lines else {"faulty": [], "said": done.stderr[-300:]}
+
+
+def while_it_runs(cabinet: EmulatedCabinet, jig: Jig, folder: Path) -> list[Row]:
+    """The faults that a running cabinet shows, looked at without a byte sent to it."""
+    rows = []
+    for name, part in RUNNING.items():
+        with faulty([Chosen(name, slot_of(name))], cabinet.board, cabinet, jig):
+            before = cabinet.board.received, len(cabinet.board.resets)
+            code, kept = listen(cabinet, folder / f"running-{name}")
+            untouched = (cabinet.board.received, len(cabinet.board.resets)) == before
+        met = code == 1 and part in kept["faulty"] and untouched
+        figure = "; ".join(kept["faulty"][:3]) or f"exit code {code}: {kept.get('said', '')}"
+        rows.append(Row(f"running, {name}", figure, "", f"{part}; no byte sent", met))
+        print(f"{'found' if met else 'MISSED'}  running, {name}: {figure}", flush=True)
+    return rows
 
 
 def names_it(chosen: Chosen, code: int, kept: dict) -> bool:
@@ -95,6 +130,8 @@ def main(argv: list[str]) -> int:
             figure = "; ".join(kept["faulty"][:3]) or f"exit code {code}: {kept.get('said', '')}"
             rows.append(Row(name, figure, "", f"{chosen.part}...", met))
             print(f"{'found' if met else 'MISSED'}  {name}: {figure}", flush=True)
+        if not arguments.names and not arguments.whole:
+            rows += while_it_runs(cabinet, jig, Path(folder))
         rows.append(Row("faults found", found, f"of {len(trials)}", "all", found == len(trials)))
         rows.append(Row("time", round(time.monotonic() - began), "s"))
     return 0 if publish(rows, title, "benchfaults") else 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from swapcab.bench.common import FAIL, Bench, Result
-from swapcab.bench.link import BoardError, OutOfMemory
+from swapcab.bench.link import BoardError, OutOfMemory, Unforeseen
 from swapcab.bench.of_can import can_lines
 from swapcab.bench.of_itself import clock, identity, journal, loop, memory, network, random_source, watchdog
 from swapcab.bench.of_slots import inputs, relay
@@ -43,7 +43,7 @@ def run(bench: Bench, wanted: set[str], told: Callable[[str, list[Result] | None
         except OutOfMemory as error:
             step = "use bytecode in flash (own image or ROMFS), or a module with more RAM; the check itself was not done"
             found = [Result(name, title, FAIL, str(error), "RAM of the controller", step)]
-        except BoardError as error:
+        except (BoardError, Unforeseen) as error:
             step = "this is no known fault: keep what stands here and tell the makers"
             found = [Result(name, title, FAIL, str(error), f"{title} (unknown fault)", step)]
         results += found

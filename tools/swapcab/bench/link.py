@@ -19,6 +19,7 @@ from swapcab.board_link import LinkError
 FOLDER = Path(__file__).with_name("board")
 MARK = "@bench "
 CALL_LIMIT_S = 60
+KNOWN = ("OSError", "ValueError", "KeyError")  # what boards, drivers and settings raise for what they are without
 FORGET_SERVICE = "import os\ntry:\n    os.remove('service')\nexcept OSError:\n    pass\n"
 
 
@@ -38,6 +39,10 @@ class BoardError(Exception):
         super().__init__(f"{kind}: {text}" if text else kind)
         self.kind = kind
         self.text = text
+
+
+class Unforeseen(Exception):
+    """A call failed in a way that no board's contract knows: nothing may be concluded from it."""
 
 
 class OutOfMemory(Exception):
@@ -149,5 +154,7 @@ def answer_in(said: str, method: str) -> dict:
                 return answer["ok"]
             if answer["error"] == "MemoryError":
                 raise OutOfMemory(f"{method}: {answer['text']}")
+            if answer["error"] not in KNOWN:
+                raise Unforeseen(f"{method}: {answer['error']}: {answer['text']}")
             raise BoardError(answer["error"], answer["text"])
     raise LinkError(f"{method}: no answer in what the board said: {said.strip()[-200:]!r}")
