@@ -70,7 +70,7 @@ class StubSlot:
 
     def releasable(self, options):
         """May be handed out."""
-        return self.ready and self.accepted
+        return options.full_soc_pct > 0 and self.ready and self.accepted
 
     def receptive(self):
         """May take a pack."""

@@ -90,6 +90,8 @@ def test_a_plan_is_made_once_a_second_and_a_lost_wish_counts_at_once():
     plan = plan_of(s)
     assert s.plan_ma == 15000 and s.plan_why == "temperature"
     s.pack.charge_limit_ma = 9000
+    plan.step(5000, 100)
+    assert s.plan_ma == 15000
     plan.step(5999, 100)
     assert s.plan_ma == 15000
     plan.step(6000, 100)
@@ -142,3 +144,27 @@ def test_the_budget_is_that_of_the_mains():
     assert s.plan_ma == 15000 and plan.power_w == 852 * 100 // 90
     plan = plan_of(s, budget_w=900, charger_efficiency_pct=90)
     assert s.plan_ma == 14200 and s.plan_why == "budget" and plan.power_w == 807 * 100 // 90
+    for change, budget_w, expected in (
+        ({"pack_charge_limit_mv": 56001}, 500, 8700),  # of 8771 at 57 V: volts are rounded up
+        ({}, 564, 9800),  # of 9894
+        ({"pack_cell_count": 17, "pack_charge_limit_mv": 57000}, 564, 9800),
+        ({}, 852, 15000),  # just enough
+        ({}, 851, 14900),
+    ):
+        s = full_of(**change)
+        plan = plan_of(s, budget_w=budget_w, charger_efficiency_pct=100)
+        assert s.plan_ma == expected and type(s.plan_ma) is int and type(plan.power_w) is int, (change, budget_w)
+        assert s.plan_why == ("temperature" if budget_w == 852 else "budget")
+
+
+def test_a_pack_that_takes_next_to_nothing_gets_it():
+    for change, expected in (({"pack_charge_limit_ma": 1}, 1), ({"pack_charge_limit_mv": 1}, 15000)):
+        s = full_of(**change)
+        plan_of(s)
+        assert s.plan_ma == expected, change
+
+
+def test_a_share_that_is_too_small_for_one_is_offered_to_the_next():
+    a, b, c = full_of(1, last_soc_pct=80, pack_charge_limit_ma=12345), full_of(2, last_soc_pct=60), full_of(3, pack_charge_limit_ma=1000)
+    plan_of(a, b, c, budget_w=1000, charger_efficiency_pct=100, charge_min_ma=5101)
+    assert [s.plan_ma for s in (a, b, c)] == [12345, 0, 1000]

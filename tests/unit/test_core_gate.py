@@ -281,6 +281,14 @@ def test_a_lock_gets_three_pulses_a_minute():
     assert pulse(g, s, 141000) and s.pulses_left == 2
 
 
+def test_a_pulse_counts_from_its_own_instant_on():
+    s = StubSlot(1)
+    g = gate(s)
+    for left in (2, 1, 0):
+        assert pulse(g, s, 1000) and s.pulses_left == left
+    assert pulse(g, s, 1000) == [] and s.door_why == "pulses"
+
+
 def test_instants_are_forgotten_before_the_counter_wraps():
     s = StubSlot(1)
     g = gate(s)

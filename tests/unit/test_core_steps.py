@@ -196,6 +196,14 @@ def test_the_fullest_pack_goes_first_and_of_equal_ones_the_first():
     assert t.swap.full_slot() is None
 
 
+def test_packs_that_may_be_handed_out_are_counted():
+    for slots, count in (
+        ((empty(1),), 0), ((StubSlot(1), StubSlot(2), StubSlot(3, ready=False)), 2), ((StubSlot(1), StubSlot(2, pulses_left=0)), 1),
+        ((StubSlot(1, ready=False), StubSlot(2, ready=False, pulses_left=0), StubSlot(3)), 1),
+    ):  # fmt: skip
+        assert Table(*slots).swap.full_count() == count
+
+
 def limit(table, reached_ms, limit_ms):
     """Nothing is told at the limit, something one millisecond later."""
     table.quiet().at(reached_ms + limit_ms)
