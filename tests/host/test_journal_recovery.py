@@ -92,9 +92,9 @@ def test_whatever_happened_to_the_flash_a_journal_comes_up_and_goes_on(seed: int
                 after = record.sequence
         stored = []
         for n in range(30):
+            journal.ack(0, journal.head(0))  # what must be kept may fill a ring until it has arrived
             for _ in range(3):
                 journal.idle()
-            journal.ack(0, journal.head(0))
             stored.append(journal.append(events.make("swap.step", 1, "NEW", n, "y")))
         again = Journal(a, b, b"k" * 32, Clock(), checkpoint_every=0)
         for n, sequence in enumerate(stored):

@@ -16,8 +16,10 @@ sys.path[:0] = [str(ROOT / "tests" / "models")]
 
 from cabinet_year import KEY, Clock, live  # noqa: E402  # pyright: ignore[reportMissingImports]
 from nor_flash import NorFlash  # noqa: E402  # pyright: ignore[reportMissingImports]
+from refusing_flash import RefusingFlash, left_behind  # noqa: E402  # pyright: ignore[reportMissingImports]
 from tampering import Tamperer  # noqa: E402  # pyright: ignore[reportMissingImports]
 
+from cabinet.core import events  # noqa: E402
 from cabinet.store.area import split  # noqa: E402
 from cabinet.store.journal import Journal  # noqa: E402
 from swapcab import journal_image, journal_source  # noqa: E402
@@ -82,6 +84,16 @@ def test_verify_says_genuine_or_what_was_done(image: Path, lived: tuple[bytes, l
     code, out, _ = run("verify", image, "--key", KEY.hex())
     assert code == 1
     assert f"NOT GENUINE: ring A, event {record.sequence}" in out
+
+
+def test_sectors_that_the_firmware_could_not_erase_are_no_tampering() -> None:
+    """They hold genuine records of a round before, long since given up."""
+    a, b = RefusingFlash(16 * 4096), NorFlash(8 * 4096)
+    journal = Journal(a, b, KEY, Clock(), 0)
+    left_behind(journal, a, lambda n: events.make("swap.step", 1 + n % 12, f"PACK{n:04d}", n, "x" * 60))
+    images = journal_image.verify(bytes(a.cells) + bytes(b.cells), KEY)
+    assert [fault for image in images.values() for fault in image.faults] == []
+    assert images["A"].head == journal.head(0)
 
 
 def test_a_wrong_key_is_not_genuine_and_no_key_is_no_verdict(image: Path) -> None:

@@ -7,6 +7,7 @@ ROOT = __file__.replace("\\", "/")[: -len("tests/unit/test_store_journal.py")] o
 sys.path[:0] = [ROOT + "tests/models"]
 
 from nor_flash import NorFlash  # noqa: E402
+from refusing_flash import RefusingFlash, left_behind  # noqa: E402
 
 from cabinet.core import events  # noqa: E402
 from cabinet.core.events import RING_A, RING_B  # noqa: E402
@@ -387,6 +388,18 @@ def test_flash_that_fails_for_good_is_an_error_and_not_a_loss():
     a.program = program
     journal.append(step(2))
     assert sequences(opened(a, b), RING_A) == [1, 2]
+
+
+def test_sectors_that_could_not_be_erased_in_their_turn_do_not_hide_newer_records():
+    a, b = RefusingFlash(16 * 4096), NorFlash(8 * 4096)
+    journal = opened(a, b)
+    left_behind(journal, a, step)
+    head = journal.head(RING_A)
+    again = opened(a, b)
+    assert again.acked(RING_A) == journal.acked(RING_A)
+    for after in range(journal.acked(RING_A), head):
+        assert again.read(RING_A, after).sequence == after + 1
+        again.read(RING_A, head - 1)  # so that the next one is looked for again
 
 
 def test_checkpoints_leave_regularly_and_name_the_head():

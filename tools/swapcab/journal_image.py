@@ -211,6 +211,7 @@ def read_ring(data: bytes, ring: str, sector_size: int = 4096, page: int = 256, 
         if not any(sector.sound for sector in found):  # another key, or none of this is genuine: take the headers as they are
             for sector in found:
                 sector.sound = True
+    found = _without_left_behind(found)
     head = max((s.before for s in found if s.sound), default=0)
     found = [s for s in found if s.sound or _place(data, s, sector_size, head)]
     found.sort(key=lambda s: (s.before, s.number if s.sound else 0))
@@ -227,6 +228,24 @@ def read_ring(data: bytes, ring: str, sector_size: int = 4096, page: int = 256, 
             elif record.kind == BOOT:
                 image.boots = max(image.boots, struct.unpack("<I", record.payload)[0])
     return image
+
+
+def _without_left_behind(found: list[Sector]) -> list[Sector]:
+    """Leave out what the firmware has given up and could not erase: in the order of use it stands behind a higher number.
+
+    Nothing is hidden by that: a sector of this round in whose place one of an earlier round is put is missed by its number.
+    """
+    newest = max((s for s in found if s.sound), key=lambda s: s.number, default=None)
+    if newest is None:
+        return found
+    left: set[int] = set()
+    highest = 0
+    for sector in sorted(found, key=lambda s: (s.offset <= newest.offset, s.offset)):
+        if sector.sound and sector.number < highest:
+            left.add(sector.offset)
+        elif sector.sound:
+            highest = sector.number
+    return [s for s in found if s.offset not in left]
 
 
 def verify_ring(image: RingImage, key: bytes | None, told: Progress = lambda done, total: None) -> None:

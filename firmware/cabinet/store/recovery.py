@@ -50,7 +50,7 @@ def recover(ring: "Ring") -> None:
 
 def _read_headers(ring: "Ring") -> int:
     """Classify all sectors, find the newest; returns how many are neither sound nor empty."""
-    suspects = 0
+    suspects = first = last = falls = 0
     for sector in range(ring.count):
         kind = ring.read_header(sector)
         ring.state[sector] = kind
@@ -63,7 +63,31 @@ def _read_headers(ring: "Ring") -> int:
             if number > ring.head_number:
                 ring.head = sector
                 ring.head_number = number
+            if number < last:
+                falls += 1
+            last = number
+            first = first or number
+    if falls > 1 or (falls and last > first):  # numbers fall once at most, from the head to the oldest
+        _pass_over_left_behind(ring)
     return suspects
+
+
+def _pass_over_left_behind(ring: "Ring") -> None:
+    """Sectors that were given up, and could not be erased when their turn came, still hold their records of a round before.
+
+    In the order of use numbers rise up to the head. Whatever was given up is older than everything in use: what stands
+    behind a higher number was left behind, and is erased when its turn comes again.
+    """
+    highest = 0
+    sector = ring.head
+    for _ in range(ring.count):
+        sector = (sector + 1) % ring.count
+        if ring.state[sector] == DATA and ring.read_header(sector) == DATA:
+            number = layout.u32(ring.header, 12)
+            if number < highest:
+                ring.state[sector] = DIRTY
+            else:
+                highest = number
 
 
 def _start_without_headers(ring: "Ring", suspects: int) -> None:
