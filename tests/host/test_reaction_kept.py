@@ -26,7 +26,7 @@ def test_the_trials_are_many():
     assert sum(row["trials"] for row in gen_reaction.virtual_rows()) >= 10_000
 
 
-def test_on_real_wires_every_charger_was_stopped_and_the_middle_one_in_time():
+def test_on_real_wires_every_charger_was_stopped_half_of_them_within_the_same_bounds():
     virtual = {(row["name"], row["bus"]) for row in gen_reaction.virtual_rows()}
     rows = gen_reaction.wire_rows()
     assert rows
