@@ -14,7 +14,7 @@ class Table:
     def __init__(self):
         self.faults = FaultSet(CompiledLimits(LimitSet(), (rules.PACK, rules.SLOT)), 3)
         self.faults.set_chemistry(1)
-        self.values = [UNKNOWN] * rules.QUANTITIES
+        self.values = array("i", [UNKNOWN] * rules.QUANTITIES)
         self.out = []
 
     def set(self, rule, value):
@@ -223,3 +223,44 @@ def test_a_round_that_is_passed_over_would_have_changed_nothing():
         wanted.clear()
         now_ms += 20 << (dice >> 20 & 7)
     assert events > 500 and passed > 500, (events, passed)
+
+
+def test_what_is_done_from_outside_counts_in_the_next_round_though_nothing_else_has_changed():
+    t = Table().set("cell_ov", 3700)
+    t.faults.set_chemistry(2)
+    assert t.at(1000) == t.at(1050) == [] and t.faults._settled is True
+    t.faults.set_chemistry(1)
+    assert t.at(1100) == [] and [row[3] for row in t.at(2100)] == ["cell_ov"]
+    t = Table().stands("soh_end", 60, 1000)
+    t.at(3050)
+    t.faults.pack_gone(t.out, "P")
+    t.told()
+    assert t.at(3100) == [] and t.faults.pending == 1 and [row[3] for row in t.at(4100)] == ["soh_low", "soh_end"]
+    t = Table().set("cell_sum", 1000)
+    t.at(1000)
+    t.faults.restore(rules.index_of("cell_sum"))
+    assert t.at(1050) == [] and t.at(6050) == [cleared("cell_sum")]
+
+
+def test_the_first_rule_of_the_table_counts_like_all_others():
+    t = Table()
+    t.faults.restore(0)
+    assert t.faults.worst_rule == t.faults.stop_rule == t.faults.keep_rule == 0 and t.faults.worst == rules.reaction(0)
+
+
+def test_an_unknown_chemistry_is_judged_by_the_stricter_limit_and_equal_rows_are_shared():
+    t = Table()
+    for chemistry in (0, 3, 4, 255):
+        t.faults.set_chemistry(1)
+        t.faults.set_chemistry(chemistry)
+        assert t.faults.chemistry == 0, chemistry
+    t.set("cell_precharge", 3000).at(1000)
+    t.at(2000)
+    assert t.faults.names() == ["cell_precharge"]  # the limit of NMC
+    t.set("cell_precharge", None).set("cell_ov", 3650).at(3000)
+    t.at(4000)
+    assert t.faults.names() == ["cell_ov", "cell_precharge"]  # the limit of LFP
+    rows = CompiledLimits(LimitSet(), (rules.PACK, rules.SLOT)).rows
+    for other in rows[1:]:
+        assert len(other) == len(rows[0])
+        assert len([row for row, first in zip(other, rows[0]) if row is first]) > len(rows[0]) - 12

@@ -228,3 +228,11 @@ def test_a_pack_that_was_removed_leaves_nothing_behind():
     for name in (names + " _occupied serial last_soc_pct pack_fresh").split():
         value = getattr(s, name)
         assert value == getattr(new, name) and type(value) is type(getattr(new, name)), (name, value)
+
+
+def test_a_pulse_is_for_one_step():
+    b = Bench().put(False)
+    b.at(1000)
+    b.s.pulse = True
+    b.at(1050)
+    assert b.s.pulse is False

@@ -438,5 +438,5 @@ def test_a_series_ends_where_the_next_pack_cannot_be_changed():
         t.at(4000).open(3).at(5000).quiet()
         t.slots[1].set(**change)
         t.shut(3, slot.FAULT if change["ready"] else slot.EMPTY, present=False, serial="").at(6000)
-        assert t.tell()[1:] == [("swap.refused", 0, "", reason)] and t.said() == [(0, reason)] and not t.swap.active, reason
+        assert told(t.events)[1:] == [("swap.refused", 0, "", (1, reason))] and t.said() == [(0, reason)] and not t.swap.active, reason
         assert t.swap.number == 1
