@@ -282,13 +282,15 @@ class Pack:
 
     def status(self) -> Status:
         """What the BMS reports now (or forever, if it is frozen). Made anew only if something has changed."""
-        if self._held is None or not self.frozen:
-            measured = self.counter, self.current_a, self.soc, self.soh, self.temp_c
-            now = measured + (self.alarms, self.state, self.cycles, self.lying, self.stuck_sensor)
-            if now != self._held_of:
-                self._held = Status(self)
-                self._held_of = now
-        return self._held
+        held = self._held
+        if held is not None and self.frozen:
+            return held
+        measured = self.counter, self.current_a, self.soc, self.soh, self.temp_c
+        now = measured + (self.alarms, self.state, self.cycles, self.lying, self.stuck_sensor)
+        if held is None or now != self._held_of:
+            self._held = held = Status(self)
+            self._held_of = now
+        return held
 
 
 def _trip(alarms: int, bit: int, on: bool, off: bool) -> int:
