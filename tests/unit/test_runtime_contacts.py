@@ -1,6 +1,7 @@
 """The wear of the connectors outlives a restart, and costs few writes."""
 
 from cabinet.runtime.contacts import KEY, Contacts
+from cabinet.store.ring import JournalFull
 
 
 class Store:
@@ -53,6 +54,22 @@ def test_small_moves_are_not_written():
         slots[0].measures.contact_16 = value
         contacts.keep()
     assert store.puts == 2
+
+
+def test_what_the_flash_does_not_take_is_tried_again():
+    store = Store()
+    slots, contacts = bench(store)
+    slots[0].measures.contact_16 = 400
+    put = store.put
+    for error in (OSError(5), JournalFull("ring S: no room")):
+
+        def refuse(key, value, error=error):
+            raise error
+
+        store.put = refuse
+        assert not contacts.try_to_keep()
+    store.put = put
+    assert contacts.try_to_keep() and not contacts.try_to_keep()
 
 
 def test_a_record_of_another_cabinet_is_not_taken():

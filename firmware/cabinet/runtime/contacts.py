@@ -3,6 +3,8 @@
 import asyncio
 from array import array
 
+from cabinet.store.ring import JournalFull
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -32,7 +34,7 @@ class Contacts:
             self._kept[index * 2 + 1] = measures.contact_first_16 = data[at + 2] | data[at + 3] << 8
 
     def keep(self) -> bool:
-        """Write them down if one has moved enough; whether it was done. Raises OSError if the flash refuses."""
+        """Write them down if one has moved enough; whether it was done. Raises OSError if the flash refuses, JournalFull if it has no room."""
         kept = self._kept
         moved = False
         for index, slot in enumerate(self._slots):
@@ -54,14 +56,18 @@ class Contacts:
             kept[index * 2 + 1] = max(slot.measures.contact_first_16, 0)
         return True
 
+    def try_to_keep(self) -> bool:
+        """`keep`; what the flash refuses, or has no room for now, is tried again the next time."""
+        try:
+            return self.keep()
+        except (OSError, JournalFull):
+            return False
+
     async def run(self) -> None:
-        """For ever; a flash that refuses is tried again."""
+        """For ever."""
         while True:
             await asyncio.sleep_ms(EVERY_MS)
-            try:
-                self.keep()
-            except OSError:
-                continue
+            self.try_to_keep()
 
     def view(self) -> dict:
         """For technicians: slot -> [milliohm of late, at first]; slots that were never measured are left out."""

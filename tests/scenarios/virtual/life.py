@@ -117,8 +117,9 @@ class Life:
             pack.frozen = pack.lying = False
             pack.heater_w = 0.0
             pack.temp_c = min(pack.temp_c, 30.0)
-            if pack.kind == "hot":
+            if pack.kind == "hot":  # it has cooled down, and service may clear it for use
                 pack.temp_c = 25.0
+                pack.kind = "genuine"
         world.dangers.clear()
         sim.board_units.board_faults.clear()
         sim.mains = True
