@@ -34,7 +34,7 @@ class Contacts:
             self._kept[index * 2 + 1] = measures.contact_first_16 = data[at + 2] | data[at + 3] << 8
 
     def keep(self) -> bool:
-        """Write them down if one has moved enough; whether it was done. Raises OSError if the flash refuses, JournalFull if it has no room."""
+        """Write them down if one has moved enough; whether it was done. Raises OSError or JournalFull if the flash refuses."""
         kept = self._kept
         moved = False
         for index, slot in enumerate(self._slots):
