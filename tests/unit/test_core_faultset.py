@@ -242,6 +242,15 @@ def test_what_is_done_from_outside_counts_in_the_next_round_though_nothing_else_
     assert t.at(1050) == [] and t.at(6050) == [cleared("cell_sum")]
 
 
+def test_the_very_first_round_is_judged_whatever_it_tells():
+    t = Table()
+    t.faults = FaultSet(CompiledLimits(LimitSet(), (rules.PACK, rules.SLOT)), 3)
+    assert t.faults.chemistry == 0 and t.faults._settled is False
+    t.values = array("i", [0] * rules.QUANTITIES)
+    t.at(1000)
+    assert t.faults.pending > 0
+
+
 def test_the_first_rule_of_the_table_counts_like_all_others():
     t = Table()
     t.faults.restore(0)
