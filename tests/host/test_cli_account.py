@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from swapcab import journal_image, sim_account
+from swapcab import sim_account
 from swapcab.journal_image import EVENT, RawRecord, RingImage, Sector
 from swapcab.sim_account import Account
 
@@ -17,7 +17,7 @@ def envelope(sequence: int, kind: str = "door.opened", **data: Any) -> dict[str,
 def contents(monkeypatch):
     """What the image holds, by sequence."""
     known: dict[int, dict] = {}
-    monkeypatch.setattr(journal_image, "decode", lambda ring, record, cabinet: known[record.sequence])
+    monkeypatch.setattr(sim_account, "decode", lambda ring, record, cabinet: known[record.sequence])
     return known
 
 

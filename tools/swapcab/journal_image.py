@@ -1,6 +1,6 @@
 """A journal's flash image, read by someone who trusts nobody: what is in it, and what was done to it.
 
-Written from the format (docs/journal.md), not from the firmware: only the decoding of a record's payload is shared.
+Written from the format (docs/journal.md), not from the firmware: only the decoding of a record's payload is shared (journal_events.py).
 The image may be one ring, a whole chip, or anything in between: sectors tell by their first bytes what they belong to.
 """
 
@@ -11,23 +11,15 @@ import hmac
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 from zlib import crc32
 
-from swapcab.paths import use_firmware
-
-try:
-    import cbor2
-except ImportError:
-    cbor2 = None
-_CBOR_ERRORS = () if cbor2 is None else (cbor2.CBORError,)
+from swapcab.journal_events import decode
 
 HEADER = 48
 OVERHEAD = 14
 MAX_PAYLOAD = 512
 EVENT, ACK, BOOT = 1, 2, 3
-QUALITIES = ("unknown", "rtc", "sync")
 Progress = Callable[[int, int], None]
 
 
@@ -355,50 +347,6 @@ def compare_anchors(images: dict[str, RingImage], anchors: list[Anchor], content
         if record is not None and decode(ring, record, seen.get("cabinet", "")) != seen:
             words = f"event {sequence} left the device with another content"
             images[ring].faults.append(Fault("edited", ring, sequence, record.offset, words))
-
-
-def decode(ring: str, record: RawRecord, cabinet: str) -> dict[str, Any]:
-    """The JSON envelope of a stored event."""
-    codec, fields = _codec()
-    try:
-        boot, ticks, time_s, quality, code, slot, pack, *values = _loads(record.payload)
-        name, names = fields[code]
-        pairs = zip(names, values, strict=False)
-        data = {n: v.hex() if isinstance(v, bytes) else v for n, v in pairs if v is not None}
-    except (ValueError, TypeError, KeyError, EOFError, OverflowError, RecursionError, *_CBOR_ERRORS):
-        read = codec.decode(record.sequence, record.payload, 0, len(record.payload))
-        return codec.to_envelope(cabinet, 0 if ring == "A" else 1, read)
-    return {
-        "v": 1,
-        "cabinet": cabinet,
-        "boot": boot,
-        "ring": ring,
-        "seq": record.sequence,
-        "time": time_s or None,
-        "tq": QUALITIES[quality] if 0 <= quality < 3 else QUALITIES[0],
-        "ticks": ticks,
-        "type": name,
-        "slot": slot or None,
-        "pack": pack or None,
-        "data": data,
-    }
-
-
-@cache
-def _codec() -> tuple[Any, dict[int, tuple[str, list[str]]]]:
-    """The firmware's own decoder and its vocabulary."""
-    use_firmware()
-    from cabinet.core.events import EVENTS, fields_of
-    from cabinet.store import event_codec
-
-    return event_codec, {code: (row[0], fields_of(code)) for code, row in EVENTS.items()}
-
-
-def _loads(payload: bytes) -> Any:
-    """CBOR by cbor2 where it is installed (a year in a minute), else by the firmware's decoder."""
-    if cbor2 is None:
-        raise ValueError("no cbor2")
-    return cbor2.loads(payload)
 
 
 def verify(data: bytes, key: bytes | None, sector_size: int = 4096, told: Progress = lambda done, total: None) -> dict[str, RingImage]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from swapcab.journal_image import Anchor, Progress, RingImage, compare_anchors, decode, verify
+from swapcab.journal_events import decode
+from swapcab.journal_image import Anchor, Progress, RingImage, compare_anchors, verify
 from swapcab.journal_ledger import LedgerFacts, read_ledger
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from swapcab import journal_image
+from swapcab.journal_events import decode
 from swapcab.sim_net import Net
 
 
@@ -63,7 +64,7 @@ def _one_ring(account: Account, ring: str, image: journal_image.RingImage, arriv
     for sequence in range(1, image.head + 1):
         if sequence in arrived:
             record = on_flash.get(sequence)
-            if record and _plain(journal_image.decode(ring, record, cabinet)) != arrived[sequence]:
+            if record and _plain(decode(ring, record, cabinet)) != arrived[sequence]:
                 account.altered += 1
                 account.examples.append(f"ring {ring}: event {sequence} arrived with another content")
         elif sequence in told:
@@ -77,7 +78,7 @@ def _one_ring(account: Account, ring: str, image: journal_image.RingImage, arriv
 
 def _told_as_dropped(ring: str, on_flash: dict, arrived: dict[int, dict[str, Any]], cabinet: str) -> set[int]:
     """Sequences that a journal.gap event of this ring names."""
-    events = [*arrived.values(), *(journal_image.decode(ring, record, cabinet) for record in on_flash.values())]
+    events = [*arrived.values(), *(decode(ring, record, cabinet) for record in on_flash.values())]
     told: set[int] = set()
     for event in events:
         if event["type"] == "journal.gap":
