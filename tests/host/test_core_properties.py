@@ -52,7 +52,7 @@ def slot_states(draw):
         "allowed_mv": draw(st.sampled_from((0, 56000, 60000))),
         "fault": draw(st.one_of(st.none(), st.none(), st.integers(0, rules.COUNT - 1))),
         "stop": draw(st.booleans()),
-        "current": draw(st.sampled_from((0, 0, 900, 1000, 5000, -3000))),
+        "current": draw(st.sampled_from((0, 0, 499, 500, 900, 5000, -3000))),
         "other_open": draw(st.booleans()),
         "claim": draw(st.integers(0, 4)),
     }
@@ -162,7 +162,7 @@ def may_open(case, claim):
     stays = slot.IDENTIFYING <= case["state"] <= slot.QUARANTINED
     limit_ms = options.stale_pack_ms if case["state"] == slot.CHARGING or case["plan"] else options.stale_rest_ms
     fresh = stays and is_new(case["pack"], limit_ms)
-    if fresh and abs(case["current"]) >= 1000:
+    if fresh and abs(case["current"]) >= 500:
         return False
     if claim == interlock.SERVICE:
         return True
