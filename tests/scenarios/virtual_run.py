@@ -15,6 +15,10 @@ HEAP = "16m"
 START = "import sys, json; from virtual import run; print(json.dumps(run.main(json.loads(sys.argv[1]))))"
 
 
+# PyPy compiles this program badly as it is set: long-lived event loops with thousands of branches, each of which must become hot before its
+# counter has decayed, and traces that grow far beyond the caches. So: counters that do not decay, short traces, loops not unrolled.
+JIT = "decay=0,trace_limit=2000,enable_opts=intbounds:rewrite:virtualize:string:pure:earlyforce:heap"
+
 # where another Python finds the same sources
 HERE = ROOT / "tests" / "scenarios"
 PATHS = (HERE / "pypy", "tests/shims", "firmware", "tools", "tests/models", HERE, "build/lib")
@@ -29,7 +33,8 @@ def command(words: dict[str, Any], start: str = START, heap: str = HEAP, other: 
     """What is started, with build/virtual as its working directory. `other`: another Python instead of MicroPython."""
     everything = json.dumps({"settings": "settings.json", "secrets": "secrets.json", **words})
     if other:
-        return [other, "-B", str(HERE / "pypy" / "start.py"), everything]
+        tuned = ["--jit", JIT] if "pypy" in Path(other).name else []
+        return [other, *tuned, "-B", str(HERE / "pypy" / "start.py"), everything]
     return [str(interpreter()), "-X", f"heapsize={heap}", "-c", start, everything]
 
 

@@ -264,6 +264,32 @@ def test_a_pack_whose_current_differs_from_that_of_its_charger_is_found():
     assert raised(cabinet, "current_differs", 15000), faults(cabinet)
 
 
+def test_the_silence_of_a_pack_is_not_held_against_what_it_told_before_and_after():
+    late = [True]
+
+    def change(cabinet, slot):
+        if late[0]:
+            slot.pack.current_ma = 0  # the charger has begun to give, the pack still tells of before
+
+    cabinet, slot = wired_wrongly(change)
+    rule = rules.index_of("current_differs")
+    for _ in range(3):
+        cabinet.run(limit_ms=2000)
+        assert slot.measures.values[rules.quantity(rule)] >= 3000
+        cabinet.packs[2].answers = False
+        assert cabinet.run(lambda: not slot.charge_ma, 4000)
+        assert slot.measures.values[rules.quantity(rule)] == rules.UNKNOWN
+        cabinet.run(limit_ms=4500)
+        cabinet.packs[2].answers = True
+        assert cabinet.run(lambda: slot.charge_ma > 0, 2000)
+        cabinet.run(limit_ms=1000)
+        assert slot.charge_ma > 0 and not faults(cabinet)
+        late[0] = False
+        cabinet.run(limit_ms=1000)
+        late[0] = True
+    assert raised(cabinet, "current_differs", 11000)  # as ever, if the pack answers all the time
+
+
 def test_a_current_of_the_wrong_sign_is_found():
     def change(cabinet, slot):
         slot.pack.current_ma = -slot.charge_ma

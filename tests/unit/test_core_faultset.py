@@ -113,6 +113,24 @@ def test_what_was_clearing_and_comes_back_is_not_told_again_and_begins_anew():
     assert t.at(19100) == [cleared("cell_sum")]
 
 
+def test_time_in_which_nothing_is_known_counts_neither_against_a_slot_nor_for_it():
+    t = Table().set("current_differs", 3000)
+    assert t.at(1000) == [] and t.at(5000) == []
+    t.set("current_differs", None)
+    assert t.at(5050) == [] and t.at(20000) == [] and t.at(90000) == []
+    t.set("current_differs", 3000)
+    assert t.at(90050) == [] and t.at(95999) == []  # four seconds before, 5999 ms since it is known again
+    assert [row[3] for row in t.at(96000)] == ["current_differs"]
+    assert t.faults.held_ms(rules.index_of("current_differs"), 96000) == 10000
+    t = Table().stands("cell_sum", 1500, 1000).set("cell_sum", 1000)
+    assert t.at(4000) == [] and t.at(6000) == []
+    t.set("cell_sum", None)
+    assert t.at(6050) == [] and t.at(60000) == []
+    t.set("cell_sum", 1000)
+    assert t.at(60050) == [] and t.at(62999) == []  # two of its five seconds before
+    assert t.at(63000) == [cleared("cell_sum")]
+
+
 def test_a_latch_that_service_has_lifted_clears_as_if_there_were_none():
     rule = rules.index_of("soft_short")
     t = Table().stands("soft_short", 20, 1000).set("soft_short", 5)

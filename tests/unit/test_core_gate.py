@@ -5,7 +5,7 @@ import sys
 ROOT = __file__.replace("\\", "/")[: -len("tests/unit/test_core_gate.py")] or "./"
 sys.path[:0] = [ROOT + "tests/models"]
 
-from core_stubs import Faults, StubSlot, empty, told  # noqa: E402
+from core_stubs import StubSlot, empty, told  # noqa: E402
 
 from cabinet.core import interlock, rules, slot  # noqa: E402
 from cabinet.core.interlock import GIVE_BACK, NOBODY, RIDER_IN, RIDER_OUT, SERVICE, Interlock  # noqa: E402
@@ -50,13 +50,13 @@ CHARGE = (
 
 def gate(*slots, **options):
     """An interlock over these slots."""
-    return Interlock(list(slots), Options(**options), Faults())
+    return Interlock(list(slots), Options(**options))
 
 
 def test_a_new_interlock_stops_nothing_and_each_condition_of_charging_forbids_it_by_itself():
     s = StubSlot(1)
     g = gate(s)
-    assert g.charge_why(s) == "" and g.storage_ok is True and g.storage_lost is False and g.derate_pct == 100
+    assert g.charge_why(s) == "" and g.storage_ok is True and g.storage_lost is False
     for change, answer, holder in CHARGE:
         s = StubSlot(1, **change)
         g = gate(s)

@@ -158,7 +158,7 @@ class Slot:
     def consequence(self) -> str:
         """What became of the slot here."""
         s = self.s
-        gate = core("core.interlock").Interlock([s], self.options, s.faults)
+        gate = core("core.interlock").Interlock([s], self.options)
         return f"slot {s.number} becomes {s.state_name}; charging: {gate.charge_why(s) or 'allowed'}"
 
 

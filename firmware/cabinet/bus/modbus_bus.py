@@ -14,6 +14,7 @@ import asyncio
 from micropython import const
 
 from cabinet.bus import schedule
+from cabinet.bus.kept_answers import KeptAnswers
 from cabinet.bus.schedule import Schedule
 from cabinet.devices.modbus_client import SILENT_AFTER
 from cabinet.devices.modbus_frame import (
@@ -35,7 +36,6 @@ from cabinet.devices.modbus_frame import (
 _MASK = const(0x3FFFFFFF)
 _HALF = const(0x20000000)
 _RX_SIZE = const(512)
-_KEPT = const(48)  # holds a status of the pack link with its length
 _IDLE_US = const(10_000)
 _SILENCE_US = const(4_000)  # beyond t3.5: transports hand bytes over in pieces
 _STRAY_LIMIT_US = const(30_000)  # how long unasked bytes may hold up a request
@@ -87,7 +87,7 @@ class ModbusBus:
         self.tx = bytearray(64)
         self.rx = bytearray(_RX_SIZE)
         self._chunk = bytearray(_RX_SIZE)
-        self._kept = bytearray()  # the last good answers, _KEPT bytes a device: length and frame, or twice that in half the room
+        self._kept = KeptAnswers()
         self._views = {}  # request length -> view of tx
         self._schedule = Schedule(share_permille, probe_timeout_ms * 1000)
         self._timeout_us = timeout_ms * 1000
@@ -119,7 +119,7 @@ class ModbusBus:
             if other.address == client.address:
                 raise ValueError("bus {}: unit address {} is taken by {}".format(self.name, client.address, other.name))
         self._schedule.clients.append(client)
-        self._kept.extend(bytes(_KEPT))
+        self._kept.add()
 
     @property
     def clients(self) -> "list[ModbusClient]":
@@ -346,37 +346,13 @@ class ModbusBus:
         if self.tx[1] <= READ_INPUT:
             fault = client.accept(rx, at + 3, now_ms)
             if not fault and not self._urgent:
-                self._keep(client, at)
+                self._kept.keep(self._schedule.clients.index(client), rx, at, self._want - self._offset)
             return fault
         return client.accept(rx, at + 2, now_ms) if is_echo_of(rx, at, self.tx) else "foreign"
 
-    def _keep(self, client: "ModbusClient", at: int) -> None:
-        """The last good answer to a poll stays at hand; a short one to function 4 beside one to another function."""
-        size = self._want - self._offset
-        if size >= _KEPT:
-            return
-        rx = self.rx
-        kept = self._kept
-        to = self._schedule.clients.index(client) * _KEPT
-        if size < _KEPT >> 1 and rx[at + 1] == READ_INPUT:
-            if kept[to] >= _KEPT >> 1:
-                kept[to] = 0  # a long one that is overwritten in part
-            to += _KEPT >> 1
-        kept[to] = size
-        for i in range(at, at + size):
-            to += 1
-            kept[to] = rx[i]
-
     def put_frames(self, client: "ModbusClient", out: bytearray) -> None:
         """Append the last good answers of a device as they were on the wire, each behind the bytes 1 and its length."""
-        at = self._schedule.clients.index(client) * _KEPT
-        size = self._kept[at]
-        second = at + (_KEPT >> 1)
-        for first in (at, second) if size < _KEPT >> 1 else (at,):
-            size = self._kept[first]
-            if size:
-                out.append(1)
-                out.extend(memoryview(self._kept)[first : first + 1 + size])
+        self._kept.put(self._schedule.clients.index(client), out)
 
     def _done(self, client: "ModbusClient", reason: str, now: int) -> None:
         now_ms = self.clock.ticks_ms()

@@ -49,7 +49,7 @@ class CabinetControl:
         self.events = []
         self.messages = []
         self.faults = FaultSet(CompiledLimits(limits, (rules.CABINET,)), 0)
-        self.interlock = Interlock(self.slots, options, self.faults)
+        self.interlock = Interlock(self.slots, options)
         self.plan = charging.ChargePlan(self.slots, options)
         self.swap = Swap(self.slots, options, self.events, self.messages)
         self._measures = CabinetMeasures()

@@ -25,7 +25,7 @@ _PENDING = const(1)  # at the limit, debounce running
 _ACTIVE = const(2)
 _CLEARING = const(3)  # back at the clear level, clear time running
 _RELEASED = const(4)  # active, but service has lifted the latch
-_TIMED = (b"\x01", b"\x03")  # pending and clearing
+_TIMED = (b"\x01", b"\x03")
 
 class CompiledLimits:
     """Rows of a limit set, made once and shared by all slots."""
@@ -48,6 +48,7 @@ class FaultSet:
         self._since = {}  # rule: when its debounce or clear time began
         self._judged = array("i", [0] * rules.QUANTITIES)  # what was evaluated last
         self._settled = False  # evaluating the same again would change nothing
+        self._judged_ms = 0  # when
         self.worst_rule = -1  # the rule behind it
         self.stop_rule = -1  # severest rule that forbids charging; -1: none
         self.keep_rule = -1  # severest rule that forbids handing out
@@ -100,6 +101,7 @@ class FaultSet:
         judged = self._judged
         for index in range(len(judged)):
             judged[index] = quantities[index]
+        self._judged_ms = now_ms
         self._settled = not (_TIMED[0] in state or _TIMED[1] in state)
 
     def _trip(self, rule: int, value: int, limit: int, now_ms: int, out: list, pack: str) -> None:
@@ -127,11 +129,14 @@ class FaultSet:
 
     def _relax(self, rule: int, value: int, now_ms: int, out: list, pack: str) -> None:
         state = self.state[rule]
-        if state == _PENDING:
-            if value != UNKNOWN:
-                self._forget(rule)
+        if value == UNKNOWN:
+            if state in (_PENDING, _CLEARING):  # time in which nothing is known counts neither against the slot nor for it
+                self._since[rule] = ticks.add(self._since[rule], ticks.diff(now_ms, self._judged_ms))
             return
-        if value == UNKNOWN or (state == _ACTIVE and rules.latch(rule) != rules.FREE):
+        if state == _PENDING:
+            self._forget(rule)
+            return
+        if state == _ACTIVE and rules.latch(rule) != rules.FREE:
             return
         clear = self._compiled.limits.clear(rule, self.chemistry) * rules.side(rule)
         if value > clear:

@@ -11,7 +11,6 @@ from cabinet.core import events, rules, slot, ticks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cabinet.core.faults import FaultSet
     from cabinet.core.options import Options
     from cabinet.core.slot import SlotControl
 
@@ -34,15 +33,13 @@ _STILL_MA = const(500)  # no door is opened while so much flows; less is what th
 class Interlock:
     """Gives permits to the chargers and lock pulses of all slots."""
 
-    def __init__(self, slots: list, options: "Options", cabinet_faults: "FaultSet") -> None:
+    def __init__(self, slots: list, options: "Options") -> None:
         self._slots = slots
         self._options = options
-        self._cabinet = cabinet_faults
         self.storage_ok = True
         self.storage_lost = False
         self.stop_rule = -1  # rule that has stopped the whole cabinet
         self.cabinet_stop_rule = -1  # rule of the cabinet that forbids charging
-        self.derate_pct = 100
         self._pulses = [0] * (_PULSES * len(slots))  # instants of the last pulses of each slot
         self._pulse_counts = bytearray(len(slots))
 

@@ -198,6 +198,8 @@ class SlotMeasures:
             self._fill_stay(slot, options, now_ms)
             if slot.pack_fresh:
                 self._fill_pack(slot, options, now_ms)
+            if not slot.pack_fresh:
+                self._compare(None, 0, 0)  # an old reading must not be held against what the charger does now
 
     def _fill_slot(self, slot: "SlotControl", now_ms: int) -> None:
         at = self._at

@@ -91,7 +91,7 @@ mains_short The cabinet draws far too much from the mains.
 def of_rule(rule: int) -> str:
     """What to tell people while a rule stands."""
     mark = rules.IDS[rule] + " "
-    start = 0 if WORDS.startswith(mark) else WORDS.find("\n" + mark) + 1
+    start = WORDS.find("\n" + mark) + 1  # the first rule stands behind no line: -1 makes it 0
     return WORDS[start + len(mark) : WORDS.find("\n", start)]
 
 

@@ -494,7 +494,7 @@ class SlotControl:
             self._tell_verdict(state, out)
 
     def _tell_verdict(self, state: int, out: list) -> None:
-        rule = self.faults.keep_rule if state == REFUSED else self.faults.worst_rule
+        rule = self.faults.worst_rule
         value = self.measures.values[rules.quantity(rule)]
         value = None if value == rules.UNKNOWN else value * rules.side(rule)
         limit = self.faults.limit(rule)
