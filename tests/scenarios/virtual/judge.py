@@ -75,6 +75,7 @@ class Judge:
         self.checks = 0
         self.stored = ({}, {})  # by ring: sequence -> (code, slot) of what is on flash and not yet at the broker
         self.heads = [0, 0]
+        self.begun = [0, 0]  # by ring: sequence of the event that is being stored; 0: none
         self.reached = [0, 0]  # by ring: highest sequence at the broker
         self.events = 0
         self.repeats = 0
@@ -182,6 +183,7 @@ class Judge:
 
     def _about_to_store(self, ring: int, sequence: int, event: "Any") -> None:
         self.stored[ring][sequence] = (event.code, event.slot)
+        self.begun[ring] = sequence
         if sequence > self.heads[ring]:
             self.heads[ring] = sequence
 
@@ -189,6 +191,7 @@ class Judge:
         self.stored[ring][sequence] = (event.code, event.slot)
         if sequence > self.heads[ring]:
             self.heads[ring] = sequence
+        self.begun[ring] = 0
         self.events += 1
         name = EVENTS[event.code][0]
         sim = self.sim
@@ -224,7 +227,10 @@ class Judge:
             self.refused[index] = False
 
     def _survived(self, ring: int, head: int) -> None:
-        """After a start: an event in the middle of which the power went may be there or not; nothing else may be missing."""
+        """After a start: an event in the middle of which the power went may be there or not, or the start's own note
+        stands in its place; nothing else may be missing."""
+        self.stored[ring].pop(self.begun[ring], None)
+        self.begun[ring] = 0
         lost = self.heads[ring] - head
         if lost > 1 or (lost < 0 and self.heads[ring]):
             pending = sorted(self.stored[ring])

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 KINDS = (("normal", 30), ("bad_pack", 4), ("dawdle", 2), ("walk_away", 3))
 FIRST_RIDER_US = 15_000_000
+REFUSED = ("refused", "quarantined")
 SERVICE_EVERY_US = 5_000_000
 
 
@@ -22,6 +23,7 @@ class Life:
         self.pause_s = pause_s
         self.service = False  # a technician is here
         self.open_for = 0  # slot that the technician has asked for
+        self.refused = False  # what stands in it had been refused
         self.number = 0
         self.kinds = KINDS
         sim.time.at(FIRST_RIDER_US, self._riders)
@@ -66,7 +68,7 @@ class Life:
         opened = world.open_doors()
         if opened:
             slot = opened[0]
-            if self.open_for == slot.number and slot.pack is not None and self._must_go(slot):
+            if self.open_for == slot.number and slot.pack is not None and (self.refused or self._must_go(slot)):
                 pack = slot.take()
                 (world.field if pack.kind == "genuine" else world.taken_away).append(pack)
                 sim.tell("technician takes %s (%s) out of slot %d" % (pack.serial, pack.kind, slot.number))
@@ -91,6 +93,7 @@ class Life:
             if faulty or (slot.pack is not None and self._must_go(slot)):
                 self.command("unlock", slot.number)
                 self.open_for = slot.number
+                self.refused = control.slots[slot.number - 1].state_name in REFUSED
                 return
 
     def _must_go(self, slot: "Any") -> bool:
@@ -99,7 +102,7 @@ class Life:
             return True
         if self.sim.app is not None:
             state = self.sim.app.control.slots[slot.number - 1].state_name
-            if state in ("refused", "quarantined"):
+            if state in REFUSED:
                 return True
         return all(other.pack is not None for other in world.slots)
 
