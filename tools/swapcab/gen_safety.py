@@ -111,8 +111,8 @@ heartbeat holds, smoke detection, or a fire concept for the site.
 ## How it works
 
 - **Quantities** are worked out from the readings at each step (every 50 ms). What is not known trips nothing and
-  clears nothing; that a reading is missing or old is a quantity of its own, and the interlock asks for fresh data
-  besides.
+  clears nothing, and the times of its rules stand still meanwhile; that a reading is missing or old is a quantity of
+  its own, and the interlock asks for fresh data besides.
 - **A rule trips** when its quantity reaches the limit and stays there for the debounce time. **It clears** when the
   quantity has come back to the clear level and stayed there for the clear time. Some latch: until the pack leaves the
   slot, or until service clears them (and then only if the clear condition holds). What only service may clear
