@@ -177,6 +177,23 @@ def test_a_frozen_counter_lets_the_reading_grow_old():
     assert pack.fault == "frozen" and (clock.ms - pack.reading.taken_ms) & 0x3FFFFFFF > 2000
 
 
+def test_a_counter_that_stands_still_for_weeks_never_counts_as_moving_again():
+    clock, port, bus, pack, wire = bench()
+    pack.set_need(250)
+    run(clock, bus, wire, 3000)
+    wire.measures = False
+    frozen_ms = clock.ms
+    run(clock, bus, wire, 25_000)
+    assert pack.fault == "frozen" and pack.reading.taken_ms is None, "it can never become young again"
+    for day in range(1, 14):
+        clock.ms = frozen_ms + min(day * 86_400_000, 1 << 30)  # at last to where the counter of ticks has come round
+        run(clock, bus, wire, 3000)
+        assert pack.fault == "frozen" and pack.reading.taken_ms is None, day
+    wire.measures = True
+    run(clock, bus, wire, 1000)
+    assert pack.fault == "" and (clock.ms - pack.reading.taken_ms) & 0x3FFFFFFF <= 210
+
+
 def test_another_serial_at_the_same_node_is_foreign():
     clock, port, bus, pack, wire = bench()
     pack.set_need(250)

@@ -155,6 +155,23 @@ def test_a_frozen_measurement_counter_lets_the_reading_grow_old():
     assert pack.fault == "" and clock.ticks_ms() - pack.reading.taken_ms <= 250
 
 
+def test_a_counter_that_stands_still_for_weeks_never_counts_as_moving_again():
+    clock, wire, bus, pack = bench()
+    pack.set_need(200)
+    run(clock, bus, 5000)
+    wire.measures = False
+    frozen_us = clock.us
+    run(clock, bus, 25_000)
+    assert pack.fault == "frozen" and pack.reading.taken_ms is None, "it can never become young again"
+    for day in range(1, 14):
+        clock.us = frozen_us + min(day * 86_400_000, 1 << 30) * 1000  # at last to where the counter of ticks has come round
+        run(clock, bus, 3000)
+        assert pack.fault == "frozen" and pack.reading.taken_ms is None, day
+    wire.measures = True
+    run(clock, bus, 6000)
+    assert pack.fault == "" and clock.ticks_ms() - pack.reading.taken_ms <= 250
+
+
 def test_who_comes_back_after_silence_must_say_who_it_is():
     clock, wire, bus, pack = bench()
     pack.set_need(100)

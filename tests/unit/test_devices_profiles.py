@@ -284,6 +284,25 @@ def test_another_serial_number_in_the_same_place_is_foreign_until_the_slot_was_e
     assert pack.reading.serial == "MT48V24A00099999" and pack.fault == ""
 
 
+def test_a_counter_that_stands_still_for_weeks_never_counts_as_moving_again():
+    clock, port, bus, pack = can_bench("swap-80", 7)
+    wire = SwapPack(port, 7)
+    pack.profile.flags |= 16  # as if its maker told a counter: no profile that ships has one
+    pack.set_need(500)
+    run(clock, bus, 1000, wire.speak)
+    assert pack.fault == "" and pack.reading.taken_ms is not None
+    frozen_us = clock.us - 1_000_000
+    run(clock, bus, 25_000, wire.speak)
+    assert pack.fault == "frozen" and pack.reading.taken_ms is None, "it can never become young again"
+    for day in range(1, 14):
+        clock.us = frozen_us + min(day * 86_400_000, 1 << 30) * 1000  # at last to where the counter of ticks has come round
+        run(clock, bus, 3000, wire.speak)
+        assert pack.fault == "frozen" and pack.reading.taken_ms is None, day
+    pack.pack.numbers[11] += 1
+    run(clock, bus, 1000, wire.speak)
+    assert pack.fault == "" and pack.reading.taken_ms is not None
+
+
 def test_packs_share_one_profile_and_hear_only_their_own_frames():
     clock, port, bus, pack = can_bench("swap-80", 7)
     other = ProfileCan(bus, 8, clock, pack.profile)

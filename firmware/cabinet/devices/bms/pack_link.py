@@ -4,6 +4,7 @@ from micropython import const
 
 from cabinet.core import ticks
 from cabinet.core.reading import CHEMISTRY_LFP, CHEMISTRY_NMC, CHEMISTRY_UNKNOWN, PackReading
+from cabinet.devices.pack_age import STALE_MS
 
 MAGIC = const(0x5350)
 _FROZEN_POLLS = const(3)
@@ -99,7 +100,12 @@ class PackLink:
             return True
         if self._same < 255:
             self._same += 1
-        return self._same <= _FROZEN_POLLS or ticks.diff(now_ms, self._new_ms) <= _FROZEN_MS
+        if self._same <= _FROZEN_POLLS or 0 <= ticks.diff(now_ms, self._new_ms) <= _FROZEN_MS:
+            return True
+        self._new_ms = ticks.add(now_ms, -_FROZEN_MS - 1)  # it must not wrap while the counter stands still
+        if reading.taken_ms is not None and ticks.diff(now_ms, reading.taken_ms) > STALE_MS:
+            reading.taken_ms = None  # not check_age: that may clear the counter, which would look new then
+        return False
 
     def _identify(
         self,
