@@ -149,10 +149,27 @@ def test_known_work_may_hold_the_loop_for_as_long_as_it_was_announced_and_no_lon
         assert watchdog.fed == heartbeat.toggled == 1  # served before the work begins
         clock.now += 1500
         assert supervisor.check()
-        supervisor.report(task)
         supervisor.excuse(0)
+        supervisor.report(task)
         clock.now += 501
         assert not supervisor.check() and heartbeat.dropped
+
+    asyncio.run(story())
+
+
+def test_the_excuse_of_a_task_lasts_until_its_own_next_report():
+    async def story():
+        supervisor, clock, _, heartbeat, _ = supervised()
+        first = supervisor.critical("control", for_ever, 500)
+        supervisor.critical("other", for_ever, 500)
+        supervisor.excuse(1000)
+        clock.now += 1200
+        supervisor.excuse(0)
+        assert supervisor.check() and not heartbeat.dropped, "nobody had a turn yet"
+        supervisor.report(first)
+        assert supervisor.check(), "the other had none yet"
+        clock.now += 301
+        assert not supervisor.check() and supervisor.failed == "other: no report for 1501 ms"
 
     asyncio.run(story())
 
@@ -187,6 +204,8 @@ def test_a_slice_of_work_begins_right_after_a_control_round():
         assert supervisor.check()
         slices.done()
         assert gauge.done == [(gauges.TLS, 7)]
-        assert not supervisor.check()
+        assert supervisor.check(), "the control task had no turn yet to report"
+        clock.now += 101
+        assert not supervisor.check(), "a task that hangs is found once its excuse is used up"
 
     asyncio.run(story())

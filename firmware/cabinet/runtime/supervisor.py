@@ -28,6 +28,7 @@ class Critical:
         self.limit_ms = limit_ms
         self.reported_ms = now_ms
         self.dead = ""
+        self.excused_ms = 0  # its next report may be late by so much
 
 
 class Supervisor:
@@ -57,12 +58,18 @@ class Supervisor:
     def report(self, task: Critical) -> None:
         """The task is alive and has done its round."""
         task.reported_ms = self._clock.ticks_ms()
+        task.excused_ms = self._excused_ms
 
     def excuse(self, held_ms: int) -> None:
-        """The loop is about to be held by known work: until told 0, reports may be late by so much. Serves watchdog and heartbeat first."""
+        """The loop is about to be held by known work: reports may be late by so much. Serves watchdog and heartbeat first.
+
+        0: the work is over. Each task stays excused until its next report, because the supervisor may look before it had its turn.
+        """
+        self._excused_ms = held_ms
         if held_ms:
             self.check()
-        self._excused_ms = held_ms
+            for task in self._critical:
+                task.excused_ms = held_ms
 
     async def _run_critical(self, task: Critical, run: "Any") -> None:
         try:
@@ -94,7 +101,7 @@ class Supervisor:
         for task in self._critical:
             if task.dead:
                 self.failed = task.name + ": " + task.dead
-            elif ticks.diff(now, task.reported_ms) > task.limit_ms + self._excused_ms:
+            elif ticks.diff(now, task.reported_ms) > task.limit_ms + task.excused_ms:
                 self.failed = task.name + ": no report for %d ms" % ticks.diff(now, task.reported_ms)
         if self.failed:
             self._heartbeat.drop()  # once a critical task failed only a reset helps
