@@ -154,9 +154,11 @@ async def wrap(sock: "Any", made: "Any", name: str, turn: "Any" = None) -> TlsSt
         while True:
             if turn is not None:
                 await turn.wait()
-            count = wrapped.readinto(one)  # as far as one record leads
-            if turn is not None:
-                turn.done()
+            try:
+                count = wrapped.readinto(one)  # as far as one record leads
+            finally:  # a handshake that fails ends its slice too
+                if turn is not None:
+                    turn.done()
             if count is not None:
                 raise OSError("closed in the handshake" if not count else "data before the first request")
             if not gate.shaking:
