@@ -154,6 +154,20 @@ def test_latches_of_the_lock_board_join_the_switches_of_the_inputs():
     assert not inputs.take(0xFF, 0, 0x0F, 0, clock.ticks_ms()) and inputs.slots[0].taken_ms == taken
 
 
+def test_switches_beside_a_lock_board_that_died_never_become_young_again():
+    clock, _, wire, bus, board = kerong()
+    inputs = SlotInputs(1)
+    inputs.feedback = board
+    run(clock, bus, 300)
+    assert inputs.take(0xFF, 0, 0xFF, 0, clock.ticks_ms())
+    wire.slave = lambda request: None
+    run(clock, bus, 1000)
+    clock.us += 21_000_000
+    assert not inputs.take(0, 0, 0, CABINET_SMOKE, clock.ticks_ms())  # the boards of the inputs go on answering
+    assert all(slot.taken_ms is None for slot in inputs.slots)
+    assert inputs.cabinet.danger_bits == CABINET_SMOKE and inputs.cabinet.taken_ms == clock.ticks_ms()
+
+
 # ---- relays on Modbus
 
 

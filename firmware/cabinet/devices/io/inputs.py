@@ -39,6 +39,7 @@ class SlotInputs:
         if board is not None:
             heard = board.heard_ms
             if heard is None or not 0 <= ticks.diff(now_ms, heard) <= _FEEDBACK_MS:
+                self.check_age(now_ms)  # the inputs answer well: nobody else would
                 return False
             latches = board.latches >> self.feedback_shift
         slots = self.slots
