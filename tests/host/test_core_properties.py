@@ -143,7 +143,7 @@ def may_charge(case):
 def test_a_slot_is_charged_exactly_if_every_condition_holds(case):
     control, s = build(case)
     out = []
-    control.interlock.permit_charge(s, 56000, out)
+    control.interlock.permit_charge(s, 56000, 1000, out)
     assert (s.charge_ma > 0) == may_charge(case), (case, s.why_code)
     assert (s.charge_mv > 0) == (s.charge_ma > 0)
     assert s.charge_ma <= min(case["plan"], case["allowed_ma"])

@@ -30,6 +30,7 @@ class StubSlot:
         )
         self.charger = Readings(output_ma=0)
         self.faults = Faults()
+        self.measures = Readings(is_implausible=False)
         self.state = slot.IDLE
         self.serial = self.proven_serial = f"P{number}"
         self.proof = slot.PROVEN

@@ -70,8 +70,8 @@ def test_values_that_cannot_be_true_stop_charging_at_once():
     for values in (
         {"pack_mv": 1000001}, {"pack_mv": 2000000000}, {"pack_mv": -1},
         {"cell_min_mv": 3400, "cell_max_mv": 3300},
-        {"cell_max_mv": 5501}, {"cell_min_mv": -1}, {"soc_pct": -1}, {"soc_pct": 101}, {"soh_pct": 101}, {"temp_min_ddegc": -401},
-        {"temp_max_ddegc": 1501},
+        {"cell_max_mv": 5501}, {"cell_min_mv": -1}, {"soc_pct": -1}, {"soc_pct": 101}, {"soh_pct": 151}, {"soh_pct": -1},
+        {"temp_min_ddegc": -401},
         {"temp_min_ddegc": 300, "temp_max_ddegc": 299}, {"cell_count": 0}, {"cell_count": 33}, {"charge_limit_ma": -1},
         {"nominal_mv": 1 << 31},
     ):  # fmt: skip

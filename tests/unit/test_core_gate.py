@@ -62,7 +62,7 @@ def test_a_new_interlock_stops_nothing_and_each_condition_of_charging_forbids_it
         g = gate(s)
         assert g.charge_why(s) == answer, change
         out = []
-        g.permit_charge(s, 55000, out)
+        g.permit_charge(s, 55000, 1000, out)
         assert (s.charge_ma, s.charge_mv, s.why_code, s.charge_winner) == (0, 0, answer, holder), change
         assert out == []
 
@@ -108,16 +108,16 @@ def test_a_permit_is_the_least_of_plan_and_pack_and_begins_and_ends_with_an_even
     s = StubSlot(1, plan_ma=10000, pack_charge_limit_ma=15000)
     g = gate(s)
     out = []
-    g.permit_charge(s, 55000, out)
+    g.permit_charge(s, 55000, 1000, out)
     assert (s.charge_ma, s.charge_mv, s.why_code, s.charge_winner) == (10000, 55000, "charging", "plan")
     assert told(out) == [("charge.started", 1, "P1", (55000, 10000, 50))]
     s.pack.charge_limit_ma = 9000
-    g.permit_charge(s, 54000, out)
+    g.permit_charge(s, 54000, 1000, out)
     assert (s.charge_ma, s.charge_mv) == (9000, 54000) and told(out) == []
     s.set(io_lock_locked=False)
-    g.permit_charge(s, 54000, out)
+    g.permit_charge(s, 54000, 1000, out)
     assert told(out) == [("charge.stopped", 1, "P1", ("not_locked", 49))] and s.charge_ma == s.charge_mv == 0
-    g.permit_charge(s, 54000, out)
+    g.permit_charge(s, 54000, 1000, out)
     assert told(out) == []
 
 

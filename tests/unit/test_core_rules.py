@@ -136,10 +136,10 @@ def test_service_lifts_a_latch_but_not_the_danger():
             return
         bench = Bench(rule, chemistry)
         bench.trip()
-        bench.faults.service_clear(bench.values, bench.events, "PACK")
+        bench.faults.service_clear(bench.values, bench.events, "PACK", False)
         assert bench.hold(bench.limit, rules.clear_ms(rule) + 1000), rules.IDS[rule]
         assert bench.hold(bench.clear, rules.clear_ms(rule) + 1000), "latched again as the danger stood: " + rules.IDS[rule]
-        bench.faults.service_clear(bench.values, bench.events, "PACK")
+        bench.faults.service_clear(bench.values, bench.events, "PACK", False)
         assert not bench.hold(bench.clear, rules.clear_ms(rule)), rules.IDS[rule]
 
     for_each_rule(check)
@@ -152,7 +152,7 @@ def test_a_pack_takes_its_fault_along_once_service_has_lifted_it():
         for clearing in (False, True):
             bench = Bench(rule, chemistry)
             bench.trip()
-            bench.faults.service_clear([rules.UNKNOWN] * rules.QUANTITIES, bench.events, "PACK")
+            bench.faults.service_clear([rules.UNKNOWN] * rules.QUANTITIES, bench.events, "PACK", False)
             if clearing and rules.clear_ms(rule):
                 assert bench.hold(bench.clear, 0), rules.IDS[rule]
             bench.faults.pack_gone(bench.events, "PACK")
@@ -171,7 +171,7 @@ def test_the_severest_fault_decides():
     assert faults.derate_pct == 50
     assert set(faults.names()) == {"temp_warm", "temp_high", "temp_hot"}
     bench.hold(300, 60000)
-    faults.service_clear(bench.values, bench.events, "PACK")
+    faults.service_clear(bench.values, bench.events, "PACK", False)
     bench.hold(300, 60000)
     assert faults.worst == -1 and faults.stop_rule == -1 and faults.keep_rule == -1 and faults.derate_pct == 100
 

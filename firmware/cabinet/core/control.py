@@ -142,7 +142,7 @@ class CabinetControl:
         """Lift latches after somebody has looked. What is still dangerous stays."""
         self._dirty = True
         if s is None:
-            self.faults.service_clear(self._measures.values, self.events, "")
+            self.faults.service_clear(self._measures.values, self.events, "", False)
             return
         s.stuck = False
         if s.switch_bad:
@@ -151,7 +151,8 @@ class CabinetControl:
             self._marked.remove(s.serial)
             s.marked = False
         s.reexamine()
-        s.faults.service_clear(s.measures.values, self.events, s.serial)
+        s.measures.charged_ms = 0  # or a charge that took too long would do so at once again
+        s.faults.service_clear(s.measures.values, self.events, s.serial, not s.stays and not s.vanished)
 
     def proof_result(self, number: int, serial: str, ok: "bool | None", now_ms: int) -> None:
         """What came of a challenge; None if the pack did not answer. Counts only if the pack that was asked still stands there."""
@@ -200,7 +201,7 @@ class CabinetControl:
         for s in self.slots:
             if s.plan_ma and s.pack_fresh and not is_fresh(s.pack.taken_ms, now_ms, options.stale_pack_ms):
                 s.pack_fresh = False  # it was at rest until now, and older data will do for that
-            gate.permit_charge(s, charging.target_mv(s), out)
+            gate.permit_charge(s, charging.target_mv(s), now_ms, out)
         gate.permit_doors(now_ms, out)
         gate.drop_old_pulses(now_ms)
         for s in self.slots:
@@ -257,9 +258,9 @@ class CabinetControl:
         if not (self._dirty or self.swap.dirty or self._snapshot is None):
             return None
         self._dirty = self.swap.dirty = False
-        latched = {rules.IDS[rule]: [0] for rule in self.faults.latched()}  # by rule: a mass event must fit into one record
+        latched = {rules.IDS[rule]: [0] for rule in self.faults.lasting()}  # by rule: a mass event must fit into one record
         for s in self.slots:
-            for rule in s.faults.latched():
+            for rule in s.faults.lasting():
                 if rule != _MARKED:  # follows from the list of serial numbers
                     latched.setdefault(rules.IDS[rule], []).append(s.number)
         disabled = [s.number for s in self.slots if not s.enabled]

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
 _QUIET = const(0)
 _PENDING = const(1)  # at the limit, debounce running
-_ACTIVE = const(2)
-_CLEARING = const(3)  # back at the clear level, clear time running
-_RELEASED = const(4)  # active, but service has lifted the latch
-_TIMED = (b"\x01", b"\x03")
+_PAUSED = const(2)  # was at the limit and is not known any more: the debounce stands still
+_ACTIVE = const(3)  # this one and those above it stand
+_CLEARING = const(4)  # back at the clear level, clear time running
+_RELEASED = const(5)  # active, but service has lifted the latch
+_TIMED = (b"\x01", b"\x04")  # pending and clearing
+
 
 class CompiledLimits:
     """Rows of a limit set, made once and shared by all slots."""
@@ -45,10 +47,9 @@ class FaultSet:
         self.chemistry = 0
         self._rows = compiled.rows[0]
         self.state = bytearray(rules.COUNT)
-        self._since = {}  # rule: when its debounce or clear time began
+        self._since = {}  # rule: when its debounce or clear time began; of a paused one, how long it has run
         self._judged = array("i", [0] * rules.QUANTITIES)  # what was evaluated last
         self._settled = False  # evaluating the same again would change nothing
-        self._judged_ms = 0  # when
         self.worst_rule = -1  # the rule behind it
         self.stop_rule = -1  # severest rule that forbids charging; -1: none
         self.keep_rule = -1  # severest rule that forbids handing out
@@ -101,18 +102,19 @@ class FaultSet:
         judged = self._judged
         for index in range(len(judged)):
             judged[index] = quantities[index]
-        self._judged_ms = now_ms
         self._settled = not (_TIMED[0] in state or _TIMED[1] in state)
 
     def _trip(self, rule: int, value: int, limit: int, now_ms: int, out: list, pack: str) -> None:
         state = self.state[rule]
-        if state >= _CLEARING:
-            self.state[rule] = _ACTIVE  # a lifted latch falls back as well
-            return
         debounce_ms = rules.debounce_ms(rule)
-        if state == _QUIET and debounce_ms:
+        if state >= _CLEARING:
+            if rules.latch(rule) == rules.FREE:
+                self.state[rule] = _ACTIVE  # nobody had been told that it was over
+                return
+            self._since[rule] = ticks.add(now_ms, -debounce_ms)  # service had lifted it: it falls back at once, and is told again
+        elif debounce_ms and state != _PENDING:
             self.state[rule] = _PENDING
-            self._since[rule] = now_ms
+            self._since[rule] = ticks.add(now_ms, -self._since[rule]) if state == _PAUSED else now_ms
             if rules.reaction(rule) >= rules.GIVE_BACK:
                 self.pending += 1
             return
@@ -129,11 +131,15 @@ class FaultSet:
 
     def _relax(self, rule: int, value: int, now_ms: int, out: list, pack: str) -> None:
         state = self.state[rule]
-        if value == UNKNOWN:
-            if state in (_PENDING, _CLEARING):  # time in which nothing is known counts neither against the slot nor for it
-                self._since[rule] = ticks.add(self._since[rule], ticks.diff(now_ms, self._judged_ms))
+        if value == UNKNOWN:  # such time counts neither against the slot nor for it
+            if state == _PENDING:
+                self._forget(rule)
+                self.state[rule] = _PAUSED
+                self._since[rule] = ticks.diff(now_ms, self._since[rule])
+            elif state == _CLEARING:
+                self._stand_again(rule)
             return
-        if state == _PENDING:
+        if state <= _PAUSED:
             self._forget(rule)
             return
         if state == _ACTIVE and rules.latch(rule) != rules.FREE:
@@ -141,13 +147,16 @@ class FaultSet:
         clear = self._compiled.limits.clear(rule, self.chemistry) * rules.side(rule)
         if value > clear:
             if state == _CLEARING:
-                self.state[rule] = _ACTIVE if rules.latch(rule) == rules.FREE else _RELEASED
+                self._stand_again(rule)
             return
         if state != _CLEARING:
             self.state[rule] = _CLEARING
             self._since[rule] = now_ms
         if ticks.diff(now_ms, self._since[rule]) >= rules.clear_ms(rule):
             self._clear(rule, out, pack)
+
+    def _stand_again(self, rule: int) -> None:
+        self.state[rule] = _ACTIVE if rules.latch(rule) == rules.FREE else _RELEASED
 
     def _forget(self, rule: int) -> None:
         if self.state[rule] == _PENDING and rules.reaction(rule) >= rules.GIVE_BACK:
@@ -165,13 +174,14 @@ class FaultSet:
         for rule in range(rules.COUNT):
             if rules.scope(rule) != rules.PACK or not self.state[rule]:
                 continue
-            if self.state[rule] == _PENDING:
+            if self.state[rule] < _ACTIVE:
                 self._forget(rule)
             elif rules.latch(rule) != rules.SERVICE or self.state[rule] != _ACTIVE:
                 self._clear(rule, out, pack)
 
-    def service_clear(self, quantities: "array[int] | list[int]", out: list, pack: str) -> int:
-        """Lift the latches. What is still dangerous stays until its clear condition holds. Returns how many were lifted."""
+    def service_clear(self, quantities: "array[int] | list[int]", out: list, pack: str, gone: bool) -> int:
+        """Lift the latches. What is still dangerous stays until its clear condition holds; what was about a pack that is `gone`
+        does not. Returns how many were lifted."""
         lifted = 0
         self._settled = False
         for rule in range(rules.COUNT):
@@ -180,8 +190,8 @@ class FaultSet:
             elif self.state[rule] == _ACTIVE and rules.latch(rule) != rules.FREE:
                 self.state[rule] = _RELEASED
                 lifted += 1
-                if quantities[rules.quantity(rule)] == UNKNOWN and rules.scope(rule) == rules.PACK and pack == "":
-                    self._clear(rule, out, pack)  # the pack it was about is no longer there
+                if quantities[rules.quantity(rule)] == UNKNOWN and rules.scope(rule) == rules.PACK and gone:
+                    self._clear(rule, out, pack)
         return lifted
 
     def restore(self, rule: int) -> None:
@@ -190,8 +200,12 @@ class FaultSet:
         self._settled = False
         self._summarise()
 
+    def lasting(self) -> list:
+        """The rules that outlive a restart: those that only service may clear, until their clear condition has held."""
+        return [rule for rule in range(rules.COUNT) if self.state[rule] >= _ACTIVE and rules.latch(rule) == rules.SERVICE]
+
     def latched(self) -> list:
-        """The rules that outlive a restart: those that stand and that only service may clear."""
+        """Those of them that service has not lifted yet."""
         return [rule for rule in range(rules.COUNT) if self.state[rule] == _ACTIVE and rules.latch(rule) == rules.SERVICE]
 
     def names(self) -> list:

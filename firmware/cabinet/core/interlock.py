@@ -27,6 +27,7 @@ CHARGE_CLAIMS = ("safety", "operator", "swap", "plan")
 
 _PULSE_WINDOW_MS = const(60000)
 _PULSES = const(3)  # a minute: solenoids are made for short use
+_BLIND_MS = const(6000)  # an Elcon stops 5 s after the last frame that it heard; the mains relay of an NPB falls 3.1 s after the permit
 _STILL_MA = const(500)  # no door is opened while so much flows; less is what the sensors of packs at rest may tell
 
 
@@ -42,6 +43,7 @@ class Interlock:
         self.cabinet_stop_rule = -1  # rule of the cabinet that forbids charging
         self._pulses = [0] * (_PULSES * len(slots))  # instants of the last pulses of each slot
         self._pulse_counts = bytearray(len(slots))
+        self._fed_ms: list[int | None] = [None] * len(slots)  # when each charger last had a permit
 
     # --- chargers
 
@@ -86,7 +88,7 @@ class Interlock:
             return s.plan_why
         return ""
 
-    def permit_charge(self, s: "SlotControl", target_mv: int, out: list) -> None:
+    def permit_charge(self, s: "SlotControl", target_mv: int, now_ms: int, out: list) -> None:
         """Recompute the permit of one slot, and tell when charging begins or ends."""
         why = self.charge_why(s)
         was_ma = s.charge_ma
@@ -102,6 +104,7 @@ class Interlock:
         ma = s.plan_ma
         s.charge_mv = target_mv
         s.charge_ma = ma if ma < limit_ma else limit_ma
+        self._fed_ms[s.number - 1] = now_ms
         s.why_code = "charging"
         s.charge_winner = "plan"
         if not was_ma:
@@ -124,7 +127,7 @@ class Interlock:
                 return "cabinet_stopped"
             if s.faults.worst >= rules.QUARANTINE or s.state == slot.QUARANTINED or s.marked:
                 return "quarantined"
-            if claim == GIVE_BACK and s.pack_fresh and (s.looks < 3 or s.faults.pending):
+            if claim == GIVE_BACK and (s.pack_fresh or s.measures.is_implausible) and (s.looks < 3 or s.faults.pending):
                 return "checking"  # refused for one reason, but it may be dangerous for another: a moment's patience
             if not s.enabled and claim != GIVE_BACK:
                 return "disabled"
@@ -132,7 +135,7 @@ class Interlock:
                 return "not_empty"
             if claim == RIDER_OUT and not s.releasable(self._options):
                 return "not_ready"
-        if s.charge_ma > 0 or self._current_flows(s):
+        if s.charge_ma > 0 or self._current_flows(s, now_ms):
             return "current_flows"
         for other in self._slots:
             if other is not s and self.released(other, now_ms):
@@ -149,11 +152,13 @@ class Interlock:
             return s.state != slot.UNSEEN
         return s.expected_ms is not None and 0 <= ticks.diff(now_ms, s.expected_ms) < self._options.door_open_ms
 
-    @staticmethod
-    def _current_flows(s: "SlotControl") -> bool:
+    def _current_flows(self, s: "SlotControl", now_ms: int) -> bool:
         if s.pack_fresh and not -_STILL_MA < s.pack.current_ma < _STILL_MA:
             return True
-        return s.charger_fresh and s.charger.output_ma >= _STILL_MA
+        if s.charger_fresh:
+            return s.charger.output_ma >= _STILL_MA
+        fed_ms = self._fed_ms[s.number - 1]  # neither tells anything: what was permitted of late may flow still
+        return not s.pack_fresh and fed_ms is not None and 0 <= ticks.diff(now_ms, fed_ms) < _BLIND_MS
 
     def _recent_pulses(self, s: "SlotControl", now_ms: int) -> int:
         at = (s.number - 1) * _PULSES

@@ -99,6 +99,10 @@ _DANGER_BITS = (
 
 _LONG_MS = const(1 << 28)  # an age is never told to be longer: the counter wraps
 _HUGE = const(1000000)  # 1 kV, 1 kA: nothing in a cabinet comes near
+_STEADY = const(10)  # 0.1 degC in 60 s: the clear level of what looks at temperatures that rise
+_COLDEST = const(-400)  # 0.1 degC; sensors of packs tell nothing beyond these
+_HOTTEST = const(1500)
+_CELL_MOST_MV = const(5500)
 _REST_MA = const(500)
 _SETTLE_MS = const(1800000)  # cells are left alone for half an hour before their spread counts as resting
 _HOUR_MS = const(3600000)
@@ -162,6 +166,11 @@ class SlotMeasures:
     def rise_60s(self) -> int:
         """Temperature rise in 60 s, 0.1 degC, or UNKNOWN."""
         return self.values[_RISE_60S]
+
+    @property
+    def is_implausible(self) -> bool:
+        """Whether the pack answers at this moment, with something that cannot be true."""
+        return self.values[_IMPLAUSIBLE] == 1 and self.values[_SILENT] == 0
 
     def begin_stay(self, now_ms: int) -> None:
         """Another pack, or the same one after the door was open: forget what was known."""
@@ -235,7 +244,7 @@ class SlotMeasures:
             values[_CHARGER_INPUT] = bits >> 2 & 1
             values[_CHARGER_NOTE] = 1 if on and bits & 0x18 else 0
             values[_CHARGER_TEMP] = UNKNOWN if charger.temp_ddegc is None else charger.temp_ddegc
-            values[_CHARGER_OVER] = charger.output_mv - slot.charge_mv if on and charger.output_ma > 500 else UNKNOWN
+            values[_CHARGER_OVER] = 0 if not on else charger.output_mv - slot.charge_mv if charger.output_ma > 500 else UNKNOWN
             values[_CHARGER_OFF] = 0 if on else charger.output_ma
         else:
             values[_CHARGER_SILENT] = age(at, _AT_CHARGER_HEARD, now_ms)
@@ -277,6 +286,7 @@ class SlotMeasures:
         pack = slot.pack
         if self._implausible(slot):
             values[_IMPLAUSIBLE] = 1
+            self._fill_dangers(slot, now_ms)
             slot.pack_fresh = False  # nothing is permitted on such values; what was known before stands
             return
         values[_IMPLAUSIBLE] = 0
@@ -319,20 +329,33 @@ class SlotMeasures:
         self._fill_rest(current, cell_max - cell_min, pack.soc_pct, now_ms)
         self._fill_rise(slot, hottest, now_ms)
 
+    def _fill_dangers(self, slot: "SlotControl", now_ms: int) -> None:
+        """Of a reading that cannot be true as a whole: what would be dangerous if this part of it were."""
+        values = self.values
+        pack = slot.pack
+        hottest = max(pack.temp_max_ddegc, pack.temp_min_ddegc)
+        if hottest >= _COLDEST:
+            values[_TEMP_MAX] = hottest = min(hottest, _HOTTEST)
+            self._fill_rise(slot, hottest, now_ms)
+        if 0 <= pack.cell_max_mv <= _CELL_MOST_MV:
+            values[_CELL_MAX] = pack.cell_max_mv
+        values[_ALARM_STOP] = 1 if pack.alarm_bits & _ALARMS_STOP else 0
+        values[_ALARM_FAULT] = 1 if pack.alarm_bits & _ALARMS_FAULT else 0
+
     @staticmethod
     def _implausible(slot: "SlotControl") -> bool:
         pack = slot.pack
         return (
-            not 0 <= pack.cell_min_mv <= pack.cell_max_mv <= 5500
+            not 0 <= pack.cell_min_mv <= pack.cell_max_mv <= _CELL_MOST_MV
             or not 0 <= pack.pack_mv <= _HUGE
             or not -_HUGE <= pack.current_ma <= _HUGE
             or not 0 <= pack.charge_limit_ma <= _HUGE
             or not 0 <= pack.nominal_mv <= _HUGE
             or not 0 <= pack.soc_pct <= 100
-            or pack.soh_pct > 100
+            or not 0 <= pack.soh_pct <= 150  # some count a new pack's as more than its nominal capacity
             or pack.temp_min_ddegc > pack.temp_max_ddegc
-            or pack.temp_min_ddegc < -400
-            or pack.temp_max_ddegc > 1500
+            or pack.temp_min_ddegc < _COLDEST
+            or pack.temp_max_ddegc > _HOTTEST
             or (slot.identified and not 0 < pack.cell_count <= 32)
         )
 
@@ -432,8 +455,12 @@ class SlotMeasures:
             right = slot.right.measures.values[_RISE_60S]
             if right != UNKNOWN and (others == UNKNOWN or right > others):
                 others = right
-        # a neighbour that cools down says nothing about this pack
-        values[_RISE_NEIGHBOURS] = UNKNOWN if others == UNKNOWN else rise - others if others > 0 else rise
+        # a neighbour that cools down says nothing about this pack, nor does one that is not there: but a pack that keeps its
+        # temperature is no different from anybody
+        if others != UNKNOWN:
+            values[_RISE_NEIGHBOURS] = rise - others if others > 0 else rise
+        else:
+            values[_RISE_NEIGHBOURS] = rise if rise <= _STEADY else UNKNOWN
 
 
 class CabinetMeasures:

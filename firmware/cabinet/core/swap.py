@@ -222,7 +222,7 @@ class Swap:
         if self.state in (OPENING_OUT, TAKING_OUT):
             at = self.out_slot
         for number in (self.in_slot, self.out_slot):
-            if number and self._slots[number - 1].state == slot.OPEN:
+            if number and self._slots[number - 1].state == slot.OPEN and not self.stopped:  # at a stop the rider stands there still
                 self._slots[number - 1].left_open = True
         self._out.append(events.make("swap.cancelled", at, self.in_serial, self.number, reason, step))
         self.say(at, reason)

@@ -1,0 +1,190 @@
+"""What must neither hide a danger nor end it early: odd readings, service, restarts, silence; and what must not last for ever."""
+
+import sys
+
+ROOT = __file__.replace("\\", "/")[: -len("tests/unit/test_core_dangers.py")] or "./"
+sys.path[:0] = [ROOT + "tests/models"]
+
+from core_cabinet import Cabinet, Pack  # noqa: E402
+
+from cabinet.core import reading  # noqa: E402
+
+
+def charging_cabinet():
+    """Slot 2 charges; slots 1 and 3 are full; slot 4 is empty."""
+    cabinet = Cabinet(4, {1: Pack("A", 99), 2: Pack("B", 50), 3: Pack("C", 99)})
+    assert cabinet.run(lambda: cabinet.state(2) == "charging", 8000)
+    cabinet.run(limit_ms=2000)
+    return cabinet, cabinet.control.slots[1], cabinet.packs[2].values
+
+
+def faults(slot):
+    return slot.faults.names()
+
+
+def test_one_value_that_cannot_be_true_does_not_hide_that_the_pack_burns():
+    for odd in ({"soh_pct": 151}, {"soc_pct": 101}, {"cell_max_mv": 5501}, {"temp_min_ddegc": 1600}):
+        cabinet, slot, values = charging_cabinet()
+        values.update(odd)
+        values["temp_max_ddegc"] = 750
+        assert cabinet.run(lambda s=slot: s.thermal, 3000), odd
+        cabinet.run(limit_ms=100)
+        assert {"temp_hot", "temp_runaway", "implausible"} <= set(faults(slot)) and cabinet.state(2) == "quarantined"
+        assert cabinet.control.view()["stopped"] == "temp_runaway"
+        assert cabinet.control.command("unlock", 2, cabinet.now_ms) == (False, "hot")
+
+
+def test_of_an_odd_reading_alarms_and_cells_count_as_well_and_heat_beyond_every_sensor_is_heat():
+    odds = (("alarm_fault", {"alarm_bits": 1 << 11}), ("cell_ov_hard", {"cell_max_mv": 3800}), ("temp_runaway", {"temp_max_ddegc": 1501}))
+    for name, odd in odds:
+        cabinet, slot, values = charging_cabinet()
+        values.update({"soc_pct": 101}, **odd)
+        assert cabinet.run(lambda s=slot, n=name: n in faults(s), 3000), name
+    cabinet, slot, values = charging_cabinet()
+    values.update(temp_min_ddegc=-450, temp_max_ddegc=-450)  # a sensor that has come off
+    assert cabinet.run(lambda: "implausible" in faults(slot), 3000) and faults(slot) == ["implausible"]
+
+
+def test_a_hot_pack_is_not_given_back_because_something_else_of_it_is_odd():
+    cabinet = Cabinet(4, {2: Pack("B", 50), 3: Pack("C", 99)})
+    cabinet.settle()
+    assert cabinet.control.order("anna", "rider", cabinet.now_ms) == (True, "ok")
+    assert cabinet.run(lambda: bool(cabinet.open_doors()), 5000)
+    number = cabinet.open_doors()[0]
+    cabinet.run(limit_ms=800)
+    cabinet.packs[number] = Pack("HOT", 101, temp_min_ddegc=640, temp_max_ddegc=650)
+    cabinet.doors[number] = True
+    assert not cabinet.run(lambda: not cabinet.doors[number], 20000)
+    assert cabinet.state(number) == "quarantined"
+
+
+def test_a_latch_that_falls_back_after_service_lifted_it_is_told_again_and_outlives_a_power_cut():
+    cabinet, slot, _ = charging_cabinet()
+    cabinet.danger_bits = reading.CABINET_SMOKE
+    cabinet.run(limit_ms=3000)
+    cabinet.danger_bits = 0
+    cabinet.run(limit_ms=1000)
+    cabinet.control.command("clear", 0, cabinet.now_ms)
+    cabinet.run(limit_ms=5000)  # half of the time in which it has to stay away
+    known = cabinet.names().count("fault.raised")
+    cabinet.danger_bits = reading.CABINET_SMOKE
+    cabinet.run(limit_ms=3000)
+    assert cabinet.names().count("fault.raised") == known + 1
+    cabinet.danger_bits = 0
+    cabinet.cut_power()
+    cabinet.run(limit_ms=15000)
+    assert cabinet.control.view()["stopped"] == "smoke" and slot.charge_ma == 0
+
+
+def test_a_latch_that_service_has_lifted_stands_again_after_a_power_cut_if_the_danger_had_not_ended():
+    cabinet, slot, values = charging_cabinet()
+    values.update(temp_max_ddegc=610, temp_min_ddegc=600)
+    assert cabinet.run(lambda: "temp_hot" in faults(slot), 3000)
+    values.update(temp_max_ddegc=590, temp_min_ddegc=580)
+    cabinet.run(limit_ms=2000)
+    cabinet.control.command("clear", 2, cabinet.now_ms)
+    cabinet.run(limit_ms=2000)
+    cabinet.cut_power()
+    cabinet.run(limit_ms=10000)
+    slot = cabinet.control.slots[1]
+    assert "temp_hot" in faults(slot) and cabinet.state(2) == "quarantined" and not slot.ready
+
+
+def test_service_cannot_lift_a_danger_because_the_pack_has_not_told_yet_who_it_is():
+    cabinet, slot, values = charging_cabinet()
+    values.update(temp_max_ddegc=720, temp_min_ddegc=700)
+    assert cabinet.run(lambda: "temp_runaway" in faults(slot), 3000)
+    cabinet.packs[2].answers = False
+    cabinet.cut_power()
+    cabinet.run(limit_ms=2000)
+    slot = cabinet.control.slots[1]
+    assert slot.serial == "" and slot.thermal
+    cabinet.control.command("clear", 2, cabinet.now_ms)
+    cabinet.run(limit_ms=1000)
+    assert slot.thermal and cabinet.control.view()["stopped"] == "temp_runaway"
+    assert cabinet.control.command("unlock", 2, cabinet.now_ms) == (False, "hot")
+
+
+def test_a_pack_is_not_held_up_by_a_debounce_whose_quantity_is_not_known_any_more():
+    cabinet, slot, values = charging_cabinet()
+    values.update(cell_min_mv=3280, cell_max_mv=3440)  # counts at rest only
+    cabinet.control.command("disable", 2, cabinet.now_ms)
+    cabinet.run(limit_ms=1000)
+    assert slot.faults.pending == 1
+    cabinet.control.command("enable", 2, cabinet.now_ms)
+    assert cabinet.run(lambda: slot.charge_ma > 0, 3000)
+    cabinet.run(limit_ms=100)
+    assert slot.faults.pending == 0 and not faults(slot)
+
+
+def test_charger_over_ends_once_service_has_changed_the_charger():
+    cabinet, slot, values = charging_cabinet()
+    values.update(pack_mv=55000, cell_min_mv=3430, cell_max_mv=3440)
+    bad = [True]
+    real = cabinet.sense
+
+    def sense():
+        real()
+        if bad[0] and slot.charge_ma:
+            slot.charger.output_mv = slot.charge_mv + 1600
+
+    cabinet.sense = sense
+    assert cabinet.run(lambda: "charger_over" in faults(slot), 10000)
+    cabinet.run(limit_ms=30000)
+    assert "charger_over" in faults(slot) and not slot.charge_ma  # off it gives nothing too much, and is not trusted for that
+    bad[0] = False
+    cabinet.control.command("clear", 2, cabinet.now_ms)
+    assert cabinet.run(lambda: slot.charge_ma > 0, 20000) and not faults(slot)
+
+
+def test_service_gives_a_charge_that_took_too_long_another_chance():
+    cabinet, slot, _ = charging_cabinet()
+    slot.measures.charged_ms = 21600 * 1000
+    assert cabinet.run(lambda: "charge_long" in faults(slot), 1000) and slot.charge_ma == 0
+    cabinet.control.command("clear", 2, cabinet.now_ms)
+    assert cabinet.run(lambda: slot.charge_ma > 0, 5000) and not faults(slot)
+
+
+def test_a_pack_that_rose_beyond_its_neighbour_is_charged_again_though_the_neighbour_has_left():
+    cabinet = Cabinet(4, {1: Pack("A", 99), 2: Pack("B", 50)})
+    assert cabinet.run(lambda: cabinet.state(2) == "charging", 8000)
+    cabinet.run(limit_ms=70000)
+    slot, values = cabinet.control.slots[1], cabinet.packs[2].values
+    for _ in range(35):
+        values["temp_max_ddegc"] += 1
+        cabinet.run(limit_ms=1000)
+    cabinet.run(limit_ms=8000)
+    assert "rise_neighbours" in faults(slot) and not slot.charge_ma
+    cabinet.doors[1] = False
+    cabinet.run(limit_ms=500)
+    del cabinet.packs[1]
+    cabinet.run(limit_ms=500)
+    cabinet.doors[1] = True
+    assert cabinet.run(lambda: slot.charge_ma > 0, 200000) and not faults(slot)
+
+
+def test_no_door_opens_while_nothing_is_known_of_a_current_that_was_permitted_a_moment_ago():
+    cabinet, slot, _ = charging_cabinet()
+    cabinet.packs[2].answers = False
+    cabinet.charger_dead.add(2)
+    assert cabinet.run(lambda: not slot.charge_ma, 4000)
+    ended_ms = cabinet.now_ms
+    while not cabinet.pulses and cabinet.now_ms - ended_ms < 30000:
+        assert cabinet.control.command("unlock", 2, cabinet.now_ms) == (True, "ok")  # each waits ten seconds
+        cabinet.run(limit_ms=2000)
+    assert 6000 <= cabinet.pulses[0][1] - ended_ms < 20000
+
+
+def test_a_door_left_open_by_a_stop_of_the_cabinet_bars_the_others():
+    cabinet = Cabinet(4, {1: Pack("A", 99), 2: Pack("B", 50)})
+    cabinet.settle()
+    assert cabinet.control.order("anna", "rider", cabinet.now_ms) == (True, "ok")
+    assert cabinet.run(lambda: bool(cabinet.open_doors()), 5000)
+    number = cabinet.open_doors()[0]
+    cabinet.run(limit_ms=500)
+    cabinet.danger_bits = reading.CABINET_EMERGENCY_STOP
+    assert cabinet.run(lambda: not cabinet.control.swap.active, 3000)
+    assert cabinet.control.command("unlock", 2, cabinet.now_ms) == (False, "other_door_open")  # somebody may stand there still
+    cabinet.doors[number] = True
+    cabinet.run(limit_ms=1000)
+    assert cabinet.control.command("unlock", 2, cabinet.now_ms) == (True, "ok")
