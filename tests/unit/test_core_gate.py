@@ -134,6 +134,7 @@ DOORS = (
     (GIVE_BACK, {"marked": True}, "quarantined"),
     (GIVE_BACK, {"looks": 2}, "checking"),
     (GIVE_BACK, {"faults_pending": 1}, "checking"),
+    (RIDER_OUT, {"faults_pending": 1}, "checking"),
     (GIVE_BACK, {"looks": 2, "pack_fresh": False}, ""),
     (GIVE_BACK, {"looks": 3}, ""),
     (RIDER_OUT, {"looks": 2}, ""),

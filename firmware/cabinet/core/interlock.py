@@ -135,6 +135,8 @@ class Interlock:
                 return "not_empty"
             if claim == RIDER_OUT and not s.releasable(self._options):
                 return "not_ready"
+            if claim == RIDER_OUT and s.faults.pending:
+                return "checking"  # in a moment it may be refused
         if s.charge_ma > 0 or self._current_flows(s, now_ms):
             return "current_flows"
         for other in self._slots:
