@@ -28,6 +28,7 @@ class Broker:
         self._on_event = on_event  # called with (ring letter, envelope)
         self.mode = "up"
         self._stream = None
+        self._swallowed = None  # a connection of which bytes went nowhere: none of its later ones may arrive
         self._buf = bytearray()
         self._subscribed = False
         self._pid = 0
@@ -96,12 +97,12 @@ class Broker:
 
     def _deliver(self, what: tuple) -> None:
         stream, data = what
-        if stream is self._stream and self.mode != "mute":
+        if not self._lost(stream):
             stream.deliver(data)
 
     def _receive(self, what: tuple) -> None:
         stream, data = what
-        if stream is not self._stream or self.mode == "mute":
+        if self._lost(stream):
             return
         self._buf.extend(data)
         while True:
@@ -109,6 +110,14 @@ class Broker:
             if packet is None:
                 return
             self._handle(stream, packet[0], packet[1])
+
+    def _lost(self, stream: Stream) -> bool:
+        """Whether bytes on this connection go nowhere. TCP has no gaps: once some have, so do all that follow."""
+        if stream is not self._stream:
+            return True
+        if self.mode == "mute":
+            self._swallowed = stream
+        return stream is self._swallowed
 
     def _packet(self) -> "tuple | None":
         buf = self._buf

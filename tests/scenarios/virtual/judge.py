@@ -85,7 +85,8 @@ class Judge:
         count = len(sim.world.slots)
         self.pulses_due = {}  # slot: (instant, claim)
         self.pulses = 0
-        self.started = [False] * count  # charge.started is on flash
+        self.started = [False] * count  # charge.started is on flash since the charger was last told to stop
+        self.told_on = [False] * count  # the last command, whether or not the charger has heard it
         self.refused = [False] * count  # the last verdict on flash over the pack that stands there
         self.left_refused = [False] * count  # the same of the pack that left
         self.wire_on = [False] * count
@@ -160,7 +161,7 @@ class Judge:
         for index in range(len(self.started)):
             self.started[index] = False
             self.refused[index] = self.left_refused[index] = False  # it is judged anew
-            self.wire_on[index] = False
+            self.wire_on[index] = self.told_on[index] = False
             self.wire_w[index] = 0
 
     def gave_up(self, failed: str) -> None:
@@ -202,6 +203,8 @@ class Judge:
             self.pulses_due[event.slot] = (now, event.values[0])
         elif name == "charge.started":
             self.started[event.slot - 1] = True
+        elif name == "charge.stopped":
+            self.started[event.slot - 1] = False
         elif name == "task.restarted":
             if event.values[0] == "prove" and (sim.no_random or now - sim.random_again_us < 3_000_000):
                 sim.tell("   (no random numbers)")
@@ -333,11 +336,21 @@ class Judge:
             self.pending[key] = (last_us, last_us + allowed_us + STOP_US)
 
     def _can_tried(self, can_id: int, data: bytes, start_us: int) -> None:
-        """The firmware stops a charger: in time or not is counted here, whether or not noise swallows the frame."""
-        if can_id & 0xFFFF00FF == 0x180600F4 and not _switches_on(data):
-            index = (can_id >> 8 & 0xFF) - 0xA1
-            if self.wire_on[index]:
-                self._stopped(index + 1, start_us)
+        """The firmware starts or stops a charger: what it does is judged here, whether or not noise swallows the frame.
+
+        One that is off is told so every second, also while the journal is behind with what else has happened: that is no stop.
+        """
+        if can_id & 0xFFFF00FF != 0x180600F4:
+            return
+        index = (can_id >> 8 & 0xFF) - 0xA1
+        on = _switches_on(data)
+        if on and not self.told_on[index] and not self.started[index]:
+            self.violate("charge_unjournaled", index + 1, "switched on, no charge.started on flash since it was last off")
+        if not on and self.told_on[index]:
+            self.started[index] = False
+        self.told_on[index] = on
+        if not on and self.wire_on[index]:
+            self._stopped(index + 1, start_us)
 
     def _can_sent(self, can_id: int, data: bytes, start_us: int) -> None:
         if can_id & 0xFFFF00FF != 0x180600F4:
@@ -350,10 +363,7 @@ class Judge:
             self.wire_w[index] = (data[0] << 8 | data[1]) * (data[2] << 8 | data[3]) // 100
             if not self.wire_on[index]:
                 self.charge_starts += 1
-                if not self.started[index]:
-                    self.violate("charge_unjournaled", index + 1, "switched on, no charge.started on flash since it was last off")
         else:
-            self.started[index] = False
             self.wire_w[index] = 0
         self.wire_on[index] = on
 
