@@ -91,7 +91,7 @@ EVENTS = (
     ("pulse_with_door_open", "a lock pulse while another door is open"),
     ("door_without_pulse", "a door opened and nobody gave a pulse"),
     ("unlocked_under_load", "the bolt was drawn while charge current flowed"),
-    ("hot_pack_released", "a lock pulse on a slot with a hot pack"),
+    ("hot_pack_released", "a lock pulse on a slot with a hot pack whose BMS can be heard, or could"),
     ("bad_pack_handed_out", "a rider took a bad pack that is not the rider's own"),
     ("bad_pack_accepted", "a rider got a full pack for a bad one"),
     ("unproven_pack_handed_out", "a rider took a pack that never proved itself"),
@@ -184,7 +184,7 @@ class Auditor:
         for other in self.world.slots:
             if other is not slot and (not other.door_closed or other.pulse_left > 0.0):
                 self.record("pulse_with_door_open", slot.number, "door %d is open" % other.number)
-        if slot.pack is not None and slot.pack.temp_c >= HOT_C:
+        if slot.pack is not None and slot.pack.temp_c >= HOT_C and slot.told:  # of one that has said nothing nobody knows
             self.record("hot_pack_released", slot.number, "%.1f degC" % slot.pack.temp_c)
 
     def handed_out(self, slot: "Slot", pack: "Pack") -> None:

@@ -46,6 +46,7 @@ class World:
         self.faults = {}  # slot number -> kind
         self.sick = {}  # slot number -> pack that a fault of the slot has made sick, wherever it is by now
         self.mute_slots = {}  # slot number -> True: the BMS cannot be heard
+        self.can_off = False  # nothing that packs say on CAN reaches the controller
         self.field = []  # packs on the road: the riders' own
         self.taken_away = []  # bad packs that left with their owners
         self.rider: "Rider | Collector | None" = None

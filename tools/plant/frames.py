@@ -71,6 +71,8 @@ class RtuUnits:
         frame = sealed(bytes((unit,)) + body)
         if fault == "crc":
             frame = frame[:-2] + bytes((frame[-2] ^ 0x5A, frame[-1] ^ 0xA5))
+        elif not self.boards and fault not in ("late", "foreign"):
+            self.world.slots[unit - 1].told = True
         return (LATE if fault == "late" else TURNAROUND), frame
 
     def _answer(self, unit: int, function: int, data: bytes) -> "bytes | int":
@@ -161,6 +163,7 @@ class PackNode:
             elif frame == image.PACK_IDENTITY:
                 part = self.part = (self.part + 1) % image.IDENTITY_PARTS
             node = self.node - 1 if fault == "foreign" else self.node
+            self.slot.told = self.slot.told or (node == self.node and not self.world.can_off)
             out.append((image.can_id(frame, node), True, self.encode(pack, frame, part)))
         self.talk(pack, now, out)
 

@@ -27,6 +27,7 @@ class Slot:
         self.pulses = 0
         self.load_breaks = 0  # times the bolt was drawn while charge current flowed
         self.seated_for = 0.0
+        self.told = True  # the BMS has said something that the controller can have understood, since the pack was put in
         self.door_stuck = False  # fault: the bolt is drawn, the door does not come
         self.lock_jammed = False  # fault: the bolt does not move
         self.presence_stuck: "bool | None" = None  # fault: the switch always says this
@@ -55,6 +56,7 @@ class Slot:
             raise ValueError("slot %d: cannot insert" % self.number)
         self.pack = pack
         self.seated_for = 0.0
+        self.told = False
 
     def take(self) -> "Pack":
         """Take the pack out. Raises ValueError if that cannot be."""

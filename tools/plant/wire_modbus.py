@@ -64,6 +64,10 @@ class PackRegisters:
             return ExcCodes.ILLEGAL_FUNCTION
         return None if image.pack_write(pack, address, values) else ExcCodes.ILLEGAL_ADDRESS
 
+    def told(self, device_id: int) -> None:
+        """An answer of this pack goes out that the controller can understand."""
+        self.world.slots[device_id - 1].told = True
+
     def fault(self, device_id: int) -> str:
         """The fault of the slot, if it is one of the wire."""
         return self.world.faults.get(device_id, "")
@@ -185,6 +189,8 @@ class ModbusLine:
             frame = self.rng.data(40 + self.rng.below(200))
         elif fault == "late":
             delay = self.LATE
+        elif hasattr(self.registers, "told"):
+            self.registers.told(unit)
         self.answers += 1
         self._send(frame, delay)
 

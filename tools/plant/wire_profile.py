@@ -125,6 +125,7 @@ class MakerNode(WirePackNode):
             if self.maker.addressed:
                 can_id = can_id & ~0xFF | (self.node - 1 if fault == "foreign" else self.node)
             data = self.rng.data(message.length) if fault == "babble" else self.maker.encode(message, part, pack)
+            self.slot.told = self.slot.told or fault not in ("foreign", "babble")
             out.append((can_id, message.is_extended_frame, data))
         self.talk(pack, now, out)
 

@@ -231,6 +231,7 @@ class Sim:
 
     def _can_poll(self, _: "Any") -> None:
         time = self.time
+        self.world.can_off = self.can is None or self.can.bus_off
         frames = self.can_nodes.poll(time.now_us / 1_000_000)
         if frames and self.can is not None:
             self.can.arrive(frames)
