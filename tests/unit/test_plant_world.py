@@ -2,6 +2,8 @@
 
 from plant import rider as riders
 from plant.cabinet_world import BAD_KINDS, World
+from plant.frames import RtuUnits, sealed
+from plant.rng import Rng
 
 
 class ToyController:
@@ -351,6 +353,57 @@ def test_two_open_doors_a_door_without_a_pulse_and_a_hot_pack_behind_an_open_doo
     plugged(world, "hot").pulse(300)
     world.step(0.05)
     assert names(world) == {"hot_pack_released"}
+
+
+def test_a_hot_pack_that_has_said_nothing_since_it_came_is_given_back_unblamed():
+    for told in (False, True):
+        world = World(4, 1)
+        slot = plugged(world, "hot")
+        pack, slot.pack, slot.door_closed = slot.pack, None, False
+        slot.insert(pack)
+        slot.door_closed = True
+        units = RtuUnits(world, Rng(1))
+        world.set_fault(slot.number, "crc")
+        world.step(0.5)
+        request = sealed(bytes((slot.number, 3, 1, 0, 0, 8)))
+        assert units.answer(request) is not None and not slot.told
+        if told:
+            world.set_fault(slot.number, "none")
+            assert units.answer(request) is not None
+        slot.pulse(300)
+        world.step(0.05)
+        assert names(world) == ({"hot_pack_released"} if told else set())
+
+
+def test_who_brought_a_bad_pack_takes_nothing_that_the_operator_opens_while_it_is_refused():
+    world = World(12, 1)
+    rider = world.bring("clone")
+    run(world, None, lambda: world.rider is rider and rider.state == "waiting")
+    empty = [slot for slot in world.slots if slot.pack is None][0]
+    empty.pulse(300)
+    run(world, None, lambda: rider.inserted and empty.door_closed and rider.state == "waiting")
+    world.hear(empty.number, "pack_unknown", "This pack is not known here.")
+    world.slots[4].pulse(300)
+    run(world, None, lambda: bool(world.open_doors()))
+    run(world, None, lambda: not world.open_doors() and rider.state == "waiting")
+    assert not rider.hands and world.slots[4].pack is not None
+    empty.pulse(300)
+    run(world, None, lambda: world.visits == 1)
+    assert rider.ending == "refused" and names(world) == set()
+
+
+def test_a_technician_sends_a_waiting_rider_away_and_leaves_one_before_an_open_door_alone():
+    world = World(12, 1)
+    rider = world.bring("normal")
+    run(world, None, lambda: rider.state == "waiting")
+    world.slots[0].pulse(300)
+    run(world, None, lambda: rider.state == "handling")
+    rider.send_away()
+    assert rider.state == "handling"
+    run(world, None, lambda: rider.state == "waiting")
+    rider.send_away()
+    run(world, None, lambda: world.visits == 1)
+    assert rider.ending == "abandoned" and world.auditor.unaccounted() == 0
 
 
 def test_a_bad_pack_handed_to_another_rider_is_seen():

@@ -77,6 +77,11 @@ class Rider:
         if code in FAREWELLS and self.inserted:
             self.sent_away = True
 
+    def send_away(self) -> None:
+        """A technician asks the rider to come another time. Before an open door the rider is left alone."""
+        if self.state == WAITING:
+            self._leave(ABANDONED)
+
     def view(self) -> dict:
         """For the snapshot."""
         return {
@@ -178,6 +183,9 @@ class Rider:
                     self._leave(ABANDONED)  # without shutting the door
                     return
         elif not holds_other and (not holds_own or self.world.out_in):
+            if slot.pack is not self.own and self.own.kind != "genuine" and self.said is not None and self.said[0] in self.used_slots:
+                self._go_shutting()  # the kiosk's last word was of the own pack: what the operator opens meanwhile is not for this rider
+                return
             if slot.pack is not self.own and self.leaves_at == 2:
                 self._leave(ABANDONED)  # before the full pack is taken
                 return
@@ -188,6 +196,9 @@ class Rider:
                 self.sent_away = False
             else:
                 self.world.handed_out(self, slot, taken)
+        self._go_shutting()
+
+    def _go_shutting(self) -> None:
         self.state = SHUTTING
         self.timer = self._pause(0.25, 0.35)
 

@@ -24,6 +24,7 @@ class Life:
         self.service = False  # a technician is here
         self.open_for = 0  # slot that the technician has asked for
         self.refused = False  # what stands in it had been refused
+        self.asked = 0  # slot that the technician asked for last: the next time another one's turn comes
         self.number = 0
         self.kinds = KINDS
         sim.time.at(FIRST_RIDER_US, self._riders)
@@ -63,7 +64,10 @@ class Life:
         sim = self.sim
         world = sim.world
         sim.time.after(SERVICE_EVERY_US, self._technician)
-        if world.rider is not None and world.rider.state != GONE and world.rider.at_cabinet:
+        rider = world.rider
+        if rider is not None and rider.state != GONE and rider.at_cabinet:
+            if self.service and rider.shown >= 2 and sim.app is not None and not sim.app.control.swap.active and self._full():
+                rider.send_away()  # nobody can be served before somebody has made room
             return
         opened = world.open_doors()
         if opened:
@@ -87,24 +91,26 @@ class Life:
                 self.command("clear", s.number)
         if control.swap.active:
             return
-        for slot in world.slots:
+        for slot in world.slots[self.asked :] + world.slots[: self.asked]:
             # an empty slot at fault has to be looked into: only an open door tells that nothing stands in it
             faulty = slot.pack is None and control.slots[slot.number - 1].state_name == "fault"
             if faulty or (slot.pack is not None and self._must_go(slot)):
                 self.command("unlock", slot.number)
-                self.open_for = slot.number
+                self.open_for = self.asked = slot.number
                 self.refused = control.slots[slot.number - 1].state_name in REFUSED
                 return
 
     def _must_go(self, slot: "Any") -> bool:
-        world = self.sim.world
         if slot.pack.kind != "genuine":
             return True
         if self.sim.app is not None:
             state = self.sim.app.control.slots[slot.number - 1].state_name
             if state in REFUSED:
                 return True
-        return all(other.pack is not None for other in world.slots)
+        return self._full()
+
+    def _full(self) -> bool:
+        return all(slot.pack is not None for slot in self.sim.world.slots)
 
     # ---- the end ----
 
