@@ -91,7 +91,7 @@ EVENTS = (
     ("pulse_with_door_open", "a lock pulse while another door is open"),
     ("door_without_pulse", "a door opened and nobody gave a pulse"),
     ("unlocked_under_load", "the bolt was drawn while charge current flowed"),
-    ("hot_pack_released", "a lock pulse on a slot with a hot pack whose BMS can be heard, or could"),
+    ("hot_pack_released", "a lock pulse on a slot with a hot pack"),
     ("bad_pack_handed_out", "a rider took a bad pack that is not the rider's own"),
     ("bad_pack_accepted", "a rider got a full pack for a bad one"),
     ("unproven_pack_handed_out", "a rider took a pack that never proved itself"),
