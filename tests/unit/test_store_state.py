@@ -141,3 +141,51 @@ def test_a_cut_at_any_operation_leaves_every_value_old_or_new():
                     found = store.get(name)
                     assert found == value or doing == (name, found), (tear, cut, name, found, value)
                 flash.boot()
+
+
+class FlashThatFails(NorFlash):
+    """Of `count` operations from the `begin`-th on, about half do nothing but raise."""
+
+    def __init__(self, size, begin, count):
+        NorFlash.__init__(self, size, 1024)
+        self.tried = 0
+        self.begin = begin
+        self.end = begin + count
+        self.dice_state = begin
+
+    def ask(self):
+        self.tried += 1
+        self.dice_state = (self.dice_state * 1103515245 + 12345) & 0x7FFFFFFF
+        if self.begin <= self.tried < self.end and self.dice_state & 0x10000:
+            raise OSError(5)
+
+    def program(self, address, data):
+        self.ask()
+        NorFlash.program(self, address, data)
+
+    def erase(self, address):
+        self.ask()
+        NorFlash.erase(self, address)
+
+
+def test_a_flash_that_fails_for_a_while_does_not_use_up_all_room():
+    for begin in range(60, 700, 64):
+        for count in (100, 400, 1000):
+            flash = FlashThatFails(8192, begin, count)
+            store = StateStore(flash)
+            model = {}
+            done = waited = after = 0
+            while after < 100:
+                name, value = "v%d" % (done % 5), bytes([done & 255]) * (20 + done * 7 % 40)
+                if refusal(store.put, name, value) is None:
+                    model[name] = value
+                    done += 1
+                    waited = 0
+                    after += flash.tried >= flash.end
+                store.idle()
+                waited += 1
+                if waited > 2000:
+                    flash.end = flash.tried  # nothing is even tried any more
+                assert waited < 4000, (begin, count, store._ring.head, store._ring.oldest, bytes(store._ring.state))
+            for again in (store, StateStore(flash)):
+                assert {name: again.get(name) for name in model} == model

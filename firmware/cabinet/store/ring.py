@@ -74,6 +74,8 @@ class Ring(Sectors):
         if not urgent and self.ready < self.reserve:
             raise JournalFull("ring %s: only the reserve is left" % self.name)
         for _ in range(TRIES):
+            if not self.proves():
+                break
             if self.pos + need > self.sector_size:
                 self.open_next(urgent)
             sequence = self._seal(kind, length)
@@ -88,6 +90,7 @@ class Ring(Sectors):
                 self.sequence = sequence
                 self.tag[:] = self.view[PAYLOAD + length : PAYLOAD + length + 8]
                 return sequence
+            self.doubt = address
             self.pos = self.spoil(self.pos, self.pos + need)
         raise OSError(EIO)
 

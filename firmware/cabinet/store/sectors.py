@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 EIO = 5
 TRIES = 3
+_PROOFS = 8  # programs in a row that must go well after one that did not
 _PATIENCE = 25  # calls of `erase_one` without room before bad sectors are tried again
 _BLANK = memoryview(b"\xff" * 64)
 
@@ -38,6 +39,8 @@ class Buffers:
 
 class Sectors:
     """The sectors of one ring and the state of each."""
+
+    doubt = -1  # where the flash has just failed: nothing more is tried before it has proved itself there
 
     def __init__(self, area: "FlashArea", name: str, key: "HmacKey", buffers: Buffers, reserve: int = 1) -> None:
         self.area = area
@@ -104,6 +107,8 @@ class Sectors:
             sector = self.next_ready() if self.ready > (0 if urgent else self.reserve) else -1
             if sector < 0:
                 raise JournalFull("ring %s: no room" % self.name)
+            if not self.proves():
+                break
             if self._open(sector):
                 self.state[sector] = DATA
                 self.ready -= 1
@@ -115,7 +120,23 @@ class Sectors:
                     self.oldest = sector
                 return
             self.give_up(sector)
+            self.doubt = sector * self.sector_size
         raise OSError(EIO)
+
+    def proves(self) -> bool:
+        """Whether the flash does what it is told; if it has failed, then several times in a row, where nothing is spoilt by it.
+
+        A flash that fails now and then for a while must not be allowed to use up all room, a stretch for each try.
+        """
+        if self.doubt >= 0:
+            self.check[0] = 0
+            try:
+                for _ in range(_PROOFS):
+                    self.area.program(self.doubt, self.check_view[0:1])
+            except OSError:
+                return False
+            self.doubt = -1
+        return True
 
     def _open(self, sector: int) -> bool:
         base = sector * self.sector_size
