@@ -217,6 +217,8 @@ class World:
             raise ValueError("no such slot: %d" % number)
         slot = self.slots[number - 1]
         charger = slot.charger
+        if charger.stuck or charger.silent:
+            self.auditor.forgive(number)  # it obeys only from now on
         charger.silent = kind == "charger_silent"
         charger.stuck = kind == "charger_stuck"
         charger.broken = kind == "charger_fault"

@@ -196,8 +196,8 @@ def _high_set_point(sim: "Any") -> None:
 def _full_current(sim: "Any") -> None:
     permit = interlock.Interlock.permit_charge
 
-    def generous(self: "Any", s: "Any", target: int, out: list) -> None:
-        permit(self, s, target, out)
+    def generous(self: "Any", s: "Any", target: int, now_ms: int, out: list) -> None:
+        permit(self, s, target, now_ms, out)
         if s.charge_ma:
             s.charge_ma = 20000
 

@@ -227,7 +227,7 @@ class Judge:
             self.left_refused[index] = self.refused[index]
             self.refused[index] = False
         elif name in ("pack.accepted", "pack.inserted"):
-            self.refused[index] = False
+            self.refused[index] = self.left_refused[index] = False
 
     def _survived(self, ring: int, head: int) -> None:
         """After a start: an event in the middle of which the power went may be there or not, or the start's own note

@@ -87,8 +87,10 @@ class Life:
         if control.faults.latched() or control.interlock.stop_rule >= 0:
             self.command("clear")
         for s in control.slots:
-            if s.faults.latched() or s.stuck or s.marked:
+            if s.faults.latched() or s.stuck or s.marked or s.switch_bad:
                 self.command("clear", s.number)
+            if not s.enabled:
+                self.command("enable", s.number)
         if control.swap.active:
             return
         for slot in world.slots[self.asked :] + world.slots[: self.asked]:
