@@ -292,3 +292,25 @@ def test_an_unknown_chemistry_is_judged_by_the_stricter_limit_and_equal_rows_are
     for other in rows[1:]:
         assert len(other) == len(rows[0])
         assert len([row for row, first in zip(other, rows[0]) if row is first]) > len(rows[0]) - 12
+
+
+def test_what_outlives_a_restart_is_what_service_has_not_ended_lifted_or_not():
+    hot, low = rules.index_of("temp_hot"), rules.index_of("soh_low")
+    t = Table().set("temp_hot", 600).set("soh_low", 80)
+    t.at(1000)
+    assert t.faults.lasting() == []
+    t.at(2000)
+    assert t.faults.active(low) and t.faults.lasting() == [hot] == t.faults.latched()
+    t.set("temp_hot", 590)
+    assert t.faults.service_clear(t.values, t.out, "P", False) == 1
+    t.at(3000)
+    assert t.faults.lasting() == [hot] and t.faults.latched() == []
+    t.set("temp_hot", 600)
+    assert [row[3] for row in t.at(4000)][:1] == ["temp_hot"] and t.faults.latched() == [hot]
+    assert t.faults.held_ms(hot, 4000) == 1000  # as if it had been there for its debounce
+    t.set("temp_hot", 450)
+    t.faults.service_clear(t.values, t.out, "P", False)
+    t.at(5000)
+    assert t.faults.lasting() == [hot]
+    t.at(65000)
+    assert t.faults.lasting() == []

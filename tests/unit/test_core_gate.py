@@ -304,3 +304,24 @@ def test_instants_are_forgotten_before_the_counter_wraps():
     assert g._pulse_counts[0] == 0 and s.pulses_left == 3
     g.drop_old_pulses(70000 + half)
     assert s.pulses_left == 3
+
+
+def test_what_was_permitted_of_late_may_flow_still_while_neither_pack_nor_charger_tells():
+    slots = [StubSlot(1), StubSlot(2), StubSlot(3)]
+    g, out = gate(*slots), []
+    blind = {"pack_fresh": False, "charger_fresh": False}
+    for s in slots:
+        s.set(**blind)
+        assert g.door_why(s, SERVICE, 1000) == ""  # nothing was permitted yet
+        s.set(pack_fresh=True, charger_fresh=True)
+    g.permit_charge(slots[1], 55000, 5000, out)
+    slots[1].set(charge_ma=0)
+    for s in slots:
+        s.set(**blind)
+    for now_ms in (5000, 5001, 10999):
+        assert [g.door_why(s, SERVICE, now_ms) for s in slots] == ["", "current_flows", ""]
+    assert g.door_why(slots[1], SERVICE, 11000) == ""
+    slots[1].set(pack_fresh=True, charger_fresh=False)
+    assert g.door_why(slots[1], SERVICE, 5001) == ""  # the pack tells
+    slots[1].set(pack_fresh=False, charger_fresh=True)
+    assert g.door_why(slots[1], SERVICE, 5001) == ""  # the charger does
