@@ -112,11 +112,12 @@ heartbeat holds, smoke detection, or a fire concept for the site.
 
 - **Quantities** are worked out from the readings at each step (every 50 ms). What is not known trips nothing and
   clears nothing, and the times of its rules stand still meanwhile; that a reading is missing or old is a quantity of
-  its own, and the interlock asks for fresh data besides.
+  its own, and the interlock asks for fresh data besides. One value that cannot be true makes the pack implausible;
+  temperature, highest cell and alarms of the same reading are judged all the same.
 - **A rule trips** when its quantity reaches the limit and stays there for the debounce time. **It clears** when the
   quantity has come back to the clear level and stayed there for the clear time. Some latch: until the pack leaves the
   slot, or until service clears them (and then only if the clear condition holds). What only service may clear
-  outlives a power cut.
+  outlives a power cut, also after it was lifted, until its clear condition has held.
 - **Reactions** form a ladder: {reactions}. At *give_back* a pack is given back if a rider has just brought it, and
   otherwise kept, neither charged nor handed out. At *quarantine* no rider gets the door open, and the serial number
   is remembered. *stop_cabinet* switches off every charger and ends swaps.
