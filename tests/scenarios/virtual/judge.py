@@ -461,9 +461,17 @@ class Judge:
         """What no firmware can prevent: a charger that cannot be told, or does not do as it is told.
 
         That a charger which hears nothing goes off by itself is not excused: `charge_no_command` stands as it is."""
+        if row["name"] == "hot_pack_released":
+            return self._unheard(row["slot"])
         if not row["slot"] or row["name"] not in DEAF:
             return False
         return self._deaf(self.sim.world.slots[row["slot"] - 1].charger) or self._not_told(row["slot"])
+
+    def _unheard(self, number: int) -> bool:
+        """Whether noise has kept all that the pack said since it came from the firmware."""
+        sim = self.sim
+        noisy = sim.packs_line.noise if number <= sim.world.modbus_slots else self._can_troubled()
+        return bool(noisy) and self.app is not None and not self.app.control.slots[number - 1].serial
 
     def _not_told(self, number: int) -> bool:
         """Whether the pack's data are late: their age limit of 3 s ends charging, a moment after the auditor has lost patience."""
