@@ -18,6 +18,14 @@ def charging_cabinet():
     return cabinet, cabinet.control.slots[1], cabinet.packs[2].values
 
 
+def opened_for_a_rider(cabinet):
+    """The slot whose door opens for a pack to be put in."""
+    cabinet.settle()
+    assert cabinet.control.order("anna", "rider", cabinet.now_ms) == (True, "ok")
+    assert cabinet.run(lambda: bool(cabinet.open_doors()), 5000)
+    return cabinet.open_doors()[0]
+
+
 def faults(slot):
     return slot.faults.names()
 
@@ -47,10 +55,7 @@ def test_of_an_odd_reading_alarms_and_cells_count_as_well_and_heat_beyond_every_
 
 def test_a_hot_pack_is_not_given_back_because_something_else_of_it_is_odd():
     cabinet = Cabinet(4, {2: Pack("B", 50), 3: Pack("C", 99)})
-    cabinet.settle()
-    assert cabinet.control.order("anna", "rider", cabinet.now_ms) == (True, "ok")
-    assert cabinet.run(lambda: bool(cabinet.open_doors()), 5000)
-    number = cabinet.open_doors()[0]
+    number = opened_for_a_rider(cabinet)
     cabinet.run(limit_ms=800)
     cabinet.packs[number] = Pack("HOT", 101, temp_min_ddegc=640, temp_max_ddegc=650)
     cabinet.doors[number] = True
@@ -177,10 +182,7 @@ def test_no_door_opens_while_nothing_is_known_of_a_current_that_was_permitted_a_
 
 def test_a_door_left_open_by_a_stop_of_the_cabinet_bars_the_others():
     cabinet = Cabinet(4, {1: Pack("A", 99), 2: Pack("B", 50)})
-    cabinet.settle()
-    assert cabinet.control.order("anna", "rider", cabinet.now_ms) == (True, "ok")
-    assert cabinet.run(lambda: bool(cabinet.open_doors()), 5000)
-    number = cabinet.open_doors()[0]
+    number = opened_for_a_rider(cabinet)
     cabinet.run(limit_ms=500)
     cabinet.danger_bits = reading.CABINET_EMERGENCY_STOP
     assert cabinet.run(lambda: not cabinet.control.swap.active, 3000)

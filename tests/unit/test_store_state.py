@@ -7,6 +7,7 @@ ROOT = __file__.replace("\\", "/")[: -len("tests/unit/test_store_state.py")] or 
 sys.path[:0] = [ROOT + "tests/models"]
 
 from nor_flash import NorFlash, PowerCut  # noqa: E402
+from refusing_flash import RefusingFlash  # noqa: E402
 
 from cabinet.store.ring import JournalFull  # noqa: E402
 from cabinet.store.state import StateStore  # noqa: E402
@@ -143,29 +144,21 @@ def test_a_cut_at_any_operation_leaves_every_value_old_or_new():
                 flash.boot()
 
 
-class FlashThatFails(NorFlash):
+class FlashThatFails(RefusingFlash):
     """Of `count` operations from the `begin`-th on, about half do nothing but raise."""
 
     def __init__(self, size, begin, count):
-        NorFlash.__init__(self, size, 1024)
+        RefusingFlash.__init__(self, size, 1024)
         self.tried = 0
         self.begin = begin
         self.end = begin + count
         self.dice_state = begin
 
-    def ask(self):
+    def _ask(self):
         self.tried += 1
         self.dice_state = (self.dice_state * 1103515245 + 12345) & 0x7FFFFFFF
-        if self.begin <= self.tried < self.end and self.dice_state & 0x10000:
-            raise OSError(5)
-
-    def program(self, address, data):
-        self.ask()
-        NorFlash.program(self, address, data)
-
-    def erase(self, address):
-        self.ask()
-        NorFlash.erase(self, address)
+        self.refuses = self.begin <= self.tried < self.end and self.dice_state & 0x10000
+        RefusingFlash._ask(self)
 
 
 def test_a_flash_that_fails_for_a_while_does_not_use_up_all_room():
