@@ -34,6 +34,10 @@ class Registers(Protocol):
         """What is wrong with the wire of this device."""
         ...
 
+    def told(self, device_id: int) -> None:
+        """An answer of this device goes out that the controller can understand."""
+        ...
+
 
 class PackRegisters:
     """The packs of slots 1 .. modbus_slots, unit address = slot number."""
@@ -112,6 +116,9 @@ class BoardRegisters:
         """The fault of a board."""
         return self.faults.get(device_id, "")
 
+    def told(self, device_id: int) -> None:
+        """Nobody keeps account of what boards have told."""
+
 
 class ModbusLine:
     """One RS485 line with many units on it."""
@@ -189,7 +196,7 @@ class ModbusLine:
             frame = self.rng.data(40 + self.rng.below(200))
         elif fault == "late":
             delay = self.LATE
-        elif hasattr(self.registers, "told"):
+        else:
             self.registers.told(unit)
         self.answers += 1
         self._send(frame, delay)
