@@ -2,13 +2,9 @@
 
 from micropython import const
 
-from cabinet.core import ticks
 from cabinet.core.reading import CHEMISTRY_LFP, CHEMISTRY_NMC, CHEMISTRY_UNKNOWN, PackReading
-from cabinet.devices.pack_age import STALE_MS
 
 MAGIC = const(0x5350)
-_FROZEN_POLLS = const(3)
-_FROZEN_MS = const(1_000)
 _CELLS_MAX = const(32)
 _MV_MAX = const(1_000_000)
 _MA_MAX = const(1_000_000)
@@ -81,31 +77,14 @@ class PackLink:
     def _begin(self) -> None:
         self.reading = PackReading()
         self.refused = False  # another pack answered in the place of the one that was identified; until set_need(0)
-        self._same = 0  # polls without a new measurement
-        self._new_ms = 0  # when the counter last changed
+        self.same = 0  # polls without a new measurement
+        self.new_ms = 0  # when the counter last changed
 
     def _forget_pack(self) -> None:
         """The pack is gone."""
         self.reading.clear()
         self.refused = False
-        self._same = 0
-
-    def _moved(self, counter: int, now_ms: int) -> bool:
-        """Whether the BMS still measures, judged by its counter."""
-        reading = self.reading
-        if reading.taken_ms is None and self._same == 0 or counter != reading.counter:
-            reading.counter = counter
-            self._same = 1
-            self._new_ms = now_ms
-            return True
-        if self._same < 255:
-            self._same += 1
-        if self._same <= _FROZEN_POLLS or 0 <= ticks.diff(now_ms, self._new_ms) <= _FROZEN_MS:
-            return True
-        self._new_ms = ticks.add(now_ms, -_FROZEN_MS - 1)  # it must not wrap while the counter stands still
-        if reading.taken_ms is not None and ticks.diff(now_ms, reading.taken_ms) > STALE_MS:
-            reading.taken_ms = None  # not check_age: that may clear the counter, which would look new then
-        return False
+        self.same = 0
 
     def _identify(
         self,

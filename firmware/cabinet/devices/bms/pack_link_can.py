@@ -9,7 +9,7 @@ from cabinet.devices.bms import pack_link
 from cabinet.devices.bms.pack_link import MAGIC, PackLink, i16_le, u16_le
 from cabinet.devices.can_client import CanClient
 from cabinet.devices.isotp import challenge
-from cabinet.devices.pack_age import check_age
+from cabinet.devices.pack_age import check_age, moves
 
 _BASE = const(0x18FF1000)
 _ISOTP_TX = const(0x18DA00F4)
@@ -188,7 +188,7 @@ class PackLinkCan(CanClient, PackLink):
         had = reading.taken_ms is not None
         old = reading.counter
         self._since_ms = now_ms
-        if not self._moved(counter, now_ms):
+        if not moves(self, counter, now_ms):
             self.stats.failed("frozen")
             self.fault = "frozen"
             return

@@ -10,7 +10,7 @@ from cabinet.devices.bms import pack_link
 from cabinet.devices.bms.pack_link import MAGIC, PackLink, i16_be, u16_be
 from cabinet.devices.modbus_client import SILENT_AFTER, ModbusClient
 from cabinet.devices.modbus_frame import READ_HOLDING
-from cabinet.devices.pack_age import IDENTITY_PERIOD_MS, check_age
+from cabinet.devices.pack_age import IDENTITY_PERIOD_MS, check_age, moves
 
 _IDENTITY = const(0x0000)
 _STATUS = const(0x0100)
@@ -216,7 +216,7 @@ class PackLinkModbus(ModbusClient, PackLink):
         reading = self.reading
         old = reading.counter
         had = reading.taken_ms is not None
-        if not self._moved(counter, now_ms):
+        if not moves(self, counter, now_ms):
             return "frozen"
         if had and (counter - old) & 0xFFFF > _COUNTER_JUMP:
             self._known = False  # restarted, or another pack: who is it?

@@ -6,9 +6,8 @@ A pack whose profile has no serial number is read all the same, so that heat and
 
 from micropython import const
 
-from cabinet.core import ticks
 from cabinet.core.reading import CHEMISTRY_LFP, CHEMISTRY_NMC, CHEMISTRY_UNKNOWN, STATE_CHARGE_SWITCH_ON, PackReading
-from cabinet.devices.pack_age import STALE_MS
+from cabinet.devices.pack_age import moves
 from cabinet.devices.profiles.decode import NO_CELL, NO_TEMP, Values, take
 
 # of form.py; folded only where they are private
@@ -39,8 +38,6 @@ _CHEMISTRY = const(15)
 _NOMINAL_CELL_MV = const(16)
 _STATE_SHIFT = const(16)
 
-_FROZEN_POLLS = const(3)
-_FROZEN_MS = const(1_000)
 _ALARMS = const(0xFFFF)
 _SERIAL_MAX = const(16)  # characters of a serial number that a cabinet keeps; of a longer one the last
 
@@ -64,15 +61,15 @@ class ProfilePack(Values):
         self.refused = False  # another pack answered in the place of the one that was identified; until forget()
         self._switched = _knows_charge_switch(profile)
         self._who = b""  # serial number as it came
-        self._same = 0  # readings without a new measurement
-        self._new_ms = 0
+        self.same = 0  # readings without a new measurement
+        self.new_ms = 0
 
     def forget(self) -> None:
         """The pack is gone."""
         self.reading.clear()
         self.clear()
         self.refused = False
-        self._same = 0
+        self.same = 0
 
     def take(self, page: int, buf: "bytes | bytearray", at: int, length: int) -> bool:
         """One page; False if it is not plausible, and then nothing of it is kept."""
@@ -127,7 +124,7 @@ class ProfilePack(Values):
             return "implausible"
         numbers = self.numbers
         if profile.flags & _HAS_COUNTER:
-            if not self._moved(numbers[_COUNTER], now_ms):
+            if not moves(self, numbers[_COUNTER], now_ms):
                 return "frozen"
         else:
             reading.counter = reading.counter + 1 & 0xFFFF
@@ -175,23 +172,6 @@ class ProfilePack(Values):
         if flags & _FROM_TEMPS and not _extremes(self.temps, self.temps_end, NO_TEMP, numbers, _TEMP_MIN):
             return False
         return numbers[_CELL_MIN_MV] <= numbers[_CELL_MAX_MV] and numbers[_TEMP_MIN] <= numbers[_TEMP_MAX]
-
-    def _moved(self, counter: int, now_ms: int) -> bool:
-        """Whether the BMS still measures, judged by its counter."""
-        reading = self.reading
-        if reading.taken_ms is None and self._same == 0 or counter != reading.counter:
-            reading.counter = counter
-            self._same = 1
-            self._new_ms = now_ms
-            return True
-        if self._same < 255:
-            self._same += 1
-        if self._same <= _FROZEN_POLLS or 0 <= ticks.diff(now_ms, self._new_ms) <= _FROZEN_MS:
-            return True
-        self._new_ms = ticks.add(now_ms, -_FROZEN_MS - 1)  # it must not wrap while the counter stands still
-        if reading.taken_ms is not None and ticks.diff(now_ms, reading.taken_ms) > STALE_MS:
-            reading.taken_ms = None  # not check_age: that may clear the counter, which would look new then
-        return False
 
 
 def _knows_charge_switch(profile: "Profile") -> bool:
