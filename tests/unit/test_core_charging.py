@@ -42,6 +42,9 @@ def test_the_charge_current_is_the_least_of_all_that_bound_it():
         ({"pack_temp_min_ddegc": -1}, 100, 0),
         ({"faults_derate_pct": 20}, 100, 3000),
         ({"faults_derate_pct": 99}, 100, 14850),
+        ({"pack_temp_min_ddegc": 49, "faults_derate_pct": 20}, 100, 3000),  # `temp_cool` and the tier: the same cold, once
+        ({"pack_temp_min_ddegc": 99, "faults_derate_pct": 20}, 100, 3000),
+        ({"pack_temp_min_ddegc": 99}, 50, 6000),
         ({}, 50, 7500),
         ({"faults_derate_pct": 20}, 50, 3000),
         ({"faults_derate_pct": 50}, 20, 3000),

@@ -150,6 +150,18 @@ def test_service_gives_a_charge_that_took_too_long_another_chance():
     assert cabinet.run(lambda: slot.charge_ma > 0, 5000) and not faults(slot)
 
 
+def test_the_time_of_a_charge_counts_half_while_cold_allows_no_more_than_half_of_the_current():
+    cabinet, slot, values = charging_cabinet()
+    before = slot.measures.charged_ms
+    cabinet.run(limit_ms=10000)
+    assert slot.charge_ma and slot.measures.charged_ms - before == 10000
+    values.update(temp_min_ddegc=40, temp_max_ddegc=60)
+    assert cabinet.run(lambda: 0 < slot.charge_ma * 10 <= slot.pack.capacity_mah, 5000)
+    before = slot.measures.charged_ms
+    cabinet.run(limit_ms=10000)
+    assert slot.charge_ma and slot.measures.charged_ms - before == 5000
+
+
 def test_a_pack_that_rose_beyond_its_neighbour_is_charged_again_though_the_neighbour_has_left():
     cabinet = Cabinet(4, {1: Pack("A", 99), 2: Pack("B", 50)})
     assert cabinet.run(lambda: cabinet.state(2) == "charging", 8000)

@@ -95,7 +95,7 @@ def test_faults_that_are_only_noted_leave_charging_alone():
 def test_warm_cool_and_empty_packs_are_charged_with_less():
     for name, values, most in (
         ("temp_warm", {"temp_max_ddegc": 400, "temp_min_ddegc": 390}, 7500),
-        ("temp_cool", {"temp_min_ddegc": 40, "temp_max_ddegc": 50}, 600),
+        ("temp_cool", {"temp_min_ddegc": 40, "temp_max_ddegc": 50}, 3000),
         ("cell_precharge", {"cell_min_mv": 2500, "cell_max_mv": 3300, "pack_mv": 50000}, 3000),
     ):
         cabinet, slot, pack = charging_cabinet()

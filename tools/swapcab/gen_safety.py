@@ -147,7 +147,11 @@ pulse a step at most. A door left open for longer than `left_open_ms` no longer 
 |---|---|---|---|
 {targets}
 
-In the cold: {cold}. Source: Alpha (LFP); for NMC the same is a proposal."""
+In the cold: {cold}. Source: Alpha (LFP); for NMC the same is a proposal.
+Where a rule derates as well, the lower of both currents counts, not their product.
+
+The time of a charge (`charge_long`) counts half while its current is at most half of the largest one above, whether cold, budget or the
+charger keeps it there: as the safety timer of charger ICs does (TI BQ25910 and BQ25601D, data sheets). So six hours become at most twelve."""
 
 
 def _value(value: int, unit: str) -> str:

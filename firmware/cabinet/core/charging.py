@@ -32,15 +32,14 @@ def largest_ma(s: "SlotControl", options: "Options", derate_pct: int) -> int:
     pack = s.pack
     if pack.chemistry not in TARGETS:
         return 0
-    permille = TARGETS[pack.chemistry][1]
+    pct = s.faults.derate_pct if s.faults.derate_pct < derate_pct else derate_pct
+    permille = TARGETS[pack.chemistry][1] * pct // 100
     for below_ddegc, tier in COLD_TIERS:
         if pack.temp_min_ddegc < below_ddegc:
-            permille = tier
+            if tier < permille:  # the lower of both: `temp_cool` says the same of the cold, and it is not to count twice
+                permille = tier
             break
     ma = pack.capacity_mah * permille // 1000
-    pct = s.faults.derate_pct if s.faults.derate_pct < derate_pct else derate_pct
-    if pct < 100:
-        ma = ma * pct // 100
     if ma > pack.charge_limit_ma:
         ma = pack.charge_limit_ma
     return ma if ma < options.charge_ma else options.charge_ma

@@ -273,12 +273,19 @@ class SlotMeasures:
         at[_AT_CHARGE_STEP] = now_ms
         if slot.charge_ma > 0:
             minute = self.charged_ms // _CONTACT_EVERY_MS
-            self.charged_ms += step_ms
+            self.charged_ms += (step_ms + 1) // 2 if self._is_slow(slot) else step_ms
             if self.charged_ms // _CONTACT_EVERY_MS != minute:
                 self._follow_contact(values[_CONTACT])  # of the last step; UNKNOWN is far below 0
         elif slot.is_full:
             self.charged_ms = 0
         values[_CHARGE_S] = self.charged_ms // 1000
+
+    def _is_slow(self, slot: "SlotControl") -> bool:
+        """Whether cold, budget or charger leave at most half of what the chemistry would take: such a charge takes longer, and
+        its time counts half, as the safety timer of TI's charger ICs does (BQ25910, BQ25601D: data sheets).
+        """
+        pack = slot.pack
+        return pack.chemistry in TARGETS and slot.charge_ma * 2000 <= pack.capacity_mah * TARGETS[pack.chemistry][1]
 
     def _fill_pack(self, slot: "SlotControl", options: "Options", now_ms: int) -> None:
         at = self._at
