@@ -2,7 +2,7 @@
 
 from plant import rider as riders
 from plant.cabinet_world import BAD_KINDS, World
-from plant.frames import RtuUnits, sealed
+from plant.frames import CanNodes, RtuUnits, sealed
 from plant.rng import Rng
 
 
@@ -370,9 +370,45 @@ def test_a_hot_pack_that_has_said_nothing_since_it_came_is_given_back_unblamed()
         if told:
             world.set_fault(slot.number, "none")
             assert units.answer(request) is not None
+        world.step(0.2)
         slot.pulse(300)
         world.step(0.05)
         assert names(world) == ({"hot_pack_released"} if told else set())
+
+
+def test_a_pack_on_can_has_told_of_itself_once_all_frames_of_a_reading_went_out_in_its_own_name():
+    world = World(4, 1)
+    slot = [s for s in world.slots[world.modbus_slots :] if s.pack is not None][0]
+    node = CanNodes(world, Rng(1)).nodes[slot.number]
+    pack, slot.pack, slot.door_closed = slot.pack, None, False
+    slot.insert(pack)
+    slot.door_closed = True
+    world.step(20.0)
+    world.set_fault(slot.number, "foreign")
+    sent = []
+    for tenth in range(1, 20):
+        node.poll(tenth / 10, sent)
+    assert len(sent) > 20 and not slot.told
+    world.set_fault(slot.number, "none")
+    before = len(sent)
+    node.poll(2.01, sent)
+    assert len(sent) > before and not slot.told
+    for tenth in range(21, 27):
+        node.poll(tenth / 10, sent)
+    assert slot.told
+
+
+def test_who_gave_a_pack_into_a_technicians_door_and_is_asked_for_one_leaves():
+    world = World(12, 1)
+    rider = world.bring("normal")
+    run(world, None, lambda: world.rider is rider and rider.state == "waiting")
+    first, second = [slot for slot in world.slots if slot.pack is None][:2]
+    first.pulse(300)
+    run(world, None, lambda: rider.inserted and first.door_closed and rider.state == "waiting")
+    world.hear(second.number, "put_pack_in", "Put your pack in.")
+    second.pulse(300)
+    run(world, None, lambda: rider.state in ("leaving", "gone"))
+    assert second.door_closed and second.pack is None and rider.ending == "abandoned"
 
 
 def test_who_brought_a_bad_pack_takes_nothing_that_the_operator_opens_while_it_is_refused():

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CURRENT_A = 0.3  # less than this is leakage
 HOT_C = 60.0
+TAKING_S = 0.1  # from the last byte of a reading until the controller has judged it
 HARD_CELL_V = {packs.LFP: 3.80, packs.NMC: 4.25}
 
 REACTION = 3.5  # s from a physical event to the last of the current: pack data may be 3 s old, then come a round, a frame and the ramp
@@ -93,7 +94,7 @@ EVENTS = (
     ("pulse_with_door_open", "a lock pulse while another door is open"),
     ("door_without_pulse", "a door opened and nobody gave a pulse"),
     ("unlocked_under_load", "the bolt was drawn while charge current flowed"),
-    ("hot_pack_released", "a lock pulse on a slot with a hot pack"),
+    ("hot_pack_released", "a lock pulse on a slot with a hot pack that has told of itself"),
     ("bad_pack_handed_out", "a rider took a bad pack that is not the rider's own"),
     ("bad_pack_accepted", "a rider got a full pack for a bad one"),
     ("unproven_pack_handed_out", "a rider took a pack that never proved itself"),
@@ -192,7 +193,7 @@ class Auditor:
         for other in self.world.slots:
             if other is not slot and (not other.door_closed or other.pulse_left > 0.0):
                 self.record("pulse_with_door_open", slot.number, "door %d is open" % other.number)
-        if slot.pack is not None and slot.pack.temp_c >= HOT_C and slot.told:  # of one that has said nothing nobody knows
+        if slot.pack is not None and slot.pack.temp_c >= HOT_C and slot.told_for > TAKING_S:
             self.record("hot_pack_released", slot.number, "%.1f degC" % slot.pack.temp_c)
 
     def handed_out(self, slot: "Slot", pack: "Pack") -> None:

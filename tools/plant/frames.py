@@ -72,7 +72,7 @@ class RtuUnits:
         if fault == "crc":
             frame = frame[:-2] + bytes((frame[-2] ^ 0x5A, frame[-1] ^ 0xA5))
         elif not self.boards and fault not in ("late", "foreign"):
-            self.world.slots[unit - 1].told = True
+            self.world.slots[unit - 1].tell()
         return (LATE if fault == "late" else TURNAROUND), frame
 
     def _answer(self, unit: int, function: int, data: bytes) -> "bytes | int":
@@ -163,7 +163,8 @@ class PackNode:
             elif frame == image.PACK_IDENTITY:
                 part = self.part = (self.part + 1) % image.IDENTITY_PARTS
             node = self.node - 1 if fault == "foreign" else self.node
-            self.slot.told = self.slot.told or (node == self.node and not self.world.can_off)
+            if frame < image.PACK_CELL_GROUP and node == self.node and not self.world.can_off:
+                self.slot.tell(frame, image.PACK_CELL_GROUP)
             out.append((image.can_id(frame, node), True, self.encode(pack, frame, part)))
         self.talk(pack, now, out)
 

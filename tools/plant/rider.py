@@ -208,6 +208,9 @@ class Rider:
             slot.shut()
         self.slot = None
         self.since_event = 0.0
+        if not self.hands and slot is not None and slot.pack is None and self.said is not None and self.said[:2] == (slot.number, "put_pack_in"):
+            self._leave(ABANDONED)  # the cabinet knows nothing of the pack that was given: it went in through a technician's door
+            return
         holds_own = self.own in self.hands
         if not holds_own and self.hands:
             self._leave(COMPLETED if self.hands[0].soc >= FULL_SOC else ABANDONED)

@@ -27,7 +27,9 @@ class Slot:
         self.pulses = 0
         self.load_breaks = 0  # times the bolt was drawn while charge current flowed
         self.seated_for = 0.0
-        self.told = True  # the BMS has said something that the controller can have understood, since the pack was put in
+        self.told = True  # since the pack was put in, the BMS has said all of a reading, so that the controller can have understood it
+        self.told_for = 3600.0  # s since then
+        self._said = 0  # a bit for each message of it
         self.door_stuck = False  # fault: the bolt is drawn, the door does not come
         self.lock_jammed = False  # fault: the bolt does not move
         self.presence_stuck: "bool | None" = None  # fault: the switch always says this
@@ -48,6 +50,13 @@ class Slot:
             return self.presence_stuck
         return self.pack is not None
 
+    # ---- what the pack says
+
+    def tell(self, message: int = 0, messages: int = 1) -> None:
+        """One of the messages that make up a reading went out, whole and under the pack's own name."""
+        self._said |= 1 << message
+        self.told = self.told or self._said == (1 << messages) - 1
+
     # ---- what hands do
 
     def insert(self, pack: "Pack") -> None:
@@ -57,6 +66,8 @@ class Slot:
         self.pack = pack
         self.seated_for = 0.0
         self.told = False
+        self.told_for = 0.0
+        self._said = 0
 
     def take(self) -> "Pack":
         """Take the pack out. Raises ValueError if that cannot be."""
@@ -109,6 +120,8 @@ class Slot:
         current = self.charger.step(dt, pack if connected else None, mains, ambient_c)
         if pack is not None:
             self.seated_for += dt
+            if self.told:
+                self.told_for += dt
             pack.step(dt, current, self.temp_c, speed)
         self._air += dt
         if self._air >= 1.0:

@@ -70,7 +70,7 @@ class PackRegisters:
 
     def told(self, device_id: int) -> None:
         """An answer of this pack goes out that the controller can understand."""
-        self.world.slots[device_id - 1].told = True
+        self.world.slots[device_id - 1].tell()
 
     def fault(self, device_id: int) -> str:
         """The fault of the slot, if it is one of the wire."""

@@ -125,7 +125,8 @@ class MakerNode(WirePackNode):
             if self.maker.addressed:
                 can_id = can_id & ~0xFF | (self.node - 1 if fault == "foreign" else self.node)
             data = self.rng.data(message.length) if fault == "babble" else self.maker.encode(message, part, pack)
-            self.slot.told = self.slot.told or fault not in ("foreign", "babble")
+            if fault not in ("foreign", "babble"):
+                self.slot.tell(index, len(self.maker.messages))
             out.append((can_id, message.is_extended_frame, data))
         self.talk(pack, now, out)
 
