@@ -208,7 +208,8 @@ class Rider:
             slot.shut()
         self.slot = None
         self.since_event = 0.0
-        if not self.hands and slot is not None and slot.pack is None and self.said is not None and self.said[:2] == (slot.number, "put_pack_in"):
+        asked = slot is not None and slot.pack is None and self.said is not None and self.said[:2] == (slot.number, "put_pack_in")
+        if asked and not self.hands:
             self._leave(ABANDONED)  # the cabinet knows nothing of the pack that was given: it went in through a technician's door
             return
         holds_own = self.own in self.hands
