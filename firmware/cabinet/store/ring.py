@@ -90,7 +90,7 @@ class Ring(Sectors):
                 self.sequence = sequence
                 self.tag[:] = self.view[PAYLOAD + length : PAYLOAD + length + 8]
                 return sequence
-            self.doubt = address
+            self._doubt_at(address, self.view[WORD : WORD + min(need, 16)])
             self.pos = self.spoil(self.pos, self.pos + need)
         raise OSError(EIO)
 

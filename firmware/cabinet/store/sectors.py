@@ -41,6 +41,7 @@ class Sectors:
     """The sectors of one ring and the state of each."""
 
     doubt = -1  # where the flash has just failed: nothing more is tried before it has proved itself there
+    doubted = b""  # what was to stand there, and must not be found there once another takes its place
 
     def __init__(self, area: "FlashArea", name: str, key: "HmacKey", buffers: Buffers, reserve: int = 1) -> None:
         self.area = area
@@ -119,21 +120,33 @@ class Sectors:
                 if self.oldest < 0:
                     self.oldest = sector
                 return
+            self._doubt_at(sector * self.sector_size + 12, self.header_view[12:28])
             self.give_up(sector)
-            self.doubt = sector * self.sector_size
         raise OSError(EIO)
 
-    def proves(self) -> bool:
-        """Whether the flash does what it is told; if it has failed, then several times in a row, where nothing is spoilt by it.
+    def _doubt_at(self, address: int, data: memoryview) -> None:
+        """What was written here is not known to stand, nor not to stand."""
+        self.doubt = address
+        self.doubted = bytes(data)
 
-        A flash that fails now and then for a while must not be allowed to use up all room, a stretch for each try.
+    def proves(self) -> bool:
+        """Whether the flash does what it is told; if it has failed, then several times in a row, where that spoils what failed.
+
+        A flash that fails now and then for a while must not be allowed to use up all room, a stretch for each try. And what was
+        written, could not be read back and could not be spoilt either must not stand beside what takes its place: after a restart
+        it would count.
         """
         if self.doubt >= 0:
-            self.check[0] = 0
+            found = self.check_view[0 : len(self.doubted)]
             try:
                 for _ in range(_PROOFS):
-                    self.area.program(self.doubt, self.check_view[0:1])
+                    for i in range(len(found)):
+                        found[i] = 0
+                    self.program(self.doubt, found, 0, len(found))
+                self.area.read(self.doubt, found)
             except OSError:
+                return False
+            if found == self.doubted:
                 return False
             self.doubt = -1
         return True
