@@ -18,8 +18,8 @@ START_THRESHOLD_BYTES = 4096
 
 # read once; their tables would only take up memory while the cabinet runs
 ONLY_AT_START = (
-    "cabinet.start", "cabinet.wiring", "cabinet.devices.profiles.reader", "cabinet.devices.io.factory",
-    "cabinet.config", "cabinet.core.rule_table", "cabinet.core.option_table", "cabinet.store.recovery", "cabinet.trust.sealed",
+    "cabinet.start", "cabinet.wiring", "cabinet.devices.profiles.reader", "cabinet.devices.io.factory", "cabinet.config",
+    "cabinet.places", "cabinet.core.rule_table", "cabinet.core.option_table", "cabinet.store.recovery", "cabinet.trust.sealed",
 )
 
 

@@ -6,6 +6,7 @@ from these tables. Whatever is wrong is named with its path, its value and what 
 
 import json
 
+from cabinet import places
 from cabinet.core import limits, option_table
 from cabinet.section import Section
 
@@ -54,7 +55,7 @@ DRIVERS = {  # driver: (section, kind of bus, lowest address, highest address)
     "pin-inputs": ("inputs", "pins", 0, 5),
 }
 CHANNELS = {"kr-cu16": 16}  # slots of one board, where it is not 8
-ADDRESSES = {"waveshare-inputs": 4}  # of eight slots, where it is not 1
+ADDRESSES = {"waveshare-inputs": places.INPUT_BOARDS}  # of eight slots, where it is not 1
 PROFILE = "profile:"  # driver of a pack whose protocol is a data file
 NEED_MAINS_RELAY = ("npb",)  # chargers without a communication timeout of their own
 DEVICE = (
@@ -197,7 +198,8 @@ def _mapping(value: "Any", path: str) -> dict:
 def _only(tree: dict, names: tuple, path: str) -> None:
     for name in tree:
         if name not in names:
-            raise SettingsError((path + "." if path else "") + str(name), tree[name], "no such setting; there are " + ", ".join(names))
+            # what stands under a mistyped name may be a secret
+            raise SettingsError((path + "." if path else "") + str(name), "(not shown)", "no such setting; there are " + ", ".join(names))
 
 
 def _section(tree: "Any", fields: tuple, path: str) -> Section:
@@ -311,24 +313,10 @@ def _slots(groups: "Any", buses: dict, count: int) -> list:
     for number, slot in enumerate(slots):
         if slot is None:
             raise SettingsError("groups", number + 1, "each slot from 1 to %d in a group; this one is in none" % count)
-    _unique_addresses(slots)
+    shared = places.clash(slots)
+    if shared:
+        raise SettingsError("groups", "two devices at one place", "a place for each: " + shared)
     return slots
-
-
-def _unique_addresses(slots: list) -> None:
-    seen = {}
-    for slot in slots:
-        io = (slot.io_bus, slot.io_address)
-        # on CAN, packs and chargers have identifiers of their own: only devices of one kind can get into each other's way
-        for what, place in (("pack", (slot.pack_bus, slot.pack_address)), ("charger", (slot.charger_bus, slot.charger_address, "charger"))):
-            if place in seen or place == io:
-                raise SettingsError("groups", slot.number, "one device an address: the %s of slot %d shares address %d on bus %s"
-                                    % (what, slot.number, place[1], place[0]))
-            seen[place] = slot.number
-    for slot in slots:
-        if (slot.io_bus, slot.io_address) in seen:
-            raise SettingsError("groups", slot.number, "one device an address: the I/O board has address %d of bus %s, and so has another"
-                                % (slot.io_address, slot.io_bus))
 
 
 def _limits(tighten: "Any") -> limits.LimitSet:

@@ -15,8 +15,9 @@ MAY_IMPORT = {
     "store": {"store", "devices", "trust", "core"},
     "runtime": {"runtime", "store", "devices", "trust", "core"},
     "uplink": {"uplink", "devices", "trust", "core"},
-    "config": {"config", "section", "core"},
+    "config": {"config", "section", "places", "core"},
     "section": set(),
+    "places": set(),
     "let_go": set(),
     "ports": set(),
 }

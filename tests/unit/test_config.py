@@ -80,7 +80,7 @@ def test_every_wrong_value_is_named_with_its_path():
         (("groups", 1, "first_slot"), 2, "groups[1]", "one group only"),
         (("groups", 1, "last_slot"), 3, "groups", "in none"),
         (("groups", 1, "last_slot"), 5, "groups[1].last_slot", "cabinet.slots"),
-        (("groups", 1, "charger", "first_address"), 162, "groups", "shares address 162"),
+        (("groups", 1, "charger", "first_address"), 162, "groups", "charger of slot 3 shares address 162 of bus can with that of slot 2"),
         (("groups",), 7, "groups", "list"),
         (("uplink", "host"), None, "uplink.host", "broker"),
         (("uplink", "tls"), "maybe", "uplink.tls", "off, on"),
@@ -153,6 +153,78 @@ def test_boards_of_sixteen_locks_and_four_input_boards_are_counted_rightly():
     assert [s.inputs_address for s in (slots[0], slots[7], slots[8], slots[16])] == [10, 10, 14, 18]
 
 
+def cabinet_of_sixteen(first, second, inputs=None, count=16):
+    """Two groups, all on one Modbus line but the chargers; their io, and their inputs."""
+    tree = example()
+    tree["cabinet"]["slots"] = count
+    half = count // 2
+    for group, begins, io, beside in zip(tree["groups"], (1, half + 1), (first, second), inputs or (None, None)):
+        group.update(first_slot=begins, last_slot=begins + half - 1, io=io)
+        group["pack"] = {"bus": "io", "driver": "pack-link-modbus", "first_address": 100 + begins}
+        group["charger"] = {"bus": "can", "driver": "elcon", "first_address": 100 + begins}
+        if beside:
+            group["inputs"] = beside
+    tree["buses"]["locks"] = {"kind": "kerong", "port": "rs485-3", "baud": 19200}
+    tree["buses"]["gpio"] = {"kind": "pins", "port": "expanders", "baud": 400000}
+    return tree
+
+
+def device(driver, first, bus="io"):
+    return {"bus": bus, "driver": driver, "first_address": first}
+
+
+def refused(tree, said):
+    """The settings are refused with these words, and with what to do."""
+    error = error_of(tree)
+    assert error.path == "groups" and said in str(error) and "first_address" in str(error), str(error)
+
+
+def test_two_slots_never_share_a_lock_or_an_input():
+    boards, more_boards = device("slot-board", 1), device("slot-board", 2)
+    fine = config.parse(json.dumps(cabinet_of_sixteen(boards, boards)))
+    assert [(s.io_address, s.io_channel) for s in fine.slots[7:9]] == [(1, 7), (2, 0)]
+    refused(cabinet_of_sixteen(more_boards, boards), "lock of slot 9 shares channel 1 at address 2 of bus io with that of slot 1;")
+    inputs, locks = device("waveshare-inputs", 1), device("kr-cu16", 0, "locks")
+    refused(
+        cabinet_of_sixteen(device("kr-cu16", 1, "locks"), locks, (inputs, inputs), 32),
+        "lock of slot 17 shares channel 1 at address 1 of bus locks with that of slot 1;",
+    )
+    refused(
+        cabinet_of_sixteen(locks, locks, (device("waveshare-inputs", 24), device("waveshare-inputs", 20))),
+        "inputs of slot 9 shares channel 1 at address 24 of bus io with that of slot 1;",
+    )
+
+
+def test_two_devices_never_share_an_address():
+    locks, boards = device("waveshare", 90), device("slot-board", 100)
+    refused(
+        cabinet_of_sixteen(device("slot-board", 2), device("waveshare", 1), (None, device("waveshare-inputs", 50))),
+        "lock (slot-board) of slot 1 and lock (waveshare) of slot 9 are both at address 2 of bus io",
+    )
+    refused(
+        cabinet_of_sixteen(boards, boards),
+        "pack (pack-link-modbus) of slot 1 and lock (slot-board) of slot 9 are both at address 101 of bus io",
+    )
+    for first, said in (  # the first of the four is free, but that of latches, packs or dangers is not
+        (88, "lock (waveshare) of slot 1 and inputs (waveshare-inputs) of slot 1 are both at address 90 of bus io"),
+        (98, "pack (pack-link-modbus) of slot 1 and inputs (waveshare-inputs) of slot 1 are both at address 101 of bus io"),
+    ):
+        inputs = device("waveshare-inputs", first)
+        refused(cabinet_of_sixteen(locks, locks, (inputs, inputs)), said)
+    refused(
+        cabinet_of_sixteen(locks, locks, (device("waveshare-inputs", 24), device("waveshare-inputs", 21))),
+        "inputs (waveshare-inputs) of slot 1 and inputs (waveshare-inputs) of slot 9 are both at address 25 of bus io",
+    )
+
+
+def test_what_does_not_meet_is_taken():
+    locks = device("waveshare", 90)
+    # from the ninth slot on there are three boards of inputs: nobody reads dangers there
+    config.parse(json.dumps(cabinet_of_sixteen(locks, locks, (device("waveshare-inputs", 79), device("waveshare-inputs", 83)))))
+    pins, inputs = device("pins", 0, "gpio"), device("pin-inputs", 0, "gpio")
+    config.parse(json.dumps(cabinet_of_sixteen(pins, pins, (inputs, inputs))))  # locks and inputs of pins are counted apart
+
+
 def test_what_is_no_json_object_is_refused_with_a_next_step():
     for text in ("", "[]", "{", "nul", "\x00\xff", "[" * 200, '{"a":1}'):
         try:
@@ -185,6 +257,18 @@ def test_a_wrong_secret_is_refused_and_never_shown():
             assert "abcd" not in str(error).replace("hexadecimal", "")
         else:
             raise AssertionError(name)
+
+
+def test_what_stands_under_a_mistyped_name_is_not_shown():
+    good = {"fleet_master": "ab" * 32, "device_key": "cd" * 32}
+    try:
+        config.parse_secrets(json.dumps(dict(good, uplink_pasword="hunter2")))
+    except config.SettingsError as error:
+        assert error.path == "secrets.uplink_pasword" and "hunter2" not in str(error) and "uplink_password" in str(error)
+    else:
+        raise AssertionError("taken")
+    assert "hunter2" not in str(error_of(changed(("uplink", "password"), "hunter2")))
+    assert "abab" not in str(error_of(good))  # the file of the secrets, given for that of the settings
 
 
 def test_certificate_and_key_of_the_cabinet_come_together():
