@@ -120,7 +120,15 @@ class QueuedCan:
             self.drain()
 
     def drain(self) -> None:
-        """Fetch what the chip holds."""
+        """Fetch what the chip holds, in a handler or at another chip's release. Neither can do anything about one that answers
+        no more: who looks for frames gets the error, since INT stays low."""
+        try:
+            self._fetch()
+        except OSError:
+            return
+
+    def _fetch(self) -> None:
+        """Fetch what the chip holds. Raises OSError if it answers no more."""
         bus = self._bus
         frame = self._frame
         bus.hold()
@@ -145,9 +153,10 @@ class QueuedCan:
         self._head = following
 
     def pending(self) -> bool:
-        """Whether a frame waits. INT that is low all the time is fetched here: its edge was missed."""
+        """Whether a frame waits. INT that is low all the time is fetched here: its edge was missed. Raises OSError if the chip
+        answers no more."""
         if self._head == self._tail and not self._interrupt():
-            self.drain()
+            self._fetch()
         return self._head != self._tail
 
     def recv(self, frame: "CanFrame") -> bool:

@@ -53,6 +53,8 @@ _ACCEPT_ALL = const(0x60)
 _ROLLOVER = const(0x04)
 _TICKS_MASK = const((1 << 30) - 1)
 _MODE_MS = const(20)
+_ALL_ONES = const(0xFF)
+_ROUNDS = const(8)  # frames thrown away in one call: on a busy line without filters there is always another
 _RESET_US = const(5000)
 
 _POLL = const(3)
@@ -144,9 +146,13 @@ class MCP2515:
         return True
 
     def recv(self, frame: "CanFrame") -> bool:
-        """Fill `frame` with the next received frame; False if there is none."""
-        while True:
-            status = self._status() & (_RX0 | _RX1)
+        """Fill `frame` with the next received frame; False if there is none. Raises OSError if the chip answers no more."""
+        for _ in range(_ROUNDS):
+            status = self._status()
+            # An open wire reads as ones. A status of ones can be, but not in CANSTAT: its bits 4 and 0 always read 0.
+            if status == _ALL_ONES and self._read(_CANSTAT) == _ALL_ONES:
+                raise OSError(errno.EIO, "MCP2515: answers no more: check supply, wiring and chip select")
+            status &= _RX0 | _RX1
             if not status:
                 return False
             if status == _RX0 | _RX1:
@@ -160,6 +166,7 @@ class MCP2515:
                 self._second_first = False
             if not self._deaf and self._decode(frame):
                 return True
+        return False
 
     def pending(self) -> bool:
         """Whether a frame waits."""

@@ -12,6 +12,8 @@ from chips.mcp2515 import MCP2515  # noqa: E402
 from mcp2515_model import Mcp2515Model, Wire  # noqa: E402
 from spi_bus import Clock, Select, Spi  # noqa: E402
 
+from cabinet.bus.can_bus import CanBus  # noqa: E402
+
 BITRATE = 500000
 
 
@@ -155,6 +157,27 @@ def test_an_interrupt_while_the_bus_is_held_waits_for_its_release():
     assert line.bus.asked and line.spi.calls == calls
     line.bus.release()
     assert not line.bus.asked and line.spi.calls > calls and line.received() == [(5, True, b"")]
+
+
+def test_a_chip_that_answers_no_more_is_an_error_where_frames_are_looked_for_and_nowhere_else():
+    line = Line()
+    line.port.set_filters([(0, 0, True)])
+    line.model.deliver(5, True, b"")
+    line.model.exchange = lambda byte: 0xFF  # INT still works, what it says does not come through
+    line.port.on_interrupt(None)
+    line.bus.hold()
+    line.port.on_interrupt(None)
+    line.bus.release()  # another chip's driver, which has no part in this
+    assert line.bus.held == 0
+    try:
+        line.port.recv(Frame())
+    except OSError:
+        pass
+    else:
+        raise AssertionError("taken for a line on which nothing is said")
+    bus = CanBus("can", line.port, line.clock)
+    bus._take_frames(0)
+    assert bus.fault == "timeout" and line.bus.held == 0
 
 
 class Inbox:

@@ -7,7 +7,7 @@ ROOT = __file__.replace("\\", "/")[: -len("tests/unit/test_chips_mcp2515.py")] o
 sys.path[:0] = [ROOT + "boards", ROOT + "tests/models"]
 
 from chips.mcp2515 import MCP2515, timing  # noqa: E402
-from mcp2515_model import EFLG, Mcp2515Model, Wire  # noqa: E402
+from mcp2515_model import CANINTF, EFLG, Mcp2515Model, Wire  # noqa: E402
 from spi_bus import Clock, Select, Spi  # noqa: E402
 
 
@@ -68,6 +68,45 @@ def test_a_missing_chip_is_an_error():
     clock = Clock()
     spi = Spi(clock)
     assert refusal(MCP2515, spi, Select(spi, None), clock, 250000).args[0] == errno.ENODEV
+
+
+def test_a_chip_that_reads_as_all_ones_is_an_error_and_ends_no_loop():
+    port, model, clock = bench()
+    model.deliver(1, True, b"")
+    port._spi.selected = None
+    port._select = lambda level: None  # the wire of its chip select is open: nobody drives MISO, which has a pull-up
+    calls = port._spi.calls
+    assert refusal(port.recv, Frame()).args[0] == errno.EIO and port._spi.calls - calls < 10
+
+
+def test_a_status_of_ones_alone_is_no_error():
+    port, model, _clock = bench()
+    for number in range(3):
+        port.send(number, False, b"")
+    model.deliver(1, True, b"a")
+    model.deliver(2, True, b"b")
+    model.registers[CANINTF] |= 0x1C  # all three have been sent before, too
+    assert model._quick_status() == 0xFF
+    assert received(port) == [(1, True, b"a"), (2, True, b"b")]
+
+
+def test_a_line_on_which_everything_is_thrown_away_does_not_hold_the_caller():
+    port, model, clock = bench()
+    asked = []
+
+    class Busy(Select):
+        """After each transfer another remote frame is there."""
+
+        def __call__(self, level):
+            Select.__call__(self, level)
+            if level:
+                asked.append(level)
+                assert len(asked) < 1000
+                model.deliver(1, True, b"", remote=True)
+
+    model.deliver(1, True, b"", remote=True)
+    port._select = Busy(port._spi, model)
+    assert not port.recv(Frame())
 
 
 def test_nothing_is_received_before_filters_are_set():
