@@ -24,6 +24,7 @@ class ChipClock:
         self._quality = -1  # not asked yet
         self._base_s = 0
         self._base_ms = 0
+        self._owed = False  # the chip did not take the time it was given: what it shows is older than what is known here
         self.fault = ""  # why the chip gives no time
 
     def ticks_ms(self) -> int:
@@ -40,9 +41,11 @@ class ChipClock:
             return 0
         passed_ms = (self.ticks_ms() - self._base_ms) & _MASK
         if passed_ms > _AGAIN_MS:
-            if not self._from_chip():  # carry on from the last base
+            if self._owed or not self._from_chip():  # carry on from the last base
                 self._base_s += passed_ms // 1000
                 self._base_ms = (self._base_ms + passed_ms // 1000 * 1000) & _MASK
+                if self._owed:
+                    self._to_chip(self._base_s)
             passed_ms = (self.ticks_ms() - self._base_ms) & _MASK
         return self._base_s + passed_ms // 1000
 
@@ -58,16 +61,21 @@ class ChipClock:
         if unix_s < _EARLIEST_S:
             raise ValueError("a time before 2025 is no time")
         self._base_s, self._base_ms, self._quality = unix_s, self.ticks_ms(), 2
-        try:
-            self._opened().set(unix_s)
-            self.fault = ""
-        except OSError as error:
-            self._lost(error)
+        self._to_chip(unix_s)
 
     def _opened(self) -> "Any":
         if self._chip is None:
             self._chip = self._open_chip()
         return self._chip
+
+    def _to_chip(self, unix_s: int) -> None:
+        """Set the chip; one that fails is set again with the running time, and not read before that has succeeded."""
+        self._owed = True
+        try:
+            self._opened().set(unix_s)
+            self._owed, self.fault = False, ""
+        except OSError as error:
+            self._lost(error)
 
     def _from_chip(self) -> bool:
         """Take the chip's time over; False if it has none."""

@@ -162,6 +162,26 @@ def test_synchronising_sets_the_chip_and_a_new_start_finds_it_there():
     assert clock_on(i2c, clock).wall_s() == NOW_S
 
 
+def test_a_chip_that_did_not_take_the_time_is_set_again_and_its_old_time_never_taken_over():
+    i2c, model, clock = bench()
+    DS3231(i2c).set(NOW_S - 30000000)  # its cell is good, its time a year old
+    board_clock = clock_on(i2c, clock)
+    assert board_clock.wall_s() == NOW_S - 30000000
+    for trouble in ("powered", "stuck"):
+        setattr(model, trouble, trouble == "stuck")
+        board_clock.synchronise(NOW_S)
+        assert board_clock.fault
+        for minutes in range(25):
+            assert board_clock.wall_s() == NOW_S + 60 * minutes, trouble
+            clock.pass_ms(60000)
+        setattr(model, trouble, trouble != "stuck")
+        clock.pass_ms(660000)
+        assert board_clock.wall_s() == NOW_S + 36 * 60 and board_clock.quality() == 2 and board_clock.fault == ""
+        assert abs(DS3231(i2c).unix_s() - (NOW_S + 36 * 60)) <= 1
+        clock.pass_ms(660000)
+        assert abs(board_clock.wall_s() - (NOW_S + 47 * 60)) <= 1  # read from the chip again
+
+
 def test_without_the_chip_the_time_is_unknown_until_synchronised_and_then_runs_on_ticks_for_weeks():
     i2c, model, clock = bench()
     model.powered = False
