@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cabinet.app import App
 
 EXIT_SETTINGS = 64
+EXIT_HARDWARE = 69  # what the settings name is not there, or does not answer: no fault of this firmware, and it may come back
 EXIT_FAILED = 70
 
 # While the firmware starts, garbage is collected this often: what stays lies close together, and the heap keeps large free blocks.
@@ -40,8 +41,8 @@ def _unique_id() -> bytes:
     return machine.unique_id()
 
 
-def build(folder: str) -> "App | None":
-    """The application whose settings stand in `folder`; None if they are wrong.
+def build(folder: str) -> "App | int":
+    """The application whose settings stand in `folder`, or an exit code: they are wrong, or the hardware is not as they say.
 
     A function of its own: as long as a frame lives, what its expressions have touched is not collected, and the settings and the
     module that checks them take up 40 KB.
@@ -51,25 +52,30 @@ def build(folder: str) -> "App | None":
     loaded = start.load(folder, _unique_id)
     del start
     if loaded is None:
-        return None
+        return EXIT_SETTINGS
     _let_go()
     from board import Board
     from cabinet.app import App
 
-    return App(Board(folder), *loaded)
+    try:  # around this alone: a module that cannot be loaded raises ValueError or OSError, too, and is the firmware's fault
+        return App(Board(folder), *loaded)
+    except (OSError, ValueError) as error:
+        sys.print_exception(error)
+        print("hardware: %s. Look at this part and at what settings.json says of it; nothing is energised meanwhile." % error)
+        return EXIT_HARDWARE
 
 
 def main(folder: str) -> int:
     """Run the cabinet whose settings stand in `folder`; returns an exit code."""
     gc.threshold(START_THRESHOLD_BYTES)
     app = build(folder)
-    if app is None:
-        return EXIT_SETTINGS
+    if isinstance(app, int):
+        return app
     _let_go()
     gc.threshold(-1)  # from here on the gauge collects, between control rounds
     failed = asyncio.run(app.run())
     print("stopped, the watchdog resets the controller: %s" % failed)
-    return EXIT_FAILED
+    return EXIT_HARDWARE if app.flash_silent() else EXIT_FAILED
 
 
 if __name__ == "__main__":

@@ -7,11 +7,15 @@ ROMFS partition counts, too: there the modules are files, and bytecode runs from
 
 The newest copy runs that has not failed too often. A new one is on trial until the cabinet has run for a minute; three
 starts without that, and the other copy is taken. If all have failed, the newest one runs all the same, so that there is never
-none. A file /service keeps the cabinet from starting after a reset by program, once; `swapcab flash` leaves it for itself.
+none. Hardware that does not answer says nothing about a copy: then the board starts anew after a pause, and no start is
+counted. A copy on trial that hangs before it has started the watchdog is reset by a timer.
+
+A file /service keeps the cabinet from starting after a reset by program, once; `swapcab flash` leaves it for itself.
 """
 
 import os
 import sys
+import time
 from binascii import crc32
 
 import vfs
@@ -27,6 +31,11 @@ TRIES = 3
 PROVEN = -1
 PROVEN_S = 60
 SETTINGS = 64  # main.main: the settings or secrets are missing or wrong
+HARDWARE = 69  # main.main: what the settings name does not answer
+PAUSE_S = 10  # before the next start then: time to reach the prompt with Ctrl-C
+# Time for a copy on trial to start its watchdog. A start takes 730 million instructions (12 slots, a full journal to recover,
+# counted on a PC): 7 s on an RP2350; a new flash up to 5 s more for erases. Not measured on a board yet, so five times as much.
+START_MS = 60000
 _FILE, _FOLDER = 0x8000, 0x4000
 
 
@@ -120,12 +129,28 @@ def choose() -> "tuple[Copy | None, int]":
     return best, best_count
 
 
-async def prove(copy: Copy) -> None:
-    """The cabinet has run for long enough."""
+async def prove(copy: Copy, limit: "Any" = None) -> None:
+    """Tasks run: the watchdog has been started, so the timer is not needed. Then the cabinet has run for long enough."""
     import asyncio
 
+    if limit is not None:
+        limit.deinit()
     await asyncio.sleep(PROVEN_S)
     note(copy, PROVEN)
+
+
+def start_limit() -> "Any":
+    """A timer that resets the board after START_MS, unless it is stopped: `deinit`.
+
+    ESP32 counts its timers and calls between two bytecodes only; Timer(0) is the heartbeat's. Elsewhere it is an interrupt.
+    """
+    import machine
+
+    esp32 = sys.platform == "esp32"
+    limit = machine.Timer(1 if esp32 else -1)
+    given = {} if esp32 else {"hard": True}
+    limit.init(mode=machine.Timer.ONE_SHOT, period=START_MS, callback=lambda timer: machine.reset(), **given)
+    return limit
 
 
 def start(copy: Copy, count: int) -> None:
@@ -141,13 +166,14 @@ def start(copy: Copy, count: int) -> None:
         vfs.mount(copy, MOUNT)
         sys.path.insert(0, MOUNT)
     sys.modules.pop("pins", None)  # boot.py may have had those of another version
+    limit = None if count == PROVEN else start_limit()
     try:
         import asyncio
 
         import main
 
         if count != PROVEN:
-            asyncio.create_task(prove(copy))
+            asyncio.create_task(prove(copy, limit))
         code = main.main("/")
     except KeyboardInterrupt:
         note(copy, count)  # somebody wants the prompt: that says nothing against the copy
@@ -155,8 +181,17 @@ def start(copy: Copy, count: int) -> None:
     except Exception as error:
         sys.print_exception(error)
         code = -1
+    finally:
+        if limit is not None:
+            limit.deinit()  # nor may it take the prompt from somebody
     print("switch: the firmware ended with %d" % code)
-    if code == SETTINGS and all(copy_at(path) is None for path in COPIES if path != copy.path):
+    if code == HARDWARE:
+        if count != PROVEN:
+            note(copy, count)
+        print("switch: the hardware does not answer; starting again in %d s, Ctrl-C for the prompt" % PAUSE_S)
+        time.sleep(PAUSE_S)
+        machine.reset()
+    elif code == SETTINGS and all(copy_at(path) is None for path in COPIES if path != copy.path):
         note(copy, count)  # it is not the copy's fault, and there is no other that might take these settings
     elif count == PROVEN:
         if code == -1:

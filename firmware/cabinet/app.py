@@ -168,9 +168,13 @@ class App:
         self.cells.show(self.parts[self._told % len(self.parts)].pack)
         return told
 
+    def flash_silent(self) -> bool:
+        """Whether the flash did not answer when the cabinet started."""
+        return self.journal.broken or self.state.broken
+
     async def run(self) -> str:
         """Until a critical task fails; returns what failed. The watchdog does the rest."""
-        if self.journal.broken or self.state.broken:
+        if self.flash_silent():
             # who is in quarantine and which swap is under way is not known: serve nobody, and start again
             console.log("the flash does not answer: starting again in %d ms" % FLASH_PAUSE_MS)
             await asyncio.sleep_ms(FLASH_PAUSE_MS)

@@ -24,6 +24,8 @@ def main(folder):
     print("firmware %s %d settings %s" % (mark.NAME, len(other.part.PADDING), settings[:8]))
     if mark.NAME == "broken":
         raise ValueError("does not come up")
+    if mark.NAME == "deaf":
+        return 69
     machine.Pin(7, machine.Pin.OUT, value=1)
     asyncio.run(_stay())
 """

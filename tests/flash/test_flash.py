@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,23 @@ def test_a_copy_that_does_not_come_up_gives_way_to_the_old_one(board, tmp_path):
     assert board.console().count("ValueError: does not come up") == 3
     report, _ = flash(board, tmp_path, "three", settings=None)
     assert report.copy == "/app_b" and report.sequence == 3
+
+
+def test_hardware_that_does_not_answer_is_tried_again_leaves_the_prompt_and_costs_no_copy_its_place(board, tmp_path):
+    flash(board, tmp_path)
+    starts_with(board, says("one", SETTINGS))
+    seen = len(board.console())
+    flash(board, tmp_path, "deaf", settings=None)
+    again = "switch: the hardware does not answer; starting again in 10 s, Ctrl-C for the prompt"
+    board.wait(lambda: board.console()[seen:].count(again) == 2, limit_s=60)
+    with Link(str(board.port)) as link:  # in the middle of the pause
+        resets = len(board.resets)
+        assert link.call("print(switch.choose()[0].path, switch.choose()[1])").split() == ["/app_b", "0"]
+        time.sleep(12)
+        assert link.value("1 + 1") == 2 and len(board.resets) == resets
+    report, _ = flash(board, tmp_path, "three", settings=None)
+    assert report.copy == "/app_a" and report.sequence == 3
+    starts_with(board, says("three", SETTINGS))
 
 
 @pytest.mark.parametrize(

@@ -285,6 +285,36 @@ def test_a_file_that_asks_for_service_keeps_the_cabinet_from_starting_once():
     assert removed == ["/flash/service"]
 
 
+class Stand:
+    """A module that is filled with attributes."""
+
+
+def run_start(code):
+    """What start.py does if the firmware ends with this code: pauses and resets."""
+    done = []
+    firmware, machine, clock = Stand(), Stand(), Stand()
+    firmware.EXIT_HARDWARE, firmware.main = 69, lambda folder: code
+    machine.reset = lambda: done.append("reset")
+    clock.sleep = done.append
+    kept = {name: sys.modules.get(name) for name in ("main", "machine", "time")}
+    sys.modules.update({"main": firmware, "machine": machine, "time": clock})  # type: ignore
+    try:
+        with open(FOLDER + "/start.py") as file:
+            exec(file.read(), {})
+    finally:
+        for name, module in kept.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module
+    return done
+
+
+def test_hardware_that_does_not_answer_is_tried_again_and_wrong_settings_leave_the_prompt():
+    assert run_start(69) == [10, "reset"]
+    assert run_start(64) == run_start(70) == []
+
+
 def test_the_button_held_at_the_reset_keeps_the_cabinet_from_starting():
     world = World()
     world.button = True

@@ -186,13 +186,16 @@ def build(config: dict, posix, control: Control) -> dict:
     class Timer:
         """Its callback never comes: the emulated unit has no interrupts; a loop that hangs toggles nothing."""
 
-        PERIODIC = 1
+        ONE_SHOT, PERIODIC = 0, 1
 
         def __init__(self, id=-1) -> None:
             pass
 
         def init(self, **how) -> None:
             """Taken, as on the unit."""
+
+        def deinit(self) -> None:
+            """It was never going to come."""
 
     machine.Timer = Timer
 
