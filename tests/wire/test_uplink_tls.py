@@ -95,7 +95,8 @@ def test_a_plain_broker_is_refused(folder: Path, certificates):
     assert "tls: " in reason and "no TLS answer: a plain-text port?" in reason
 
 
-def test_a_port_that_answers_something_else_is_refused(folder: Path):
+def refusal_of(folder: Path, data: bytes) -> str:
+    """Why a port is refused that answers with this, whatever it is asked."""
     made = peers.Certificates(folder, "ec", name="odd.test")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -103,13 +104,22 @@ def test_a_port_that_answers_something_else_is_refused(folder: Path):
 
         def answer() -> None:
             with contextlib.suppress(OSError), listener.accept()[0] as guest:
-                guest.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                guest.sendall(data)
                 while guest.recv(4096):
                     pass
 
         threading.Thread(target=answer, daemon=True).start()
-        reason = refusal(meets(listener.getsockname()[1], tls={"ca": str(made.ca), "hostname": "odd.test"}))
+        return refusal(meets(listener.getsockname()[1], tls={"ca": str(made.ca), "hostname": "odd.test"}))
+
+
+def test_a_port_that_answers_something_else_is_refused(folder: Path):
+    reason = refusal_of(folder, b"HTTP/1.1 400 Bad Request\r\n\r\n")
     assert "tls: " in reason and "SSL_INVALID_RECORD" in reason
+
+
+def test_a_handshake_that_is_too_long_is_refused_by_its_size_alone(folder: Path):
+    reason = refusal_of(folder, b"\x16\x03\x03\x20\x00\x0b\x00\x1f\xfc" + bytes(8188))
+    assert "tls: the server's handshake is longer than 6144 bytes: too many certificates" in reason
 
 
 def test_tls_without_an_authority_is_refused():

@@ -32,9 +32,11 @@ async def dial(host: str, port: int, tls: "dict | None" = None, resolver: "Any" 
         turn = tls.get("turn")
         if turn is not None:
             await turn.wait()
-        context = tls_client.context(tls)
-        if turn is not None:
-            turn.done()
+        try:
+            context = tls_client.context(tls)
+        finally:  # a slice that fails ends too
+            if turn is not None:
+                turn.done()
     address = host
     if not host.replace(".", "").isdigit():
         if resolver is None:

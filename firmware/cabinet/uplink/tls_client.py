@@ -2,6 +2,9 @@
 
 A handshake's public-key work cannot be divided, but it comes in slices: `Gate` lets the library have one TLS record at a time, and
 between two records everything else goes on. `tls["turn"]`, if there is one, places the slices (see runtime/slices.py).
+
+Whoever answers chooses the certificates whose signatures are checked before any of them is believed, and with them how long a slice
+lasts. So only a handshake of an ordinary size is listened to.
 """
 
 import asyncio
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 _CHANGE_CIPHER = 20
 _HEADER = 5
 _CLOSE = 4  # MP_STREAM_CLOSE
+HANDSHAKE_BYTES = 6144  # of the server; with a chain such as public authorities issue it takes 3 to 5 KB
 
 
 def context(tls: dict) -> "Any":
@@ -57,10 +61,12 @@ class Gate(io.IOBase):  # pyright: ignore[reportUntypedBaseClass]
         self._header = bytearray(_HEADER)
         self._at = 0  # bytes of the header that have come
         self._left = 0  # bytes of the record that are to come
+        self._sum = 0  # bytes of all records that have been announced
         self._may = False
         self._ciphered = False  # what comes next is encrypted: the server's Finished, which ends the handshake
         self.shaking = True
         self.heard = False  # anything that may be TLS
+        self.over = False  # the handshake is too long: nothing more is handed out
 
     def turn(self) -> None:
         """One more record may pass."""
@@ -68,7 +74,7 @@ class Gate(io.IOBase):  # pyright: ignore[reportUntypedBaseClass]
 
     def readinto(self, buf: "Any") -> "int | None":
         """For the library."""
-        if self.shaking and not self._may:
+        if self.shaking and (self.over or not self._may):
             return None
         count = self._sock.readinto(buf)
         if count and self.shaking:
@@ -87,6 +93,8 @@ class Gate(io.IOBase):  # pyright: ignore[reportUntypedBaseClass]
                 return
             self._at = 0
             self._left = self._header[3] << 8 | self._header[4]
+            self._sum += _HEADER + self._left
+            self.over = self._sum > HANDSHAKE_BYTES
         if not self._left:
             self._may = False
             self.shaking = not self._ciphered
@@ -161,6 +169,8 @@ async def wrap(sock: "Any", made: "Any", name: str, turn: "Any" = None) -> TlsSt
                     turn.done()
             if count is not None:
                 raise OSError("closed in the handshake" if not count else "data before the first request")
+            if gate.over:
+                raise OSError("the server's handshake is longer than %d bytes: too many certificates" % HANDSHAKE_BYTES)
             if not gate.shaking:
                 return TlsStream(sock, wrapped)
             gate.turn()
