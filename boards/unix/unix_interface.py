@@ -33,8 +33,11 @@ class UnixInterface(UnixNetwork):
         """Whether it has a link; whoever names an address says so himself."""
         if self._is_address:
             return True
-        with open("%s/%s/operstate" % (_NICS, self.name)) as file:
-            return file.read().strip() in ("up", "unknown")  # loopback and tunnels do not know
+        try:
+            with open("%s/%s/operstate" % (_NICS, self.name)) as file:
+                return file.read().strip() in ("up", "unknown")  # loopback and tunnels do not know
+        except OSError:  # ppp0 is not there while the modem does not dial
+            return False
 
     def bind(self, sock: "Any") -> None:
         """So that the stream goes out by this interface."""

@@ -1,6 +1,9 @@
 """Which interface carries the uplink: by what came through it, not by its link light."""
 
 import asyncio
+import os
+
+from unix_interface import UnixInterface
 
 from cabinet.uplink.interfaces import Interfaces
 
@@ -25,6 +28,9 @@ class Stream:
         raise asyncio.TimeoutError  # as after a second of silence
 
     def close(self):
+        """As MicroPython's: the socket stays open."""
+
+    async def wait_closed(self):
         self.closed = True
 
 
@@ -37,6 +43,8 @@ class Net:
         self.streams = []
 
     def is_up(self):
+        if self.up is None:
+            raise OSError(2)  # it is gone altogether
         return self.up
 
     async def connect(self, host, port, tls):
@@ -137,4 +145,56 @@ def test_the_uplink_goes_back_when_the_better_one_has_answered_three_times():
     assert uplink.left == ["back to eth"] and nets[0].tried >= refused + 2
     assert all([stream.closed for stream in nets[0].streams[1:]])
     assert session(chosen, True) == ("eth", False)
-    assert chosen.switches == 2
+
+
+WEEK_MS = 7 * 86400000
+
+
+def test_a_failure_is_forgotten_after_a_week():
+    chosen, nets, clock = three()
+    session(chosen, False)
+    nets[0].up = False
+    asyncio.run(chosen.connect("broker", 1883, None))  # wifi carries for a week, without eth
+    clock.now_ms += WEEK_MS
+    nets[0].up = True
+    assert chosen._rest_ms(0) == 0
+    assert chosen.ended(False) is True and session(chosen, True) == ("eth", False)
+
+
+def test_one_that_carried_for_a_week_is_left_alone_as_after_a_first_failure():
+    chosen, nets, clock = three()
+    nets[1].up = nets[2].up = False
+    session(chosen, False)
+    asyncio.run(chosen.connect("broker", 1883, None))
+    clock.now_ms += WEEK_MS
+    chosen.ended(False)
+    assert chosen._rest_ms(0) == 30000
+
+
+def test_an_interface_that_is_gone_takes_no_other_with_it():
+    chosen, nets, _ = three()
+    nets[0].up = None
+    assert chosen.is_up() and session(chosen, True) == ("wifi", False)
+    uplink = Uplink()
+
+    async def story():
+        task = asyncio.create_task(chosen.run(uplink))
+        await asyncio.sleep_ms(50)
+        assert not uplink.left
+        nets[0].up = True  # it is there again
+        while not uplink.left:
+            await asyncio.sleep_ms(5)
+        task.cancel()
+
+    asyncio.run(asyncio.wait_for(story(), 60))
+    for net in nets:
+        net.up = None
+    assert not chosen.is_up()
+
+
+def test_a_modem_that_hung_up_is_down():
+    modem = UnixInterface(Clock(), os.urandom, "127.0.0.1")
+    assert modem.is_up()
+    modem._is_address = False
+    modem.name = "ppp-that-is-gone"
+    assert modem.is_up() is False

@@ -20,6 +20,14 @@ _LISTEN_MS = 1000  # a connection that was refused says so when it is read
 _PROOFS = 3
 
 
+def _is_up(network: "Any") -> bool:
+    """Whether it has an address; one that is gone altogether (a modem that hung up) must not take the others with it."""
+    try:
+        return network.is_up()
+    except OSError:
+        return False
+
+
 class Interfaces:
     """As one ports.Network. `networks` in the order of preference; `return_ms`: for how long a better one must have answered."""
 
@@ -32,7 +40,6 @@ class Interfaces:
         self._since_ms = [0] * len(networks)
         self._proofs = [0] * len(networks)
         self._begin_ms = 0
-        self.switches = 0
 
     @property
     def name(self) -> str:
@@ -41,7 +48,7 @@ class Interfaces:
 
     def is_up(self) -> bool:
         """Whether any of them has an address."""
-        return any([network.is_up() for network in self._networks])
+        return any([_is_up(network) for network in self._networks])
 
     async def lookup(self, name: str) -> str:
         """The address of a name, asked by the one in use."""
@@ -56,19 +63,19 @@ class Interfaces:
     def _rest_ms(self, index: int) -> int:
         """For how long an interface is still to be left alone."""
         shun_ms = self._shun_ms[index]
-        return max(0, shun_ms - ticks.diff(self._clock.ticks_ms(), self._since_ms[index])) if shun_ms else 0
+        passed_ms = ticks.diff(self._clock.ticks_ms(), self._since_ms[index])
+        return shun_ms - passed_ms if 0 <= passed_ms < shun_ms else 0  # below 0: its failure lies back more than six days
 
     def _choose(self) -> int:
         best = -1
         for index, network in enumerate(self._networks):
-            if network.is_up() and (best < 0 or self._rest_ms(index) < self._rest_ms(best)):
+            if _is_up(network) and (best < 0 or self._rest_ms(index) < self._rest_ms(best)):
                 best = index
         return max(best, 0)
 
     def _use(self, index: int) -> None:
         if index != self._at:
             self._at = index
-            self.switches += 1
             for other in range(len(self._proofs)):
                 self._proofs[other] = 0
 
@@ -80,7 +87,7 @@ class Interfaces:
             self._shun_ms[at] = 0
             return False
         lived_ms = ticks.diff(now_ms, self._begin_ms)
-        again = self._shun_ms[at] and lived_ms < 2 * self._shun_ms[at]
+        again = 0 <= lived_ms < 2 * self._shun_ms[at]
         self._shun_ms[at] = min(2 * self._shun_ms[at], _SHUN_LONGEST_MS) if again else _SHUN_FIRST_MS
         self._since_ms[at] = now_ms
         other = self._choose()
@@ -93,7 +100,7 @@ class Interfaces:
             for index in range(self._at):
                 if not uplink.connected:
                     break
-                good = self._networks[index].is_up() and await self._answers(self._networks[index], uplink.options)
+                good = _is_up(self._networks[index]) and await self._answers(self._networks[index], uplink.options)
                 self._proofs[index] = self._proofs[index] + 1 if good else 0
                 if self._proofs[index] >= _PROOFS:
                     self._since_ms[index] = ticks.add(self._clock.ticks_ms(), -self._shun_ms[index])  # no longer left alone
@@ -114,3 +121,4 @@ class Interfaces:
         finally:
             if stream is not None:
                 stream.close()
+                await stream.wait_closed()  # which is what closes the socket
