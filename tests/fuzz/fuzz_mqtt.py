@@ -125,7 +125,7 @@ class Fuzz:
 
     def packet(self) -> bytes:
         """Something that was valid once, or never."""
-        kind = self.random.choice((0, 1, 2, 3, 4, 5, 5, 5, 6, 6, 6, 7))
+        kind = self.random.choice((0, 1, 2, 3, 4, 5, 5, 5, 6, 6, 6, 7, 8))
         pid = struct.pack("!H", self.random.choice([0, 1, 2, 16, 17, 255, 256, 65535]))
         if kind == 0:
             return bytes((0x20, 2, self.random.choice([0, 0, 1, 2]), self.random.choice([0, 0, 1, 5, 6, 255])))
@@ -138,7 +138,7 @@ class Fuzz:
         if kind == 4:
             return self.random.randbytes(self.random.randrange(1, 40))
         topic = self.random.choice([TOPIC] * 15 + [b"", b"a", b"#", b"\xff", b"x" * 200])
-        payload = self._command() if kind < 7 else self.random.randbytes(self.random.randrange(300))
+        payload = self._command() if kind < 7 else self.random.randbytes(self.random.randrange(300 if kind == 7 else 3000))
         flags = self.random.choice([0, 0, 2, 2, 2, 2, 2, 2, 3, 0x0A, 1, 4, 6, 8])
         body = struct.pack("!H", len(topic)) + topic + (pid if flags & 6 else b"") + payload
         return bytes((0x30 | flags,)) + self._length(len(body)) + body

@@ -81,11 +81,9 @@ def test_packet_ids_are_those_asked_for_up_to_the_last():
         assert bytes(codec.subscribe("t", pid))[2:4] == struct.pack("!H", pid)
 
 
-def test_ping_and_disconnect():
+def test_ping():
     codec = Codec("c")
     codec.connect("t", b"0")
-    assert bytes(codec.ping()) == b"\xc0\x00"
-    assert bytes(codec.disconnect()) == b"\xe0\x00"
     assert bytes(codec.ping()) == b"\xc0\x00"
 
 
@@ -129,30 +127,77 @@ def test_acknowledgements_are_checked():
     assert refuses(answer_id, b"\x40\x02\x00\x00", 2, 2) == "acknowledgement of packet id 0"
 
 
+def fed(framer, stream, piece, take):
+    """Give a framer a stream in pieces; what `take` makes of each packet."""
+    made = []
+    at = 0
+    while at < len(stream):
+        space = framer.space()
+        count = min(piece, len(space), len(stream) - at)
+        assert count > 0
+        space[:count] = stream[at : at + count]
+        framer.filled(count)
+        at += count
+        packet = framer.next()
+        while packet is not None:
+            made.append(take(packet))
+            packet = framer.next()
+    return made
+
+
 def test_packets_are_cut_out_of_a_stream_however_it_arrives():
     stream = b"\x40\x02\x00\x01\xd0\x00" + b"\x30\x80\x01\x00\x01a" + b"x" * 125 + b"\x40\x02\x00\x02"
     for piece in (1, 2, 3, 7, 50, len(stream)):
         framer = Framer(140)
-        sizes = []
-        at = 0
-        while at < len(stream):
-            space = framer.space()
-            count = min(piece, len(space), len(stream) - at)
-            assert count > 0
-            space[:count] = stream[at : at + count]
-            framer.filled(count)
-            at += count
-            packet = framer.next()
-            while packet is not None:
-                sizes.append((packet[0], len(packet), framer.body))
-                packet = framer.next()
+        sizes = fed(framer, stream, piece, lambda packet, framer=framer: (packet[0], len(packet), framer.body))
         assert sizes == [(0x40, 4, 2), (0xD0, 2, 2), (0x30, 131, 3), (0x40, 4, 2)]
 
 
-def test_too_large_a_packet_is_refused_from_its_header_alone():
-    assert refuses(framed, b"\x30\xff\x01") == "packet of 255 bytes, at most 256 are taken"
-    assert refuses(framed, b"\x30\xff\xff\xff\x7f").startswith("packet of 268435455 bytes")
+def large(flags, rest, length_bytes):
+    """A PUBLISH on a/b with packet id 0x1234 (QoS 1) and so many bytes behind it."""
+    body = b"\x00\x03a/b" + (b"\x12\x34" if flags & 6 else b"") + b"\x40" * rest
+    length = len(body)
+    head = bytearray((0x30 | flags,))
+    for left in range(length_bytes - 1, -1, -1):
+        head.append(length & 0x7F | (0x80 if left else 0))
+        length >>= 7
+    return bytes(head) + body
+
+
+def test_a_message_that_is_too_large_is_read_past_and_can_be_acknowledged():
+    codec = Codec("c")
+    for rest, length_bytes in ((125, 2), (126, 3), (140, 2), (1000, 2), (16400, 3), (16400, 4)):
+        stream = b"\x40\x02\x00\x01" + large(3, rest, length_bytes) + b"\x40\x02\x00\x02" + large(0, rest, length_bytes)
+        for piece in (1, 3, 7, 50, 139, len(stream)):
+            framer = Framer(128)
+
+            def taken(packet, framer=framer):
+                if packet[0] & 0xF0 != 0x30:
+                    return answer_id(packet, framer.body, 2), framer.cut
+                message = codec.message(packet, framer.body)
+                return message.topic, message.payload, message.retained, message.puback, framer.cut
+
+            assert fed(framer, stream + b"\x40\x02\x00\x03", piece, taken) == [
+                (1, 0),
+                ("a/b", b"", True, b"\x40\x02\x12\x34", rest + 7),
+                (2, 0),
+                ("a/b", b"", False, b"", rest + 5),
+                (3, 0),
+            ]
+
+
+def test_a_framer_forgets_what_it_was_reading_past():
+    framer = Framer(128)
+    assert fed(framer, large(2, 1000, 2)[:500], 100, bytes) == []
+    framer.reset()
+    assert fed(framer, b"\xd0\x00", 2, lambda packet: (bytes(packet), framer.cut)) == [(b"\xd0\x00", 0)]
+
+
+def test_any_other_packet_that_is_too_large_is_refused_from_its_header_alone():
+    assert refuses(framed, b"\x40\xff\x01") == "packet of 255 bytes, at most 256 are taken"
+    assert refuses(framed, b"\x90\xff\xff\xff\x7f").startswith("packet of 268435455 bytes")
     assert refuses(framed, b"\x30\xff\xff\xff\xff\x01") == "remaining length of more than 4 bytes"
+    assert refuses(framed, b"\x30\xff\x01\x00\xff") == "PUBLISH with a wrong topic length"
 
 
 def test_a_framer_forgets_the_last_connection():

@@ -152,11 +152,6 @@ class Codec:
         self._client.ping()
         return self._take()
 
-    def disconnect(self) -> bytearray:
-        """DISCONNECT."""
-        self._client.disconnect()
-        return self._take()
-
     def message(self, packet: "bytes | memoryview", body: int) -> Message:
         """A complete PUBLISH whose variable header begins at `body`. Raises ProtocolError."""
         flags = packet[0]
@@ -207,7 +202,8 @@ class Framer:
     """Cuts packets out of the stream, in one buffer that never grows.
 
     Fill what `space()` gives, say how much with `filled(n)`, then call `next()` until it returns None. A packet is
-    valid until the next call. `body` is where its variable header begins.
+    valid until the next call. `body` is where its variable header begins. Of a PUBLISH that is too large only the beginning is kept, as
+    one without a payload: so it can be acknowledged and forgotten. A broker would send it again at the start of each session otherwise.
     """
 
     def __init__(self, limit: int) -> None:
@@ -215,11 +211,14 @@ class Framer:
         self._view = memoryview(self._buf)
         self._start = 0
         self._end = 0
+        self._skip = 0  # bytes of a PUBLISH that are still to be read past
+        self._cutting = 0
         self.body = 0
+        self.cut = 0  # size of the packet if only its beginning is here
 
     def reset(self) -> None:
         """Forget what has come in: a new connection begins."""
-        self._start = self._end = 0
+        self._start = self._end = self._skip = self._cutting = 0
 
     def space(self) -> memoryview:
         """Where to read into; never empty after `next()` has returned None."""
@@ -233,10 +232,19 @@ class Framer:
 
     def filled(self, count: int) -> None:
         """`count` bytes have been written to the start of `space()`."""
+        if self._skip:
+            past = min(count, self._skip)
+            self._skip -= past
+            count -= past
+            if count:  # what follows moves to where it would stand without the gap
+                at = self._end + past
+                self._view[self._end:self._end + count] = bytes(self._view[at:at + count])
         self._end += count
 
     def next(self) -> "memoryview | None":
         """The next complete packet, or None. Raises ProtocolError for a length that cannot be right or is too large."""
+        if self._skip:
+            return None
         buf = self._buf
         start = self._start
         end = self._end
@@ -254,10 +262,32 @@ class Framer:
             if shift > 21:
                 raise ProtocolError("remaining length of more than 4 bytes")
         if at - start + length > len(buf):
-            raise ProtocolError("packet of %d bytes, at most %d are taken" % (length, len(buf)))
+            if buf[start] & 0xF0 != PUBLISH:
+                raise ProtocolError("packet of %d bytes, at most %d are taken" % (length, len(buf)))
+            self._cut_short(at, length)
+            return None
         stop = at + length
         if stop > end:
             return None
+        self.cut, self._cutting = self._cutting, 0
         self.body = at - start
         self._start = stop
         return self._view[start:stop]
+
+    def _cut_short(self, at: int, length: int) -> None:
+        """Once topic and packet id of a PUBLISH that is too large are here, make it one that ends behind them, and skip its rest."""
+        buf = self._buf
+        kept = 2  # from `at` on
+        if at + kept > self._end:
+            return
+        kept += (buf[at] << 8 | buf[at + 1]) + (2 if buf[self._start] & 6 else 0)
+        if at - self._start + kept >= len(buf):
+            raise ProtocolError("PUBLISH with a wrong topic length")
+        if at + kept > self._end:
+            return
+        self._cutting = length
+        self._skip = at + length - self._end
+        self._end = at + kept
+        for place in range(self._start + 1, at):  # in as many bytes as before
+            buf[place] = kept & 0x7F | (0x80 if place < at - 1 else 0)
+            kept >>= 7

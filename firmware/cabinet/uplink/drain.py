@@ -61,6 +61,7 @@ class Drain:
         for ring in RINGS:
             self._read[ring] = self._journal.acked(ring)
             self._held[ring] = None
+            self._waiting_ms[ring] = None
         self._told = 0
 
     def alarmed(self) -> bool:

@@ -1,25 +1,30 @@
 """What has been published and not yet acknowledged: packet ids, and the cursors that may only advance in order."""
 
-RESULT = 2  # beside ring 0 and 1: a message that stands for no journal record
-ALARM = 3  # an alarm told of ahead of its place in ring 0; it advances nothing
+# beside ring 0 and 1: messages that advance nothing
+RETAINED = 2  # birth, online, the state of a slot
+RESULT = 3  # the answer to a command
+ALARM = 4  # an alarm told of ahead of its place in ring 0
 
 
 class Flights:
-    """At most `window` messages in flight, acknowledged in any order."""
+    """At most `window` messages in flight, acknowledged in any order. Answers and alarms are counted apart: whoever sends many commands
+    must not take the events' places.
+    """
 
     def __init__(self, window: int) -> None:
         self.window = window
         self._by_pid = {}  # pid: [ring, highest sequence in the message, events, done]
         self._order = ([], [])  # the same lists per ring, as sent
         self._pid = 0
+        self.beside = 0  # answers and alarms in flight
 
     def __len__(self) -> int:
         return len(self._by_pid)
 
     @property
     def free(self) -> bool:
-        """Whether another message may be sent."""
-        return len(self._by_pid) < self.window
+        """Whether another message of a ring or a retained one may be sent."""
+        return len(self._by_pid) - self.beside < self.window
 
     def take_pid(self) -> int:
         """A packet id that is not in flight: 1 to 65535, then from 1 again."""
@@ -29,10 +34,12 @@ class Flights:
                 return self._pid
 
     def sent(self, pid: int, ring: int, last: int = 0, count: int = 0) -> None:
-        """Remember a message. Ring RESULT and ALARM: nothing to advance."""
+        """Remember a message."""
         flight = self._by_pid[pid] = [ring, last, count, False]
-        if ring < RESULT:
+        if ring < RETAINED:
             self._order[ring].append(flight)
+        elif ring != RETAINED:
+            self.beside += 1
 
     def acknowledged(self, pid: int) -> "tuple[int, int, int] | None":
         """(ring, sequence up to which everything has arrived, events) or None if nothing advanced. KeyError: never sent.
@@ -42,7 +49,9 @@ class Flights:
         flight = self._by_pid.pop(pid)
         flight[3] = True
         ring = flight[0]
-        if ring >= RESULT:
+        if ring >= RETAINED:
+            if ring != RETAINED:
+                self.beside -= 1
             return (ring, flight[1], 0) if flight[1] else None
         order = self._order[ring]
         count = 0
@@ -59,12 +68,9 @@ class Flights:
         limit = 4 * self.window
         return len(self._order[0]) > limit or len(self._order[1]) > limit
 
-    def in_flight(self, ring: int) -> int:
-        """Messages of a ring that are not yet acknowledged in order."""
-        return len(self._order[ring])
-
     def clear(self) -> None:
         """The connection is gone: whatever was not acknowledged will be read from the journal again."""
         self._by_pid.clear()
+        self.beside = 0
         self._order[0].clear()
         self._order[1].clear()

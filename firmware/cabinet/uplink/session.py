@@ -11,7 +11,7 @@ from cabinet.core import ticks
 from cabinet.uplink import meter
 from cabinet.uplink.codec import CONNACK, PINGRESP, PUBACK, PUBLISH, SUBACK, Framer, ProtocolError, answer_id
 from cabinet.uplink.drain import Message
-from cabinet.uplink.flight import ALARM, RESULT, Flights
+from cabinet.uplink.flight import ALARM, RESULT, RETAINED, Flights
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 _REFUSALS = ("", "protocol version refused", "client id refused", "server unavailable", "wrong user or password", "not authorised")
 _TICK_MS = 50
-_CALM_PER_S = 20  # commands a second that are handled at full speed
+_PACE_MS = 50  # a command each so often, but for the first ones of a burst
+_BURST_MS = 20 * _PACE_MS
 _INBOX = 24  # commands waiting; what comes beyond is dropped, and the sender asks again with the same id
+_BESIDE = 24  # answers and alarms in flight
 _PACKETS_A_TURN = 16
 
 
@@ -54,8 +56,7 @@ class Session:
         self._ping_ms = None
         self._writing_ms = None
         self._begin_ms = self._sent_ms = self._received_ms = self._progress_ms = self._clock.ticks_ms()
-        self._inbound_ms = self._begin_ms
-        self._inbound = 0
+        self._paced_ms = self._begin_ms  # until when the commands so far would last, one each _PACE_MS
         self.acknowledged = 0
 
     def wake(self) -> None:
@@ -158,7 +159,7 @@ class Session:
         self._writing_ms = None
 
     async def _send_retained(self, topic: bytes, payload: bytes, kind: int = meter.SESSION) -> None:
-        await self._send_tracked(topic, payload, kind, RESULT, 0, 0, True)
+        await self._send_tracked(topic, payload, kind, RETAINED, 0, 0, True)
 
     async def _send_tracked(
         self, topic: bytes, payload: bytes, kind: int, ring: int, last: int = 0, count: int = 0, retain: bool = False, dup: bool = False
@@ -203,7 +204,7 @@ class Session:
             dropped, self._dropped = self._dropped, bytearray()
             await self._send(dropped)
             return True
-        room = len(self._flights) < self.options.window + _INBOX  # alarms and answers do not wait for the window
+        room = self._flights.beside < _BESIDE  # alarms and answers have places of their own, and leave the window to the events
         if room and self._drain.alarmed():
             alarm = self._drain.alarm()
             if alarm:
@@ -273,7 +274,7 @@ class Session:
         elif kind == PUBACK:
             self._puback(answer_id(packet, body, 2))
         elif kind == PUBLISH:
-            self._inbound_message(self._codec.message(packet, body))
+            self._inbound_message(self._codec.message(packet, body), self._framer.cut)
         elif kind == PINGRESP:
             if len(packet) != body or packet[0] & 0x0F or self._ping_ms is None:
                 raise ProtocolError("PINGRESP with content" if len(packet) != body else "PINGRESP unasked")
@@ -313,9 +314,13 @@ class Session:
                 self._drain.widen()
         self._wake.set()
 
-    def _inbound_message(self, message: "InboundMessage") -> None:
-        """Queue it; in a flood acknowledge and drop it, so that the acknowledgements of our events behind it are not held up."""
-        if len(self._inbox) < _INBOX:
+    def _inbound_message(self, message: "InboundMessage", cut: int) -> None:
+        """Queue it; if it was cut, or in a flood, acknowledge and drop it, so that the acknowledgements of our events behind it are not
+        held up.
+        """
+        if cut:
+            self.uplink.meter.count(meter.COMMANDS, cut)
+        elif len(self._inbox) < _INBOX:
             self._inbox.append(message)
             self.uplink.meter.count(meter.COMMANDS, len(message.payload))
             return
@@ -340,8 +345,8 @@ class Session:
             self.uplink.slice(begin_us)
             self._wake.set()
             now_ms = self._clock.ticks_ms()
-            if ticks.diff(now_ms, self._inbound_ms) > 1000:
-                self._inbound_ms = now_ms
-                self._inbound = 0
-            self._inbound += 1
-            await asyncio.sleep_ms(0 if self._inbound <= _CALM_PER_S else 50)
+            ahead_ms = ticks.diff(self._paced_ms, now_ms)
+            if not 0 <= ahead_ms <= 2 * _BURST_MS:  # the last command lies back a while
+                ahead_ms = 0
+            self._paced_ms = ticks.add(now_ms, ahead_ms + _PACE_MS)
+            await asyncio.sleep_ms(_PACE_MS if ahead_ms >= _BURST_MS else 0)
