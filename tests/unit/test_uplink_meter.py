@@ -129,3 +129,13 @@ def test_the_debt_outlives_a_restart():
     budget.count(meter.EVENTS, 1)
     again = Budget(Clock(), store, 32_000_000)
     assert again.credit == budget.credit < -2_000_000 and again.thrifty(meter.STATES)
+
+
+def test_a_budget_earns_while_nothing_can_be_sent():
+    clock = Clock()
+    budget = Budget(clock, Store(), 32_000_000)
+    budget.count(meter.EVENTS, 1_500_000)
+    for _ in range(7 * 24):  # more than the clock's milliseconds can tell
+        clock.now_ms += HOUR_MS
+        budget.roll()
+    assert budget.credit == 1_000_000 and not budget.thrifty(meter.TELEMETRY)

@@ -62,6 +62,20 @@ def test_a_name_is_asked_once_and_then_known_for_its_time_to_live():
     asyncio.run(work())
 
 
+def test_an_address_is_asked_for_again_after_a_minute_however_long_it_was_to_live():
+    async def work():
+        moved = []
+        server, clock = Server(lambda data: [with_address(data, b"\x0a\x00\x00\x0a" if moved else b"\x0a\x00\x00\x09", 86400)]), Clock()
+        resolver = Resolver("127.0.0.1", server.port, clock, os.urandom)
+        assert await resolver.lookup("broker.test") == "10.0.0.9"
+        moved.append(True)
+        clock.offset_ms = 61000  # nobody answers at the old address, and the uplink tries again
+        assert await resolver.lookup("broker.test") == "10.0.0.10"
+        server.stop()
+
+    asyncio.run(work())
+
+
 def test_forged_answers_are_passed_over():
     async def work():
         def reply(data):

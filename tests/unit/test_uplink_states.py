@@ -7,7 +7,7 @@ class Clock:
     now_ms = 0
 
     def ticks_ms(self):
-        return self.now_ms
+        return self.now_ms & 0x3FFFFFFF
 
 
 def view(**more):
@@ -40,7 +40,7 @@ def test_noise_is_not_reported_however_long_it_lasts():
     for step in range(100):
         clock.now_ms += 10000
         assert states.update(1, view(pack_mv=52000 + step % 3 * 200, current_ma=9000 - step % 7 * 100)) is False
-    assert not states.waiting()
+    assert states.take() is None
 
 
 def test_switches_and_words_are_reported_at_once_and_what_is_unknown_is_left_out():
@@ -113,3 +113,42 @@ def test_after_a_reconnect_all_slots_are_sent_once_with_the_newest_state():
     states.all_due()
     sent = [states.take(), states.take(), states.take()]
     assert [item and item[0] for item in sent] == [1, 2, None] and sent[0][1]["state"] == "full"
+
+
+WEEK_MS = 7 * 86400000
+
+
+def test_the_first_connection_may_come_weeks_after_the_start():
+    clock = Clock()
+    states = SlotStates(clock, 60000, 10000)
+    states.update(1, view())
+    clock.now_ms += WEEK_MS  # nobody updates meanwhile, which is worse than what happens
+    states.all_due()
+    assert states.take()[0] == 1 and states.take() is None
+
+
+def test_what_waits_for_the_line_is_still_due_after_a_week():
+    states, clock = fresh()
+    states.update(1, view(state="full"))
+    for _ in range(7):
+        clock.now_ms += WEEK_MS // 7
+        assert states.update(1, view(state="full", soc_pct=100)) is True
+    assert states.take()[1]["soc_pct"] == 100
+
+
+def test_a_measured_value_that_moves_after_a_week_is_reported():
+    states, clock = fresh()
+    clock.now_ms += WEEK_MS
+    assert states.update(1, view(soc_pct=51)) is True
+
+
+def test_what_changed_and_changed_back_without_a_line_is_told_as_it_is():
+    states, clock = settling()
+    states.update(1, view(state="faulted"))
+    clock.now_ms += 20000
+    states.update(1, view(state="faulted"))
+    clock.now_ms += 1000
+    states.update(1, view())
+    clock.now_ms += 3600000
+    states.all_due()
+    assert states.take()[1]["state"] == "charging" and states.take() is None

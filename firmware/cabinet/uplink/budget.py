@@ -29,6 +29,11 @@ class Budget(meter.Meter):
         self.credit -= size + meter.OVERHEAD
         super().count(kind, size)
 
+    def roll(self) -> None:
+        """See Meter."""
+        self._earn()
+        super().roll()
+
     def _earn(self) -> None:
         passed_ms = ticks.diff(self._clock.ticks_ms(), self._earned_ms)
         if passed_ms < 0 or passed_ms >= _STEP_MS:  # below 0: nobody asked for six days

@@ -54,13 +54,15 @@ class SlotStates:
         urgency = 3
         if sent is not None:
             urgency = self._urgency(values, sent[0])
-            if urgency == 1 and ticks.diff(now_ms, sent[1]) >= self._pause_ms:
+            if urgency == 1 and not 0 <= ticks.diff(now_ms, sent[1]) < self._pause_ms:  # below 0: more than six days
                 urgency = 3
         due = self._now.get(slot)
         if due is not None:
-            if urgency:
+            if ticks.diff(now_ms, due[1]) >= 0:  # waits for the line: kept up to date, and the instant young
+                self._now[slot] = (values, now_ms)
+            elif urgency:
                 self._now[slot] = (values, due[1])
-            elif ticks.diff(now_ms, due[1]) < 0:  # it has changed back before anybody was told
+            else:  # it has changed back before anybody was told
                 self._now.pop(slot)
         elif urgency >= 2:
             self._now[slot] = (values, now_ms if urgency == 3 else ticks.add(now_ms, self._settle_ms))
@@ -74,13 +76,12 @@ class SlotStates:
 
     def all_due(self) -> None:
         """A new connection: the broker may have lost what it retained."""
-        for slot in self._sent:
-            due = self._now.get(slot)
-            self._now[slot] = (due[0] if due else self._sent[slot][0], self._clock.ticks_ms())
-
-    def waiting(self) -> bool:
-        """Whether something is to be sent."""
-        return bool(self._now)
+        now_ms = self._clock.ticks_ms()
+        for slot in list(self._now):
+            self._now[slot] = (self._now[slot][0], now_ms)
+        for slot, sent in self._sent.items():
+            if slot not in self._now:
+                self._now[slot] = (sent[0], now_ms)
 
     def take(self) -> "tuple[int, dict] | None":
         """(slot, view) to be sent next."""

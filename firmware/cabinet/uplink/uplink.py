@@ -94,8 +94,8 @@ class Uplink:
         self._birth = birth
         self.states = SlotStates(clock, options.state_pause_ms, options.state_settle_ms)
         self._session = None
-        self._again = False  # with another interface, or because we left by ourselves: without a pause
-        self._down_ms = clock.ticks_ms()
+        self._down_ms = clock.ticks_ms()  # until here the time without link is counted; None while there is one
+        self._down_s = 0
         self.state_text = "not started"
         self.commands_refused = False
         self.sessions = 0
@@ -153,51 +153,73 @@ class Uplink:
         self.state_text = "waiting for its turn"
         await asyncio.sleep_ms(self._backoff.part_of(self.options.spread_ms))
         while True:
+            again = False
             try:
-                await self._one_session()
+                again = await self._one_session()
             except Exception as error:  # whatever it is, the cabinet goes on and the uplink tries again
                 self.state_text = "failed: %r" % error
                 print("uplink:", self.state_text)
             self._session = None
-            self.meter.roll()
-            if not self._again:
+            self._time_goes_on()
+            if not again:
                 await asyncio.sleep_ms(self._backoff.next_ms())
 
-    async def _one_session(self) -> None:
+    async def _one_session(self) -> bool:
+        """Whether the next one is to begin without a pause: with another interface, or because we left by ourselves."""
         blind = self.options.tls is not None
         while not self.network.is_up() or (blind and not self.clock.quality()):
             self.state_text = "no certificate can be checked: time unknown" if self.network.is_up() else "no network"
+            self._time_goes_on()
             await asyncio.sleep_ms(500)
         self.state_text = "connecting"
+        self.commands_refused = False
         session = self._session = Session(self)
-        reason = await session.run()
+        try:
+            reason = await session.run()
+        except Exception as error:  # no memory to connect, say: a session that failed like any other
+            reason = "failed: %r" % error
+            print("uplink:", reason)
         if session.acknowledged > 2:  # it was worth it: more than birth and online
             self._backoff.reset()
-        self._again = session.left
+        again = session.left
         if self.options.interfaces and not session.left:
-            self._again = self.network.ended(session.accepted and not session.silent)
+            again = self.network.ended(session.accepted and not session.silent)
         self.state_text = "down: " + reason
         self.failures += 1
         if self._down_ms is None:
             self._down_ms = self.clock.ticks_ms()
             self._note("link.down", reason)
         self.drain.flush()
+        return again
+
+    def _time_goes_on(self) -> None:
+        """To be called often while there is no link, which may be for weeks: the clock's milliseconds tell no more than six days."""
+        self.meter.roll()
+        if self._down_ms is not None:
+            passed_s = ticks.diff(self.clock.ticks_ms(), self._down_ms) // 1000
+            self._down_s += passed_s
+            self._down_ms = ticks.add(self._down_ms, passed_s * 1000)
 
     # for the session
 
     def session_up(self) -> None:
         """The broker has accepted us."""
         self.sessions += 1
-        self.state_text = "connected, commands refused by the broker" if self.commands_refused else "connected"
+        self._tell_connected()
         if self._down_ms is not None:
-            self._note("link.up", ticks.diff(self.clock.ticks_ms(), self._down_ms) // 1000, getattr(self.network, "name", None) or None)
+            self._time_goes_on()
+            self._note("link.up", self._down_s, getattr(self.network, "name", None) or None)
             self._down_ms = None
+            self._down_s = 0
 
     def subscribed(self, granted: bool) -> None:
         """The broker's answer to the subscription; refused, events go on and commands stay out."""
         self.commands_refused = not granted
-        if not granted:
-            self.state_text = "connected, commands refused by the broker"
+        if self.connected:  # else session_up tells
+            self._tell_connected()
+
+    def _tell_connected(self) -> None:
+        self.state_text = "connected, commands refused by the broker" if self.commands_refused else "connected"
 
     def birth_message(self) -> dict:
         """What is retained on /birth, with what a receiver needs to date events recorded without a clock."""
