@@ -202,3 +202,28 @@ def test_a_door_left_open_by_a_stop_of_the_cabinet_bars_the_others():
     cabinet.doors[number] = True
     cabinet.run(limit_ms=1000)
     assert cabinet.control.command("unlock", 2, cabinet.now_ms) == (True, "ok")
+
+
+def test_a_pack_whose_gauge_stands_low_is_full_once_it_takes_no_more_and_until_it_has_given_some():
+    pack = Pack("DRIFT", 85, cell_min_mv=3545, cell_max_mv=3548, pack_mv=56740)
+    cabinet = Cabinet(1, {1: pack})
+    slot = cabinet.control.slots[0]
+    real = cabinet.sense
+
+    def sense():
+        real()
+        slot.pack.current_ma = slot.charger.output_ma = 300 if slot.charge_ma else 0
+
+    cabinet.sense = sense
+    assert cabinet.run(lambda: slot.is_full, 80000)
+    cabinet.run(limit_ms=200000)
+    assert cabinet.names().count("charge.started") == 1 and slot.is_full
+    pack.values.update(soc_pct=82)
+    cabinet.run(limit_ms=3000)
+    assert slot.is_full
+    pack.values.update(soc_pct=81)
+    assert cabinet.run(lambda: slot.charge_ma > 0, 3000)
+    assert cabinet.run(lambda: slot.is_full, 80000)
+    pack.values.update(soc_pct=78)
+    cabinet.run(limit_ms=3000)
+    assert slot.is_full  # from where it was full this time

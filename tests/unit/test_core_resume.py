@@ -113,7 +113,11 @@ def test_out_in_with_the_own_pack_put_in_at_once_is_checked_where_it_stands():
     t.at(2500)
     two.set(state=slot.IDENTIFYING, serial="IN", present=True)
     t.tell()
-    assert t.at(3000) == ([("swap.step", 2, "IN", "checking_in")], [])
+    assert t.at(3000) == ([("swap.step", 2, "IN", "opening_out")], [])  # it may be the full pack, put back
+    two.set(identified=False)
+    assert t.at(3050) == ([], [])
+    two.set(identified=True)
+    assert t.at(3100) == ([("swap.step", 2, "IN", "checking_in")], [])
     assert t.swap.in_slot == t.swap.last_in == 2 and two.reserved is False
 
 
@@ -244,7 +248,9 @@ def test_the_three_ends_of_each_step():
 def test_a_pack_that_was_taken_in_the_dark_ends_the_swap_even_if_another_stands_there():
     t = resumed(saved(swap.TAKING_OUT, 1, 3, out_serial="OUT", taken=1), StubSlot(1), StubSlot(2), StubSlot(3))
     events, codes = t.at(1050)
-    assert events[0] == ("swap.resumed", 3, "", "taking_out", "finish") and events[1][0] == "swap.completed"
+    assert events[0] == ("swap.resumed", 3, "", "taking_out", "continue") and events[1] == ("swap.step", 3, "P3", "opening_out")
+    events, codes = t.at(1100)
+    assert events[0][0] == "swap.completed"  # another serial
     t = resumed(saved(swap.TAKING_OUT, 0, 3, out_serial="OUT", taken=1, out_first=1), empty(1), StubSlot(2), empty(3))
     events, codes = t.at(1050)
     assert events == [("swap.resumed", 3, "", "taking_out", "continue"), ("swap.step", 3, "", "opening_in")]

@@ -185,6 +185,60 @@ def test_a_rider_who_exchanges_the_full_pack_for_another_has_taken_it():
     assert not cabinet.open_doors()
 
 
+def lift_and(cabinet, back):
+    """The rider at door 4 lifts the full pack out, puts `back` in and shuts the door."""
+    assert cabinet.run(lambda: 4 in cabinet.open_doors(), 30000), cabinet.log[-8:]
+    cabinet.run(limit_ms=500)
+    cabinet.packs.pop(4)
+    cabinet.run(limit_ms=300)
+    cabinet.packs[4] = back
+    cabinet.run(limit_ms=500)
+    cabinet.doors[4] = True
+    cabinet.run(limit_ms=500)
+
+
+def test_a_full_pack_that_was_lifted_out_and_put_back_is_offered_again():
+    cabinet = cabinet_with_full_packs()
+    bring(cabinet, Pack("EMPTY", 15))
+    full = cabinet.packs[4]
+    lift_and(cabinet, full)
+    assert not ended(cabinet)
+    assert cabinet.run(lambda: 4 in cabinet.open_doors(), 30000)
+    cabinet.run(limit_ms=500)
+    cabinet.packs.pop(4)
+    cabinet.run(limit_ms=500)
+    cabinet.doors[4] = True
+    assert cabinet.run(lambda: ended(cabinet), 2000) and cabinet.last("swap.completed")[2]["out_pack"] == "FULL-4"
+    cabinet = cabinet_with_full_packs()
+    bring(cabinet, Pack("EMPTY", 15))
+    full = cabinet.packs[4]
+    lift_and(cabinet, full)
+    assert cabinet.run(lambda: 4 in cabinet.open_doors(), 30000)
+    cabinet.run(limit_ms=500)
+    cabinet.doors[4] = True
+    cabinet.run(limit_ms=1000)
+    assert cabinet.last("swap.cancelled")[2]["reason"] == "out_timeout" and cabinet.packs[4] is full
+
+
+def test_who_lifts_a_full_pack_out_and_leaves_something_else_has_taken_it():
+    for other in (Pack("FOREIGN", 3, genuine=False), Pack("", 0, answers=False), Pack("FULL-4", 3, genuine=False)):
+        cabinet = cabinet_with_full_packs()
+        bring(cabinet, Pack("EMPTY", 15))
+        lift_and(cabinet, other)
+        assert cabinet.run(lambda c=cabinet: ended(c), 60000), other.serial
+        assert cabinet.last("swap.completed")[2]["out_pack"] == "FULL-4" and not cabinet.open_doors(), other.serial
+
+
+def test_a_rider_who_lifts_the_full_pack_again_and_again_is_not_offered_it_for_ever():
+    cabinet = cabinet_with_full_packs()
+    bring(cabinet, Pack("EMPTY", 15))
+    full = cabinet.packs[4]
+    for _ in range(3):
+        assert not ended(cabinet)
+        lift_and(cabinet, full)
+    assert cabinet.run(lambda: ended(cabinet), 2000)
+
+
 def test_a_door_that_does_not_open_gets_three_pulses_and_another_slot_is_chosen():
     cabinet = cabinet_with_full_packs(5)
     cabinet.empty(2)

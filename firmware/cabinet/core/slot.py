@@ -140,6 +140,7 @@ class SlotControl:
     enabled = True  # False: taken out of service by a command
     stuck = False
     left_open = False  # nobody waits for this door any more
+    full_soc_pct = 100  # what the pack told of its charge when it would take no more, if that was less than full
 
     def __init__(self, number: int, compiled: CompiledLimits, readings: "tuple | None" = None) -> None:
         """`readings`: the devices' (pack, charger, io); without them the slot has some of its own."""
@@ -437,8 +438,8 @@ class SlotControl:
         pack = self.pack
         self.last_soc_pct = pack.soc_pct
         if self.is_full:
-            if pack.soc_pct <= options.charge_stop_soc_pct - options.charge_resume_pct:
-                self.is_full = False
+            if pack.soc_pct <= min(options.charge_stop_soc_pct, self.full_soc_pct) - options.charge_resume_pct:
+                self._forget_full()
             return
         if pack.soc_pct >= options.charge_stop_soc_pct:
             self.is_full = True
@@ -447,6 +448,7 @@ class SlotControl:
                 self._full_at_ms = now_ms
             elif ticks.diff(now_ms, self._full_at_ms) >= 60000:
                 self.is_full = True
+                self.full_soc_pct = pack.soc_pct  # a gauge that has drifted must not begin the charge, and its time, over and over
         else:
             self._full_at_ms = None
 
@@ -533,11 +535,16 @@ class SlotControl:
         self.identified = False
         self.marked = False
         self.duplicate = False
-        self.is_full = False
+        self._forget_full()
         self.looks = 0
         self._heard = False
         self._last_taken = None
+
+    def _forget_full(self) -> None:
+        self.is_full = False
         self._full_at_ms = None
+        if self.full_soc_pct != 100:
+            self.full_soc_pct = 100
 
     def _removed(self, out: list) -> None:
         out.append(events.make("pack.removed", self.number, self.serial, self.last_soc_pct))

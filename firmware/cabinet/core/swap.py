@@ -32,6 +32,7 @@ OUT_IN = const(1)
 _PACK_SILENT = rules.index_of("pack_silent")
 _RESUME_MS = const(60000)  # after a reset all packs are proven afresh, which takes longer
 _OPENING_SLACK_MS = const(15000)  # current has to fade, and a lock may have to cool down
+_REOPENED_MOST = const(2)  # times that a full pack, lifted out and put back, is offered again
 
 
 class Swap:
@@ -65,7 +66,7 @@ class Swap:
             self._next_in,
             self._late_putting_in,
             self._late_checking_in,
-            self._next_out,
+            self._late_opening_out,
             self._late_taking_out,
             self._late_opening_back,
             self._late_taking_back,
@@ -360,9 +361,18 @@ class Swap:
         elif self.reopened and s.faults.keep_rule == _PACK_SILENT:
             self._handed_out(s, now_ms)  # only the switch says that it is still there
         elif self._opened(s, interlock.RIDER_OUT, now_ms):
+            self.taken = False  # it has proved itself: whoever had it in his hands has put it back
             self.say(s.number, "take_pack")
             self._go(TAKING_OUT, now_ms)
         elif s.stuck or (not self._waits_for_door(now_ms) and (not s.stays or s.faults.keep_rule >= 0)):
+            self._late_opening_out(now_ms)
+
+    def _late_opening_out(self, now_ms: int) -> None:
+        """This pack is not to be had. There is another one, unless the rider has lifted it out and nothing proves that it came back."""
+        s = self._slots[self.out_slot - 1]
+        if self.taken and not s.releasable(self._options):
+            self._handed_out(s, now_ms)
+        else:
             self._next_out(now_ms)
 
     def _step_taking_out(self, now_ms: int) -> None:
@@ -372,14 +382,14 @@ class Swap:
             self.dirty = True
         if s.state == slot.OPEN:
             return
-        if self.taken or not s.stays:
+        if not s.stays or (self.taken and self.reopened >= _REOPENED_MOST):
             self._handed_out(s, now_ms)
-        elif self.reopened:
+        elif self.reopened and not self.taken:
             self._cancel("out_timeout")
-        else:
+        else:  # not touched, or put back, or exchanged: who stands there has to prove itself
             self._go(OPENING_OUT, now_ms)
-            self.reopened = 1
-            self._extra_ms = self._options.check_ms  # it has to prove itself once more
+            self.reopened += 1
+            self._extra_ms = self._options.check_ms
 
     def _handed_out(self, s: "SlotControl", now_ms: int) -> None:
         """The full pack is with the rider. That was the end, unless he was served first and now owes a pack."""
@@ -529,9 +539,11 @@ class Swap:
             self._resumed(state, "continue")
             self.say(s.number, "take_pack")
             self._go(TAKING_OUT, now_ms)
-        elif s.stays and not self.taken:
+        elif s.stays:
             self._resumed(state, "continue")
             self.say(s.number, "one_moment")
+            if self.taken:
+                self.reopened += 1  # put back, or exchanged: who stands there has to prove itself
             self._go(OPENING_OUT, now_ms)
             self._extra_ms = _RESUME_MS
         else:
