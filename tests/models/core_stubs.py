@@ -26,9 +26,10 @@ class StubSlot:
         self.number = number
         self.io = Readings(door_closed=True, lock_locked=True, pack_present=True)
         self.pack = Readings(
+            taken_ms=None,
             serial=f"P{number}", current_ma=0, charge_limit_ma=15000, charge_limit_mv=57000, soc_pct=50, chemistry=1, pack_mv=52000
         )
-        self.charger = Readings(output_ma=0)
+        self.charger = Readings(taken_ms=None, output_ma=0)
         self.faults = Faults()
         self.measures = Readings(is_implausible=False)
         self.state = slot.IDLE

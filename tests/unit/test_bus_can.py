@@ -20,14 +20,21 @@ class Port:
         self.room = 1000
         self.now = 0
         self.restarts = 0
+        self.broken = ()  # calls that raise
+
+    def _touch(self, call):
+        if call in self.broken:
+            raise OSError(19)
 
     def send(self, can_id, extended, data):
+        self._touch("send")
         if len(self.out) >= self.room or self.now == 3:
             return False
         self.out.append((can_id, extended, bytes(data)))
         return True
 
     def recv(self, frame):
+        self._touch("recv")
         if not self.inbox:
             return False
         frame.can_id, frame.extended, data = self.inbox.pop(0)
@@ -36,22 +43,29 @@ class Port:
         return True
 
     def set_filters(self, filters):
+        self._touch("set_filters")
         self.filters = filters
 
     def state(self):
+        self._touch("state")
         return self.now
 
     def restart(self):
         self.restarts += 1
+        self._touch("restart")
 
 
 class Ear(CanClient):
     def __init__(self, bus, name, can_ids, groups=()):
         self.heard = []
+        self.ticks = 0
         CanClient.__init__(self, bus, name, can_ids, groups)
 
     def on_frame(self, can_id, data, length, now_ms):
         self.heard.append(can_id)
+
+    def tick(self, now_ms):
+        self.ticks += 1
 
 
 def bench():
@@ -172,6 +186,39 @@ def test_bus_off_is_told_and_left_by_a_restart_each_second():
     port.now = 3
     run(clock, bus, 300)
     assert bus.bus_off == 2
+
+
+def test_a_controller_that_raises_is_off_the_bus_and_its_devices_go_on():
+    dead = (
+        ("restart",), ("state",), ("state", "restart"), ("recv", "restart"), ("send", "restart"),
+        ("set_filters", "recv", "send", "state", "restart"),
+    )
+    for broken in dead:
+        clock, port, bus = bench()
+        ear = Ear(bus, "ear", (7,))
+        bus.send(7, bytes(8))
+        port.broken = broken
+        port.now = 3
+        run(clock, bus, 3500)
+        assert (bus.fault, bus.bus_off, bus.state, port.restarts) == ("bus_off", 1, 3, 3), broken
+        assert 34 <= ear.ticks <= 36, broken
+        port.broken = ()
+        port.now = 0
+        run(clock, bus, 300)
+        assert bus.fault == "" and port.out == [(7, True, bytes(8))], broken
+
+
+def test_a_device_has_its_tick_even_where_the_watch_of_the_controller_fails():
+    clock, port, bus = bench()
+    ear = Ear(bus, "ear", (7,))
+
+    def lost():
+        raise ValueError
+
+    port.state = lost
+    clock.ms += 100
+    refused(bus.step)
+    assert ear.ticks == 1
 
 
 def test_error_passive_is_told_when_it_lasts():

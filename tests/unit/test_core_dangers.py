@@ -227,3 +227,36 @@ def test_a_pack_whose_gauge_stands_low_is_full_once_it_takes_no_more_and_until_i
     pack.values.update(soc_pct=78)
     cabinet.run(limit_ms=3000)
     assert slot.is_full  # from where it was full this time
+
+
+def test_a_reading_from_before_the_charge_does_not_say_that_no_current_flows():
+    cabinet = Cabinet(2, {1: Pack("P", 50)})
+    slot = cabinet.control.slots[0]
+    real = cabinet.sense
+    held = []
+
+    def sense():
+        was = (slot.pack.taken_ms, slot.pack.current_ma, slot.charger.taken_ms, slot.charger.output_ma)
+        real()
+        if held:
+            slot.pack.taken_ms, slot.pack.current_ma, slot.charger.taken_ms, slot.charger.output_ma = was
+
+    cabinet.sense = sense
+    assert cabinet.run(lambda: slot.charge_ma > 0, 8000)
+    held.append(True)
+    cabinet.run(limit_ms=300)
+    assert slot.charge_ma > 0 and cabinet.control.command("unlock", 1, cabinet.now_ms) == (True, "ok")
+    cabinet.run(limit_ms=300)
+    assert not slot.charge_ma and slot.door_why == "current_flows" and not cabinet.pulses
+    held.clear()
+    assert cabinet.run(lambda: bool(cabinet.pulses), 2000)
+
+
+def test_the_list_of_quarantined_packs_is_never_too_full_for_one_that_stands_here():
+    cabinet = Cabinet(2, {1: Pack("HOT", 50)})
+    cabinet.settle()
+    marked = cabinet.control._marked
+    marked.extend("AWAY-%d" % number for number in range(64))
+    cabinet.packs[1].values["temp_max_ddegc"] = 650
+    assert cabinet.run(lambda: cabinet.state(1) == "quarantined", 10000)
+    assert len(marked) == 64 and marked[-1] == "HOT" and marked[0] == "AWAY-1"

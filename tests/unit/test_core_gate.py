@@ -321,7 +321,7 @@ def test_what_was_permitted_of_late_may_flow_still_while_neither_pack_nor_charge
     for now_ms in (5000, 5001, 10999):
         assert [g.door_why(s, SERVICE, now_ms) for s in slots] == ["", "current_flows", ""]
     assert g.door_why(slots[1], SERVICE, 11000) == ""
-    slots[1].set(pack_fresh=True, charger_fresh=False)
-    assert g.door_why(slots[1], SERVICE, 5001) == ""  # the pack tells
-    slots[1].set(pack_fresh=False, charger_fresh=True)
-    assert g.door_why(slots[1], SERVICE, 5001) == ""  # the charger does
+    for who, other in (("pack", "charger"), ("charger", "pack")):
+        for taken_ms, why in ((None, "current_flows"), (5000, "current_flows"), (5001, "")):  # since then, or what was before says nothing
+            slots[1].set(**{who + "_fresh": True, who + "_taken_ms": taken_ms, other + "_fresh": False, other + "_taken_ms": 9000})
+            assert g.door_why(slots[1], SERVICE, 5002) == why, (who, taken_ms)

@@ -38,9 +38,12 @@ class Wire:
         self.out = []
         self.inbox = []
         self.cut = False
+        self.dead = False  # the controller behind it has no supply
 
     def send(self, can_id, extended, data):
         assert extended and can_id == COMMAND
+        if self.dead:
+            return False
         if self.cut:
             return True
         self.out.append(bytes(data))
@@ -50,7 +53,7 @@ class Wire:
         return True
 
     def recv(self, frame):
-        if not self.inbox:
+        if self.dead or not self.inbox:
             return False
         data = self.inbox.pop(0)
         frame.can_id = ANSWER
@@ -63,7 +66,11 @@ class Wire:
         self.filters = filters
 
     def state(self):
-        return 0
+        return 3 if self.dead else 0
+
+    def restart(self):
+        if self.dead:
+            raise OSError(19)
 
 
 class Bench:
@@ -78,6 +85,7 @@ class Bench:
         self.events = []
         self.guard = MainsGuard([self.charger], self.events.append)
         self.want = (0, 0)
+        self.bus_runs = True
         self.unit.step(0.01, self.pack, True)
 
     def run(self, ms, renew=True):
@@ -85,7 +93,8 @@ class Bench:
             if renew:
                 self.charger.set(*self.want)
             self.mains = self.guard.wanted(self.clock.ticks_ms())
-            self.bus.step()
+            if self.bus_runs:
+                self.bus.step()
             self.unit.step(0.02, self.pack, self.mains)
             self.clock.ms += 20
 
@@ -224,6 +233,38 @@ def test_one_that_does_not_obey_loses_its_mains():
     assert not bench.mains
     bench.run(2_000)
     assert bench.unit.out_a == 0.0
+
+
+def test_one_behind_a_can_controller_that_died_loses_its_mains_and_is_used_again():
+    bench = Bench()
+    bench.want = (54_600, 5_000)
+    bench.run(6_000)
+    bench.wire.dead = True
+    bench.run(3_500)
+    bench.want = (0, 0)  # core: its data are too old
+    bench.run(5_200)
+    assert not bench.mains and bench.bus.fault == "bus_off" and bench.unit.out_a == 0.0
+    bench.run(OFF_MS)
+    assert bench.mains and not bench.unit.started
+    bench.wire.dead = False
+    bench.want = (54_600, 5_000)
+    bench.run(6_000)
+    assert bench.unit.out_a > 4.0 and len(bench.events) == 2
+
+
+def test_one_whose_bus_has_no_task_any_more_loses_its_mains():
+    bench = Bench()
+    bench.want = (54_600, 5_000)
+    bench.run(6_000)
+    bench.bus_runs = False
+    bench.wire.dead = True
+    bench.want = (0, 0)
+    bench.run(2_900)
+    assert bench.mains and bench.unit.out_a > 4.0
+    bench.run(1_500)
+    assert not bench.mains and bench.unit.out_a == 0.0
+    bench.run(OFF_MS)
+    assert bench.mains and not bench.unit.started and len(bench.events) == 2
 
 
 def test_one_that_was_without_mains_for_a_moment_is_set_up_again():

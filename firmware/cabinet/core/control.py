@@ -238,7 +238,9 @@ class CabinetControl:
             if faults.worst < rules.QUARANTINE or not s.stays or not s.serial or s.serial in self._marked:
                 continue
             for rule in faults.latched():  # what service has released does not count again
-                if rules.scope(rule) == rules.PACK and rules.reaction(rule) >= rules.QUARANTINE and len(self._marked) < _MARKED_MAX:
+                if rules.scope(rule) == rules.PACK and rules.reaction(rule) >= rules.QUARANTINE:
+                    if len(self._marked) >= _MARKED_MAX:
+                        del self._marked[0]  # the pack that is longest away: this one stands here
                     self._marked.append(s.serial)
                     break
         self.interlock.stop_rule = stop

@@ -157,10 +157,13 @@ class Interlock:
     def _current_flows(self, s: "SlotControl", now_ms: int) -> bool:
         if s.pack_fresh and not -_STILL_MA < s.pack.current_ma < _STILL_MA:
             return True
-        if s.charger_fresh:
-            return s.charger.output_ma >= _STILL_MA
-        fed_ms = self._fed_ms[s.number - 1]  # neither tells anything: what was permitted of late may flow still
-        return not s.pack_fresh and fed_ms is not None and 0 <= ticks.diff(now_ms, fed_ms) < _BLIND_MS
+        if s.charger_fresh and s.charger.output_ma >= _STILL_MA:
+            return True
+        fed_ms = self._fed_ms[s.number - 1]
+        if fed_ms is None or not 0 <= ticks.diff(now_ms, fed_ms) < _BLIND_MS:
+            return False
+        # current was permitted of late, and flows still for all that is known: unless somebody has looked since, and saw none
+        return not (_since(s.pack_fresh, s.pack.taken_ms, fed_ms) or _since(s.charger_fresh, s.charger.taken_ms, fed_ms))
 
     def _recent_pulses(self, s: "SlotControl", now_ms: int) -> int:
         at = (s.number - 1) * _PULSES
@@ -220,6 +223,11 @@ class Interlock:
                 self._recent_pulses(s, now_ms)
             if s.expected_ms is not None and ticks.diff(now_ms, s.expected_ms) > _PULSE_WINDOW_MS:
                 s.expected_ms = None
+
+
+def _since(fresh: bool, taken_ms: "int | None", instant_ms: int) -> bool:
+    """Whether a fresh reading was taken after this instant."""
+    return fresh and taken_ms is not None and ticks.diff(taken_ms, instant_ms) > 0
 
 
 def _claim_behind(why: str) -> str:
