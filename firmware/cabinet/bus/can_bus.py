@@ -141,13 +141,16 @@ class CanBus:
         now = self.clock.ticks_ms()
         if not self._filtered:
             self._filtered = True
-            self.port.set_filters(acceptance(list(self._owners) + [group | kind << 8 for group in self._groups for kind in range(8)]))
+            try:
+                self.port.set_filters(acceptance(list(self._owners) + [group | kind << 8 for group in self._groups for kind in range(8)]))
+            except OSError:
+                self._trouble()  # the port places them when it is restarted
         handled = self._take_frames(now)
         if not 0 <= ticks.diff(now, self._tick_ms) < TICK_MS:
             self._tick_ms = now
-            self._watch(now)
-            for client in self.clients:
+            for client in self.clients:  # first: they withdraw what nobody renews, whatever becomes of the controller
                 client.tick(now)
+            self._watch(now)
         self._flush()
         if handled >= _BURST:
             return 0
@@ -179,7 +182,7 @@ class CanBus:
                     if spare is not None:
                         frame.data = spare
         except OSError:
-            self.fault = "timeout"
+            self._trouble()
         if handled:
             self._bits += (_FRAME_BITS - 64) * handled + 8 * size
             self.received += handled
@@ -201,15 +204,23 @@ class CanBus:
                 if not port.send(can_id if extended else can_id & 0x7FF, extended, data if length == 8 else data[:length]):
                     return
             except OSError:
-                self.fault = "timeout"
+                self._trouble()
                 return
             self._first = (slot + 1) % _QUEUE
             self._count -= 1
             self.sent += 1
             self._bits += _FRAME_BITS - 64 + 8 * length
 
+    def _trouble(self) -> None:
+        """The port raised. Bus-off says more, and stands until `_watch` sees the controller on the bus again."""
+        if self.fault != "bus_off":
+            self.fault = "timeout"
+
     def _watch(self, now: int) -> None:
-        state = self.port.state()
+        try:
+            state = self.port.state()
+        except OSError:
+            state = STATE_BUS_OFF  # a controller that answers no more is off the bus too, and a restart is all that can help
         if state == STATE_ERROR_PASSIVE and self.state != state:
             self.passive += 1
             self._passive_ms = now
@@ -221,7 +232,10 @@ class CanBus:
                 self._restart_ms = now
             elif ticks.diff(now, self._restart_ms) >= _RESTART_MS:
                 self._restart_ms = now
-                self.port.restart()
+                try:
+                    self.port.restart()
+                except OSError:
+                    pass  # still gone: again in a second
         elif state == STATE_ERROR_PASSIVE:
             if ticks.diff(now, self._passive_ms) >= _PASSIVE_MS:
                 self.fault = "error_passive"  # it hears, but whoever disturbs the line may drive it off

@@ -1,7 +1,8 @@
 """The relay before the chargers' mains, for chargers that nothing else stops when they are not reached any more.
 
-The supervisor asks `wanted` before each half period of the heartbeat that holds the relay. While a charger is out of hand
-the heartbeat rests, the relay falls, and every charger of the cabinet is without mains for long enough to be off for sure.
+The supervisor asks `wanted` before each half period of the heartbeat that holds the relay, and each charger is asked for its
+`runaway` then: a line whose task hangs or dies cannot keep the relay. While a charger is out of hand the heartbeat rests, the
+relay falls, and every charger of the cabinet is without mains for long enough to be off for sure.
 """
 
 from cabinet.core import events, ticks
@@ -14,7 +15,7 @@ OFF_MS = 15_000  # the relay's fall, and the capacitors of the chargers
 
 
 class MainsGuard:
-    """Watches chargers with a `runaway` mark; `note` journals an event."""
+    """Watches chargers with a `runaway(now_ms)`; `note` journals an event."""
 
     def __init__(self, chargers: list, note: "Any") -> None:
         self._chargers = chargers
@@ -26,7 +27,7 @@ class MainsGuard:
         since = self._since_ms
         if since is None:
             for charger in self._chargers:
-                if charger.runaway:
+                if charger.runaway(now_ms):
                     self._since_ms = now_ms
                     self._note(events.make("mains.cut", 0, "", charger.name))
                     return False

@@ -94,7 +94,6 @@ class NpbCharger(CanClient):
         self.reading = ChargerReading()
         self.set_mv = 0
         self.set_ma = 0
-        self.runaway = False  # nothing but the mains relay stops it now
         self._command_id = _TO_UNIT | address
         self._frame = bytearray(8)
         self._step = 0
@@ -141,8 +140,15 @@ class NpbCharger(CanClient):
     def mains_was_off(self) -> None:
         """The relay has taken its mains for long enough: it is off, and stays off until it is told otherwise."""
         self._may_run = False
-        self.runaway = False
         self._setup = _ASK_CONFIG
+
+    def runaway(self, now_ms: int) -> bool:
+        """Whether nothing but the mains relay stops it now. For the supervisor to ask ten times a second, and decided here alone,
+        because `tick` stands still when the task of its bus does."""
+        if not self._may_run or self.set_ma or 0 <= ticks.diff(now_ms, self._off_ms) < _OBEY_MS:
+            return False
+        self._off_ms = ticks.add(now_ms, -_OBEY_MS)
+        return True
 
     # ---- frames out ----
 
@@ -245,11 +251,6 @@ class NpbCharger(CanClient):
             taken = self.reading.taken_ms
             if taken is not None and ticks.diff(now_ms, taken) > _STALE_MS:
                 self.reading.clear()
-        if not self._may_run:
-            self.runaway = False
-        elif self.set_ma == 0 and not 0 <= ticks.diff(now_ms, self._off_ms) < _OBEY_MS:
-            self.runaway = True
-            self._off_ms = ticks.add(now_ms, -_OBEY_MS)
 
     # ---- frames in ----
 
