@@ -154,6 +154,109 @@ def test_a_lower_current_reaches_it_at_once_without_a_pause_in_charging():
     assert b"\x00\x00\x00" not in bench.wire.out and abs(bench.unit.out_a - 3.0) < 0.1
 
 
+def slide(bench, every_ms, ma, by_ma, ms):
+    """The allowed current changes every so often; returns the oldest that the reading ever was."""
+    oldest = 0
+    for k in range(ms // 50):
+        if k * 50 % every_ms < 50:
+            ma += by_ma(k * 50 // every_ms)
+        bench.want = (54_600, ma)
+        bench.clock.ms -= 10  # 50 ms of the control loop are no whole number of this bench's steps
+        bench.run(60)
+        taken = bench.charger.reading.taken_ms
+        oldest = max(oldest, 99_999 if taken is None else (bench.clock.ticks_ms() - taken) & 0x3FFFFFFF)
+    return oldest
+
+
+def test_a_limit_that_changes_with_each_reading_of_the_pack_charges_steadily_and_everything_is_still_asked():
+    for every_ms in (50, 200, 250, 300, 500):
+        for by_ma in (lambda k: -10 if k & 1 else 10, lambda k: -10, lambda k: 10, lambda k: -1 if k & 1 else 1):
+            bench = Bench()
+            bench.want = (54_600, 8_000)
+            bench.run(6_000)
+            writes = bench.unit.eeprom_writes
+            bench.wire.out.clear()
+            oldest = slide(bench, every_ms, 8_000, by_ma, 20_000)
+            assert oldest <= 2_400, (every_ms, oldest)
+            assert b"\x00\x00\x00" not in bench.wire.out and bench.unit.eeprom_writes == writes
+            assert all(bench.wire.out.count(bytes((asked, 0))) >= 7 for asked in (0x20, 0x30, 0x40, 0x60, 0x61, 0x62, 0xC2))
+            bench.run(400)
+            assert abs(bench.unit.set_a * 1000 - bench.want[1]) < 11 and len(bench.events) == 0
+
+
+def test_it_starts_while_the_limit_changes_with_each_reading():
+    for every_ms in (50, 200, 250, 300, 500):
+        for by_ma in (lambda k: -10 if k & 1 else 10, lambda k: -10):
+            bench = Bench()
+            bench.run(6_000)
+            slide(bench, every_ms, 8_000, by_ma, 3_000)
+            assert bench.unit.started, every_ms
+
+
+def test_a_difference_that_it_cannot_be_told_is_no_change():
+    bench = Bench()
+    bench.want = (54_600, 5_000)
+    bench.run(6_000)
+    bench.wire.out.clear()
+    for k in range(12):
+        bench.want = (54_609 - k % 2, 5_001 + k % 9)
+        bench.run(100)
+    assert sum(d[0] in (0x20, 0x30) and len(d) == 4 for d in bench.wire.out) <= 2, "no more than the round tells anyhow"
+
+
+def test_each_change_is_told_within_two_frames():
+    bench = Bench()
+    bench.want = (54_600, 8_000)
+    bench.run(6_000)
+    for k in range(40):
+        bench.want = (54_600, 8_000 - 100 * (k % 7))
+        bench.run(220 + 20 * (k % 5))
+        assert abs(bench.unit.set_a - bench.want[1] / 1000) < 0.006, k
+    bench.want = (54_000, 2_000)
+    bench.run(400)
+    assert abs(bench.unit.set_v - 54.0) < 0.006 and abs(bench.unit.set_a - 2.0) < 0.006
+
+
+def test_a_change_in_the_moment_of_the_start_is_told_before_it_is_switched_on():
+    for at_ms in range(0, 900, 20):
+        bench = Bench()
+        bench.run(6_000)
+        bench.wire.out.clear()
+        bench.want = (54_600, 8_000)
+        bench.run(at_ms)
+        if bench.unit.started:
+            continue
+        bench.want = (54_600, 2_000)
+        while not bench.unit.started:
+            bench.run(20)
+        assert abs(bench.unit.set_a - 2.0) < 0.006, at_ms
+
+
+def test_off_goes_out_at_once_also_between_changes():
+    for after_ms in range(0, 300, 20):
+        bench = Bench()
+        bench.want = (54_600, 8_000)
+        bench.run(6_000)
+        slide(bench, 250, 8_000, lambda k: -10, 1_000)
+        bench.run(after_ms)
+        bench.charger.set(54_600, 3_000)
+        bench.charger.set(0, 0)
+        assert not bench.unit.started
+        bench.want = (0, 0)
+        bench.run(3_000)
+        assert not bench.unit.started and bench.mains
+
+
+def test_one_that_ignores_the_set_points_of_a_slide_is_off_in_three_seconds():
+    for every_ms in (200, 250, 300, 500):
+        bench = Bench()
+        bench.want = (54_600, 8_000)
+        bench.run(6_000)
+        bench.unit._write = lambda command, value: None
+        slide(bench, every_ms, 7_900, lambda k: -10, 3_200)
+        assert not bench.unit.started, every_ms
+
+
 def test_off_goes_out_at_once():
     bench = Bench()
     bench.want = (54_600, 5_000)

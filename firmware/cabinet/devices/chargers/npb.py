@@ -10,6 +10,9 @@ Three things about it decide how it is spoken to:
 - It answers only what it is asked, and ignores a set-point that it does not like. So every set-point is read back, and the
   output is switched on only while it holds what it was told.
 
+What it gives at most follows the pack, maybe several times a second. A change is told out of turn, and the round of questions
+goes on where it was: begun anew with each change it would never come to the faults and the readings.
+
 It must have been set up as a power supply (curve switched off) when it was installed; the driver refuses one that was not.
 """
 
@@ -53,7 +56,6 @@ _ROUND = (
     _WRITE | _VOUT_SET, _VOUT_SET, _WRITE | _IOUT_SET, _IOUT_SET, _WRITE | _OPERATION,
     _VOUT, _IOUT, _FAULT, _TEMPERATURE, _VOUT, _IOUT, _FAULT, _CONFIG,
 )
-_AT_CURRENT = const(2)
 
 _HOLD_MS = const(2_000)  # a set-point that nobody renewed for so long is withdrawn
 _LOST_MS = const(2_000)
@@ -108,6 +110,7 @@ class NpbCharger(CanClient):
         self._amp = 0
         self._on = False  # as told last
         self._may_run = True  # not known to be off
+        self._inserted = False  # the newest frame was told out of turn
         self._off_waits = False  # an order to stop is the newest frame: the next tick does not displace it
         now = clock.ticks_ms()
         self._set_ms = self._heard_ms = self._held_ms = self._off_ms = self._retry_ms = now
@@ -115,11 +118,13 @@ class NpbCharger(CanClient):
 
     def set(self, mv: int, ma: int) -> None:
         """What it shall give at most; 0, 0 = off. Call it at every control step: a set-point that is not renewed within
-        two seconds is withdrawn. Off goes out at once, a change with the next frame."""
+        two seconds is withdrawn. Off goes out at once, a change with the next frame, or the one after."""
         now = self.clock.ticks_ms()
         self._set_ms = now
         if mv < 10 or ma < 10:
             mv = ma = 0
+        mv = min(mv // 10, 0xFFFF) * 10  # as it can be told: what differs by less is no change
+        ma = min(ma // 10, 0xFFFF) * 10
         if mv != self.set_mv or ma != self.set_ma:
             self._apply(mv, ma, now)
 
@@ -130,10 +135,9 @@ class NpbCharger(CanClient):
             self._operate(False)
             self._off_waits = True
             return
-        self._step = 0 if mv != self.set_mv else _AT_CURRENT
         if self.set_ma == 0:
+            self._step = 0
             self._holds = 0
-            self._held_ms = now_ms
         self.set_mv = mv
         self.set_ma = ma
 
@@ -182,30 +186,52 @@ class NpbCharger(CanClient):
         if self._setup != _READY:
             self._set_up(now_ms)
             return
+        if self._on and self._holds != 3 and not 0 <= ticks.diff(now_ms, self._held_ms) <= _HELD_MS:
+            self._operate(False)  # one missed answer does not stop it, but this was longer
+            self._off_waits = True
+            return
+        self._inserted = not self._inserted and self._insert()  # every second frame at most: the round has to go on
+        if self._inserted:
+            return
         step = _ROUND[self._step]
         self._step = (self._step + 1) % len(_ROUND)
         if not step & _WRITE:
             self._ask(step)
         elif step == _WRITE | _OPERATION:
-            if self._holds == 3:
-                self._held_ms = now_ms
-            self._operate(bool(self.set_ma) and self._holds_long(now_ms))
+            self._operate(bool(self.set_ma) and (self._on or self._holds == 3))
         elif not self.set_ma:
             self._operate(False)
         elif step == _WRITE | _VOUT_SET:
             self._holds &= 2
-            self._sent_volt = min(self.set_mv // 10, 0xFFFF)
-            self._put(_VOUT_SET, 4, self._sent_volt)
+            self._tell_volt()
         else:
             self._holds &= 1
-            self._sent_amp = min(self.set_ma // 10, 0xFFFF)
-            self._put(_IOUT_SET, 4, self._sent_amp)
+            self._tell_amp()
 
-    def _holds_long(self, now_ms: int) -> bool:
-        """Whether it holds what it was told; while it runs, one missed answer does not stop it."""
-        if self._holds == 3:
-            return True
-        return self._on and 0 <= ticks.diff(now_ms, self._held_ms) <= _HELD_MS
+    def _tell_volt(self) -> None:
+        self._sent_volt = self.set_mv // 10
+        self._put(_VOUT_SET, 4, self._sent_volt)
+
+    def _tell_amp(self) -> None:
+        self._sent_amp = self.set_ma // 10
+        self._put(_IOUT_SET, 4, self._sent_amp)
+
+    def _insert(self) -> bool:
+        """Tell a set-point that is not the one told last; the round reads it back. Before the output is on the round tells it, up to
+        the last moment: what changes between its being read back and the switching on must not wait, nor put the start off for ever."""
+        if not self.set_ma or not self._on and self._holds != 3:
+            return False
+        if self._sent_amp != self.set_ma // 10:
+            if self._on:
+                self._holds &= 1
+            self._tell_amp()
+        elif self._sent_volt != self.set_mv // 10:
+            if self._on:
+                self._holds &= 2
+            self._tell_volt()
+        else:
+            return False
+        return True
 
     def _set_up(self, now_ms: int) -> None:
         if self._setup == _REFUSED:
@@ -283,10 +309,10 @@ class NpbCharger(CanClient):
             self.reading.temp_ddegc = i16_le(data, 2)
         elif command == _VOUT_SET:
             if value == self._sent_volt:
-                self._holds |= 1
+                self._hold(1, now_ms)
         elif command == _IOUT_SET:
             if value == self._sent_amp:
-                self._holds |= 2
+                self._hold(2, now_ms)
         elif command == _CONFIG:
             self._take_config(value)
         elif command == _CURVE and self._setup == _ASK_CURVE:
@@ -294,8 +320,13 @@ class NpbCharger(CanClient):
                 self._refuse(now_ms)
             else:
                 self._setup = _READY
-                self._step = 0
+                self._step = self._holds = 0
         return None
+
+    def _hold(self, bit: int, now_ms: int) -> None:
+        self._holds |= bit
+        if self._holds == 3:
+            self._held_ms = now_ms
 
     def _take_faults(self, bits: int, now_ms: int) -> None:
         if bits & _FAULT_OFF:
