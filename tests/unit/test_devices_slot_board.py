@@ -29,6 +29,7 @@ class BoardOnTheWire:
         self.pulses = []
         self.alive = True
         self.lose_answers = 0
+        self.refuses = 0  # this function
         self.answer = b""
 
     def write(self, data):
@@ -37,7 +38,9 @@ class BoardOnTheWire:
         if not self.alive:
             return len(data)
         unit, function, start, value = struct.unpack(">BBHH", data[:6])
-        if function == 2:
+        if function == self.refuses:
+            body = bytes([unit, function | 0x80, 1])
+        elif function == 2:
             body = bytes([unit, 2, 4]) + struct.pack("<I", self.inputs)
         elif function == 4:
             body = bytes([unit, 4, 18]) + struct.pack(">9h", *self.temps)
@@ -135,11 +138,58 @@ def test_a_silent_board_is_at_fault_and_forgotten():
     assert board.fault == "" and board.slots[0].taken_ms is not None
 
 
-def test_temperatures_that_cannot_be_are_not_taken():
+def test_a_temperature_that_cannot_be_takes_none_of_the_others_with_it():
     clock, wire, bus, board = bench()
-    wire.temps[4] = 9999
-    run(clock, bus, 500)
-    assert board.slots[0].temp_ddegc is None and board.slots[0].taken_ms is not None
+    for wrong in (9999, -601, 2001, -0x8000):
+        wire.temps = [235] * 9
+        wire.temps[4] = wrong
+        run(clock, bus, 2500)
+        assert [s.temp_ddegc for s in board.slots] == [235] * 3 + [None] + [235] * 4, wrong
+        assert board.cabinet.temp_ddegc == 235 and board.slots[3].taken_ms is not None
+    wire.temps[0] = 9999
+    run(clock, bus, 2500)
+    assert board.cabinet.temp_ddegc is None and board.slots[7].temp_ddegc == 235
+
+
+def test_a_sensor_that_fails_is_a_fault_of_the_board_until_it_is_back():
+    clock, wire, bus, board = bench()
+    for index, wrong in ((3, -0x8000), (0, 9999)):
+        run(clock, bus, 10_000)
+        assert board.fault == ""
+        wire.temps[index] = wrong
+        run(clock, bus, 4500)
+        assert board.fault == "", "not at once"
+        run(clock, bus, 4000)
+        taken = board.slots[0].taken_ms
+        for _ in range(20):
+            assert board.fault == "implausible", "it stands while the switches are read"
+            run(clock, bus, 100)
+        assert board.slots[0].taken_ms > taken + 1500, "which they are as often as before"
+        wire.temps[index] = 240
+        run(clock, bus, 2500)
+        assert board.fault == ""
+
+
+def test_a_sensor_that_was_wrong_from_the_start_is_told_and_one_that_is_not_fitted_is_none():
+    clock, wire, bus, board = bench()
+    wire.temps = [-0x8000] * 9
+    run(clock, bus, 20_000)
+    assert board.fault == "" and board.slots[0].temp_ddegc is None
+    wire.temps[2] = -700
+    run(clock, bus, 10_000)
+    assert board.fault == "implausible"
+
+
+def test_a_board_that_tells_its_temperatures_no_more_is_at_fault_though_its_switches_are_read():
+    clock, wire, bus, board = bench()
+    run(clock, bus, 3000)
+    wire.refuses = 4
+    run(clock, bus, 9000)
+    assert board.fault == "implausible" and board.slots[0].temp_ddegc is None
+    assert clock.ticks_ms() - board.slots[0].taken_ms <= 300
+    wire.refuses = 0
+    run(clock, bus, 2500)
+    assert board.fault == "" and board.slots[0].temp_ddegc == 235
 
 
 class Terminal:

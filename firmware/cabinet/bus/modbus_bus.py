@@ -384,7 +384,7 @@ class ModbusBus:
             if client.again or self._urgent:
                 client.again = False  # has more to ask, or its poll is still to come: stays due, and a fault stands until then
             else:
-                client.fault = ""
+                client.fault = client.standing
                 schedule.served(client, now_ms)
 
     def totals(self) -> dict:

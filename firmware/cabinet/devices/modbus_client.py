@@ -20,6 +20,7 @@ class ModbusClient:
 
     max_registers = 125  # a read of more is not sent: compose() asks in portions, see `portion`
     rest_ms = 0
+    standing = ""  # a fault that holds while it answers, such as one dead sensor of many: neither silence nor a reason to ask less often
     done_ms = 0  # when the last exchange ended; kept only for devices that need rest
 
     def __init__(self, bus: "ModbusBus", address: int, name: str) -> None:

@@ -13,6 +13,8 @@ _TEMPERATURES_MS = const(2000)
 _PULSE_REGISTER = const(0x0100)
 _DDEGC_MIN = const(-600)
 _DDEGC_MAX = const(2_000)
+_NOT_FITTED = const(-0x8000)
+_BLIND_MS = const(5_000)  # a sensor may miss two looks before it is told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
 
 
 class SlotBoard(LockBoard):
-    """One board of eight slots. The first board of a cabinet also has the danger inputs."""
+    """One board of eight slots. The first board of a cabinet also has the danger inputs.
+
+    A temperature that fails is nobody's but its own slot's: the others hold, the switches are read on and no slot is stopped, as a
+    cabinet whose lock boards have no sensors is allowed too. But it is told: the board has a fault for as long as it lasts."""
 
     def __init__(self, bus: "ModbusBus", address: int, clock: "Clock", first_slot: int) -> None:
         self.inputs = SlotInputs(first_slot)
@@ -29,6 +34,8 @@ class SlotBoard(LockBoard):
         self.cabinet = self.inputs.cabinet
         self._asked_temperatures = False
         self._temperatures_ms = None
+        self._fitted = 0  # bit per register: has ever told anything but "not fitted"
+        self._blind_ms = None  # since when one of these tells no temperature
         LockBoard.__init__(self, bus, address, "slot board {}".format(address), clock, SLOTS, _PERIOD_MS)
 
     def send_pulse(self, channel: int, ms: int) -> bool:
@@ -51,20 +58,43 @@ class SlotBoard(LockBoard):
             self.stats.renewed(now_ms)
             return ""
         self.again = True
+        good = 0
         for i in range(1 + SLOTS):
-            if not _DDEGC_MIN <= i16_be(buf, at + 2 * i) <= _DDEGC_MAX:
-                return "implausible"
-        if self.cabinet is not None:
-            self.cabinet.temp_ddegc = i16_be(buf, at)
-        for i in range(SLOTS):
-            self.slots[i].temp_ddegc = i16_be(buf, at + 2 + 2 * i)
+            value = i16_be(buf, at + 2 * i)
+            if value != _NOT_FITTED:
+                self._fitted |= 1 << i
+            if _DDEGC_MIN <= value <= _DDEGC_MAX:
+                good |= 1 << i
+                self._set(i, value)
+            else:
+                self._set(i, None)
+        if self._fitted & ~good:
+            self.stats.failed("implausible")
+        self._look(good, now_ms)
         return ""
 
     def lost(self, reason: str, now_ms: int) -> None:
         """No good answer. A pulse stays wanted until its tries are used up."""
         if self._pulsing < 0 and self._asked_temperatures:
-            for slot in self.slots:
-                slot.temp_ddegc = None
-            if self.cabinet is not None:
-                self.cabinet.temp_ddegc = None
+            for i in range(1 + SLOTS):
+                self._set(i, None)
+            self._look(0, now_ms)  # a board may answer for its switches and never again for its temperatures
         self.inputs.check_age(now_ms)
+
+    def _set(self, register: int, ddegc: "int | None") -> None:
+        """The first one is that of the cabinet, then the slots follow."""
+        if register:
+            self.slots[register - 1].temp_ddegc = ddegc
+        elif self.cabinet is not None:
+            self.cabinet.temp_ddegc = ddegc
+
+    def _look(self, good: int, now_ms: int) -> None:
+        """Whether all sensors that are there tell a temperature (`good`: those that do); what is missing for long is a fault."""
+        since = self._blind_ms
+        if not self._fitted & ~good:
+            self._blind_ms = None
+            self.standing = ""
+        elif since is None:
+            self._blind_ms = now_ms
+        elif ticks.diff(now_ms, since) > _BLIND_MS:
+            self.standing = "implausible"
