@@ -67,6 +67,7 @@ class PackOnTheBus:
         self.mute = ()
         self.soc = 64
         self.cells = (3920, 3951)
+        self.capacity = 2600
 
     def speak(self):
         if self.measures:
@@ -81,7 +82,7 @@ class PackOnTheBus:
     def identity(self):
         serial = self.serial + bytes(16 - len(self.serial))
         what = struct.pack("<HBBHB", 0x5350, 2, 13, 4680, 1)
-        size = struct.pack("<HHBBB", 2600, 9, 0, 0, 0)
+        size = struct.pack("<HHBBB", self.capacity, 9, 0, 0, 0)
         parts = (what, size, serial[:7], serial[7:14], serial[14:] + bytes(5), b"OPENPAC", b"K" + bytes(6))
         self.frame(0x16, bytes([self.part]) + parts[self.part])
         self.part = (self.part + 1) % 7
@@ -192,6 +193,15 @@ def test_a_counter_that_stands_still_for_weeks_never_counts_as_moving_again():
     wire.measures = True
     run(clock, bus, wire, 1000)
     assert pack.fault == "" and (clock.ms - pack.reading.taken_ms) & 0x3FFFFFFF <= 210
+
+
+def test_another_capacity_under_the_same_serial_is_foreign():
+    clock, port, bus, pack, wire = bench()
+    pack.set_need(250)
+    run(clock, bus, wire, 3000)
+    wire.capacity = 20_000
+    run(clock, bus, wire, 3000)
+    assert pack.fault == "foreign" and pack.reading.taken_ms is None and pack.reading.capacity_mah == 0
 
 
 def test_another_serial_at_the_same_node_is_foreign():

@@ -27,6 +27,7 @@ class PackOnTheWire:
     def __init__(self):
         self.serial = b"SC48L30-000042"
         self.magic = 0x5350
+        self.built = [1, 16, 5120, 3000]  # chemistry, cells, nominal voltage, capacity
         self.counter = 7
         self.measures = True
         self.status = dict(
@@ -62,7 +63,7 @@ class PackOnTheWire:
 
     def identity(self):
         serial = self.serial + bytes(16 - len(self.serial))
-        return struct.pack(">HHH16s8sHHHHHH6s", self.magic, 0x0100, 0, serial, b"OPENPACK", 1, 16, 5120, 3000, 7, 4, b"")
+        return struct.pack(">HHH16s8sHHHHHH6s", self.magic, 0x0100, 0, serial, b"OPENPACK", *(self.built + [7, 4, b""]))
 
     def status_block(self):
         if self.measures:
@@ -170,6 +171,24 @@ def test_a_counter_that_stands_still_for_weeks_never_counts_as_moving_again():
     wire.measures = True
     run(clock, bus, 6000)
     assert pack.fault == "" and clock.ticks_ms() - pack.reading.taken_ms <= 250
+
+
+def test_a_pack_that_is_built_otherwise_under_the_same_serial_number_is_foreign():
+    for index, other in ((0, 2), (0, 9), (1, 13), (2, 4680), (3, 20_000)):
+        clock, wire, bus, pack = bench()
+        pack.set_need(100)
+        run(clock, bus, 300)
+        wire.built[index] = other
+        run(clock, bus, 31_000)  # until it is asked again
+        r = pack.reading
+        assert (pack.fault, r.taken_ms, r.serial, r.capacity_mah) == ("foreign", None, "", 0), index
+        wire.built = [1, 16, 5120, 3000]
+        run(clock, bus, 10_000)
+        assert r.taken_ms is None, "until the slot was empty"
+        pack.set_need(0)
+        pack.set_need(100)
+        run(clock, bus, 10_000)
+        assert r.capacity_mah == 30_000 and pack.fault == ""
 
 
 def test_who_comes_back_after_silence_must_say_who_it_is():

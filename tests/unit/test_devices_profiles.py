@@ -241,6 +241,8 @@ class SwapPack:
         self.can_id = 0x00802100 | address
         self.serial = b"MT48V24A00012345"
         self.cells = [3290 + n for n in range(16)]
+        self.capacity = 2600
+        self.count = 16
 
     def speak(self):
         labels = [(1, struct.pack("<HhBB", 5280, -450, 64, 2)), (2, struct.pack("<HBBH", 0, 0, 97, 500))]
@@ -250,9 +252,9 @@ class SwapPack:
         for k, size in ((0, 6), (1, 6), (2, 4)):
             labels.append((9 + k, self.serial[6 * k : 6 * k + size]))
         labels.append((12, bytes(6)))
-        labels.append((13, struct.pack("<HHH", 88, 1000, 2600)))
+        labels.append((13, struct.pack("<HHH", 88, 1000, self.capacity)))
         labels.append((14, struct.pack("<bbbbbB", 23, 20, 30, 30, 40, 0)))
-        labels.append((17, struct.pack("<BBI", 0, 16, 26000)))
+        labels.append((17, struct.pack("<BBI", 0, self.count, 26000)))
         labels.append((1, labels[0][1]))
         for label, data in labels:
             self.port.inbox.append((self.can_id, bytes([label]) + data))
@@ -282,6 +284,45 @@ def test_another_serial_number_in_the_same_place_is_foreign_until_the_slot_was_e
     pack.set_need(500)
     run(clock, bus, 1000, wire.speak)
     assert pack.reading.serial == "MT48V24A00099999" and pack.fault == ""
+
+
+def test_a_pack_that_is_built_otherwise_under_the_same_serial_number_is_foreign():
+    def cells(pack, wire):
+        wire.count = 13
+
+    def chemistry(pack, wire):
+        pack.pack.numbers[15] = 2
+
+    def nominal(pack, wire):
+        pack.pack.numbers[13] = 72_000
+
+    for change in (cells, chemistry, nominal):
+        clock, port, bus, pack = can_bench("swap-80", 7)
+        wire = SwapPack(port, 7)
+        pack.set_need(500)
+        run(clock, bus, 1000, wire.speak)
+        pack.pack.numbers[15] = 1  # as if its maker told these: swap-80 does not
+        pack.pack.numbers[13] = 51_200
+        run(clock, bus, 1000, wire.speak)
+        r = pack.reading
+        assert (r.chemistry, r.nominal_mv, r.cell_count, pack.fault) == (1, 51_200, 16, ""), "known late is no change"
+        change(pack, wire)
+        run(clock, bus, 2000, wire.speak)
+        assert r.taken_ms is None and r.serial == "" and pack.fault == "foreign", change
+
+
+def test_a_capacity_that_the_pack_learns_is_no_other_pack_and_does_not_move_during_a_stay():
+    clock, port, bus, pack = can_bench("swap-80", 7)
+    wire = SwapPack(port, 7)
+    pack.set_need(500)
+    run(clock, bus, 1000, wire.speak)
+    wire.capacity = 20_000
+    run(clock, bus, 2000, wire.speak)
+    assert pack.fault == "" and pack.reading.capacity_mah == 26_000
+    pack.set_need(0)
+    pack.set_need(500)
+    run(clock, bus, 1000, wire.speak)
+    assert pack.reading.capacity_mah == 200_000
 
 
 def test_a_counter_that_stands_still_for_weeks_never_counts_as_moving_again():

@@ -99,6 +99,8 @@ class PackLink:
     ) -> str:
         """Take an identity; the fault that it shows, or ""."""
         reading = self.reading
+        if chemistry not in _CHEMISTRIES:
+            chemistry = CHEMISTRY_UNKNOWN
         length = text_length(buf, serial_at, 16)
         maker = text_length(buf, maker_at, 8)
         if length < 1 or maker < 0 or not 1 <= cells <= _CELLS_MAX or not nominal_mv or not capacity_mah:
@@ -108,10 +110,17 @@ class PackLink:
                 return "foreign"
             reading.serial = str(bytes(buf[serial_at : serial_at + length]), "ascii")
             reading.maker = str(bytes(buf[maker_at : maker_at + maker]), "ascii")
-        elif not same_text(reading.serial, buf, serial_at, length) or not same_text(reading.maker, buf, maker_at, maker):
+        elif (
+            not same_text(reading.serial, buf, serial_at, length)
+            or not same_text(reading.maker, buf, maker_at, maker)
+            or reading.chemistry != chemistry  # charge voltage and current follow from these four: a pack that changes them is another
+            or reading.cell_count != cells
+            or reading.nominal_mv != nominal_mv
+            or reading.capacity_mah != capacity_mah
+        ):
             self._refuse()
             return "foreign"
-        reading.chemistry = chemistry if chemistry in _CHEMISTRIES else CHEMISTRY_UNKNOWN
+        reading.chemistry = chemistry
         reading.cell_count = cells
         reading.nominal_mv = nominal_mv
         reading.capacity_mah = capacity_mah

@@ -87,6 +87,12 @@ class ProfilePack(Values):
         dummy = self.profile.dummy
         if dummy and len(dummy) == length and _same_text(dummy, serial):
             return "implausible"  # what the factory writes into every pack names none
+        chemistry = numbers[_CHEMISTRY]
+        if chemistry not in _CHEMISTRIES:
+            chemistry = CHEMISTRY_UNKNOWN
+        nominal = numbers[_NOMINAL_MV]
+        if not nominal:
+            nominal = numbers[_NOMINAL_CELL_MV] * cells
         if reading.identity_taken_ms is None:
             if self.refused:
                 return "foreign"
@@ -95,15 +101,21 @@ class ProfilePack(Values):
             reading.serial = str(self._who[first:length], "ascii")
             end = _text_end(self.maker)
             reading.maker = str(bytes(self.maker[:end]), "ascii") if end > 0 else self.profile.maker
-        elif not _same(self._who, serial):
+        elif (
+            not _same(self._who, serial)
+            or reading.cell_count != cells
+            or _differs(reading.chemistry, chemistry)
+            or _differs(reading.nominal_mv, nominal)
+        ):
             self.refuse()
             return "foreign"
-        chemistry = numbers[_CHEMISTRY]
-        reading.chemistry = chemistry if chemistry in _CHEMISTRIES else CHEMISTRY_UNKNOWN
+        reading.chemistry = chemistry
         reading.cell_count = cells
-        nominal = numbers[_NOMINAL_MV]
-        reading.nominal_mv = nominal if nominal else numbers[_NOMINAL_CELL_MV] * cells
-        reading.capacity_mah = numbers[_CAPACITY_MAH]
+        reading.nominal_mv = nominal
+        if not reading.capacity_mah:
+            # of JK and others it is what the BMS has learnt and learns anew, so a change names no other pack; but what the charge
+            # current follows from does not move during a stay either
+            reading.capacity_mah = numbers[_CAPACITY_MAH]
         reading.identity_taken_ms = now_ms
         return ""
 
@@ -209,6 +221,11 @@ def _text_end(text: bytearray) -> int:
         if text[index] and text[index] != 0x20:
             return -1
     return length
+
+
+def _differs(known: int, told: int) -> bool:
+    """What is not known yet may come with a page that is no part of the identity; from then on it holds."""
+    return known != 0 and known != told
 
 
 def _same(kept: bytes, text: bytearray) -> bool:
