@@ -8,6 +8,7 @@ from cabinet.core import ticks
 
 MESSAGE_MAX = const(64)
 _TIMEOUT_MS = const(1000)  # N_Bs, N_Cr
+_CHALLENGE_MS = const(5_000)  # for a whole challenge
 _PAD = const(0xCC)
 _WAIT_MAX = const(8)
 
@@ -19,8 +20,6 @@ LISTENING = const(3)
 RECEIVING = const(4)
 DONE = const(5)
 FAILED = const(6)
-
-_CHALLENGE_MS = const(5_000)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -195,7 +194,8 @@ class IsoTp:
         if self.state in (_WAIT_FLOW, _SENDING, LISTENING, RECEIVING):
             if self.state == _SENDING:
                 self._push(now_ms)
-            if ticks.diff(now_ms, self._since_ms) > (2 * _TIMEOUT_MS if self.state == LISTENING else _TIMEOUT_MS):
+            # an answer names no nonce: asked anew while it still thinks, a slow pack would answer the old one and seem to be a forgery
+            if ticks.diff(now_ms, self._since_ms) > (_CHALLENGE_MS if self.state == LISTENING else _TIMEOUT_MS):
                 self.state = FAILED
 
 
