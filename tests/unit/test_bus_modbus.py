@@ -232,27 +232,6 @@ def test_endless_babble_stops_neither_the_bus_nor_the_memory():
     assert meter.count == 0
 
 
-def test_an_echo_is_taken_off_before_the_answer():
-    clock, wire, bus, (meter,) = bench(lambda request: reply(request), echo=True)
-
-    original = wire.write
-
-    def write(data):
-        wire.put(bytes(data), clock.us)
-        return original(data)
-
-    wire.write = write
-    run(bus, clock, 500)
-    assert meter.count >= 4 and meter.fault == ""
-
-
-def test_the_pause_of_a_slow_unit_is_kept():
-    clock, wire, bus, meters = bench(reply, 2, 1, rest_ms=20)
-    run(bus, clock, 1000)
-    assert wire.gap_min >= 20_000
-    assert meters[0].count > 10
-
-
 def test_a_line_that_fails_is_a_silent_unit():
     clock, wire, bus, (meter,) = bench(reply)
 

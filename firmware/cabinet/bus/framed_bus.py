@@ -1,5 +1,5 @@
 """Serial lines on which each maker frames in his own way: start bytes, a length, a check. What the frames look like stands in the profile
-of the device; the clockwork (who is asked when, silence, echo, late answers) is that of the Modbus master."""
+of the device; the clockwork (who is asked when, silence, late answers) is that of the Modbus master."""
 
 from micropython import const
 
@@ -125,8 +125,8 @@ class FramedBus(ModbusBus):
 
     def _send(self, now: int) -> int:
         wait = ModbusBus._send(self, now)
-        if self._client is not None and self._want - self._offset > _LOOK_BYTES:
-            early = (self._want - self._offset - _LOOK_BYTES) * self.char_us
+        if self._client is not None and self._want > _LOOK_BYTES:
+            early = (self._want - _LOOK_BYTES) * self.char_us
             wait = wait - early if wait > early else 1
             self._wake_us = (now + wait) & 0x3FFFFFFF
         return wait
@@ -142,7 +142,7 @@ class FramedBus(ModbusBus):
         rx = self.rx
         have = self._have
         fixed = pages[p + _P_LENGTH]
-        for at in range(self._offset, have - size + 1):
+        for at in range(have - size + 1):
             if not same(profile.pool, begin, client.address, rx, at):
                 continue
             length = fixed

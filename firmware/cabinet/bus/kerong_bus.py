@@ -1,6 +1,6 @@
 """RS485 line with Kerong lock boards: frames of 5 bytes out and 9 bytes in, with a sum as check.
 
-02 ADDRESS COMMAND 03 SUM; the address has the board in its high and the lock in its low four bits. Who is asked when, silence, echo and
+02 ADDRESS COMMAND 03 SUM; the address has the board in its high and the lock in its low four bits. Who is asked when, silence and
 late answers are the business of the Modbus master, whose clockwork this is.
 """
 
@@ -50,7 +50,7 @@ class KerongBus(ModbusBus):
 
     def _find(self, client: "ModbusClient") -> int:
         board = self.tx[1] >> 4
-        for at in range(self._offset, self._have - _ANSWER + 1):
+        for at in range(self._have - _ANSWER + 1):
             if is_status(self.rx, at) and self.rx[at + 1] >> 4 == board:
                 return at
         return -1

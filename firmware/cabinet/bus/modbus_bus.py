@@ -67,18 +67,14 @@ class ModbusBus:
         clock: "Clock",
         timeout_ms: int = 100,
         probe_timeout_ms: int = 50,
-        rest_ms: int = 0,
-        echo: bool = False,
         share_permille: int = 10,
     ) -> None:
-        """`timeout_ms` for units that answer usually, `probe_timeout_ms` for silent ones, which together get
-        `share_permille` of the time; `rest_ms`: pause that the slowest unit needs between frames; `echo`: the transceiver hears itself."""
+        """`timeout_ms` for units that answer usually, `probe_timeout_ms` for silent ones: these get `share_permille` of the time."""
         self.name = name
         self.line = line
         self.clock = clock
         self.char_us = (10_000_000 + line.baud - 1) // line.baud
-        gap_us = 1750 if line.baud > 19200 else (35_000_000 + line.baud - 1) // line.baud
-        self.gap_us = max(gap_us, rest_ms * 1000)
+        self.gap_us = 1750 if line.baud > 19200 else (35_000_000 + line.baud - 1) // line.baud
         self.transactions = 0
         self.stray_bytes = 0
         self.line_errors = 0
@@ -92,13 +88,11 @@ class ModbusBus:
         self._schedule = Schedule(share_permille, probe_timeout_ms * 1000)
         self._timeout_us = timeout_ms * 1000
         self._probe_us = probe_timeout_ms * 1000
-        self._echo = echo
         self._client = None  # whom we are waiting for
         self._asker = None  # who composes, or composed last
         self._tx_len = 0
         self._want = 0  # length of a good answer
         self._have = 0
-        self._offset = 0
         self._late_reason = "timeout"
         self._busy = False
         now = clock.ticks_us()
@@ -251,11 +245,9 @@ class ModbusBus:
         self._have = 0
         self._looks = 0
         self._late_reason = "timeout"
-        self._offset = size if self._echo else 0  # where the answer begins
-        self._want += self._offset
         sent = (now + size * self.char_us) & _MASK
         self._sent_us = sent
-        self._base_us = (sent + (self._want - self._offset) * self.char_us) & _MASK
+        self._base_us = (sent + self._want * self.char_us) & _MASK
         self._wake_us = (self._base_us + client.lag_us) & _MASK
         return _diff_us(self._wake_us, now)
 
@@ -321,7 +313,7 @@ class ModbusBus:
 
     def _find(self, client: "ModbusClient") -> int:
         """Where in rx the answer begins; -1 if it is not there."""
-        return find_answer(self.rx, self._offset, self._have, self.tx, self._want - self._offset)
+        return find_answer(self.rx, self._have, self.tx, self._want)
 
     def _whole_frame(self) -> bool:
         """Whether what came is a good frame of anybody."""
@@ -346,7 +338,7 @@ class ModbusBus:
         if self.tx[1] <= READ_INPUT:
             fault = client.accept(rx, at + 3, now_ms)
             if not fault and not self._urgent:
-                self._kept.keep(self._schedule.clients.index(client), rx, at, self._want - self._offset)
+                self._kept.keep(self._schedule.clients.index(client), rx, at, self._want)
             return fault
         return client.accept(rx, at + 2, now_ms) if is_echo_of(rx, at, self.tx) else "foreign"
 

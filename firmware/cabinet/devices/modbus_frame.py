@@ -48,13 +48,13 @@ def answer_size(function: int, count: int) -> int:
     return 5 + (count << 1) if function <= READ_INPUT else 8
 
 
-def find_answer(rx: bytearray, start: int, have: int, tx: bytearray, want: int) -> int:
-    """Where in rx[start:have] the answer of `want` bytes to the request in tx (or an exception) begins; -1 if it is not there.
+def find_answer(rx: bytearray, have: int, tx: bytearray, want: int) -> int:
+    """Where in rx[:have] the answer of `want` bytes to the request in tx (or an exception) begins; -1 if it is not there.
 
     It may stand behind bytes that somebody else sent."""
     unit = tx[0]
     function = tx[1]
-    for at in range(start, have - 4):
+    for at in range(have - 4):
         if rx[at] != unit or rx[at + 1] & 0x7F != function:
             continue
         if rx[at + 1] & 0x80:
