@@ -13,7 +13,8 @@ CAN_FRAME_MS = 0.54  # extended, eight bytes, 250 kbit/s
 ROUND_MS = 50
 STATUS_MS = 200  # between two status frames of a pack on CAN
 LINE_MS = 10  # looks at the lines, and the stop frames of twelve chargers
-LATER = ("neighbour_hot", "ghost", "door_forced", "duplicate", "marked", "chemistry")  # seen in one control round, or exchange, acted on in the next
+# seen in one control round, or one exchange, and acted on in the next
+LATER = ("neighbour_hot", "ghost", "door_forced", "duplicate", "marked", "chemistry")
 
 HEAD = """
 ## Reaction times
