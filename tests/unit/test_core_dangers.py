@@ -260,3 +260,13 @@ def test_the_list_of_quarantined_packs_is_never_too_full_for_one_that_stands_her
     cabinet.packs[1].values["temp_max_ddegc"] = 650
     assert cabinet.run(lambda: cabinet.state(1) == "quarantined", 10000)
     assert len(marked) == 64 and marked[-1] == "HOT" and marked[0] == "AWAY-1"
+
+
+def test_nothing_is_charged_behind_a_lock_whose_pulse_may_still_be_under_way():
+    cabinet, slot, _ = charging_cabinet()
+    cabinet.jammed.add(2)  # the door does not open at once
+    assert cabinet.control.command("unlock", 2, cabinet.now_ms) == (True, "ok")
+    assert cabinet.run(lambda: bool(cabinet.pulses), 10000)
+    cabinet.run(limit_ms=cabinet.options.door_open_ms - 100)
+    assert not slot.charge_ma and slot.why_code == "reserved"
+    assert cabinet.run(lambda: slot.charge_ma > 0, 3000)

@@ -103,6 +103,21 @@ def test_off_is_said_again_soon_until_no_current_flows():
     assert 2 <= len(port.out) <= 4
 
 
+def test_off_is_said_again_soon_until_a_status_is_newer_than_it():
+    clock, port, bus, charger = bench()
+    port.inbox.append((0x18FF50E5, bytes([0x02, 0x22, 0, 0, 0, 0, 0, 0])))
+    run(clock, bus, 200, lambda: charger.set(54_600, 5_000))
+    charger.set(0, 0)  # before any status could tell of current
+    port.out.clear()
+    run(clock, bus, 1_000, lambda: charger.set(0, 0))
+    assert 9 <= len(port.out) <= 11
+    port.inbox.append((0x18FF50E5, bytes([0x02, 0x22, 0, 0, 0, 0, 0, 0])))
+    bus.step()
+    port.out.clear()
+    run(clock, bus, 3_000, lambda: charger.set(0, 0))
+    assert 2 <= len(port.out) <= 4
+
+
 def test_a_set_point_that_nobody_renews_is_withdrawn():
     clock, port, bus, charger = bench()
     charger.set(54_600, 5_000)

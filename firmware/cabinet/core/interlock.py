@@ -91,6 +91,8 @@ class Interlock:
     def permit_charge(self, s: "SlotControl", target_mv: int, now_ms: int, out: list) -> None:
         """Recompute the permit of one slot, and tell when charging begins or ends."""
         why = self.charge_why(s)
+        if not why and s.expected_ms is not None and 0 <= ticks.diff(now_ms, s.expected_ms) < self._options.door_open_ms:
+            why = "reserved"  # its lock has had a pulse, which may be late on the wire: the bolt may be drawn at any moment
         was_ma = s.charge_ma
         if why:
             s.charge_mv = 0

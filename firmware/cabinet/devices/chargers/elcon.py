@@ -39,7 +39,7 @@ class ElconCharger(CanClient):
         self._said_at = len(bus.kept)  # where its last status stands: length and bytes
         bus.kept.extend(bytes(9))
         now = clock.ticks_ms()
-        self._set_ms = self._heard_ms = now
+        self._set_ms = self._heard_ms = self._off_ms = now
         self._sent_ms = ticks.add(now, -_REPEAT_MS)
         CanClient.__init__(self, bus, "charger 0x{:02x}".format(address), (_STATUS | address,))
 
@@ -55,6 +55,8 @@ class ElconCharger(CanClient):
         self._apply(mv, ma, now)
 
     def _apply(self, mv: int, ma: int, now_ms: int) -> None:
+        if not ma:
+            self._off_ms = now_ms
         self.set_mv = mv
         self.set_ma = ma
         self._send(now_ms)
@@ -108,7 +110,7 @@ class ElconCharger(CanClient):
         """Repeat the set-point; withdraw one that nobody stands by any more."""
         if self.set_ma and not 0 <= ticks.diff(now_ms, self._set_ms) <= _HOLD_MS:
             self._apply(0, 0, now_ms)
-        elif ticks.diff(now_ms, self._sent_ms) >= (_REPEAT_MS if self.set_ma or not self.reading.output_ma else _AGAIN_MS):
+        elif ticks.diff(now_ms, self._sent_ms) >= (_REPEAT_MS if self.set_ma or not self._may_give(now_ms) else _AGAIN_MS):
             self._send(now_ms)  # a frame that nobody heard costs a tenth of a second, not a whole one, where it was to end a charge
         if ticks.diff(now_ms, self._heard_ms) > _LOST_MS:
             if not self.fault:
@@ -118,3 +120,9 @@ class ElconCharger(CanClient):
             taken = self.reading.taken_ms
             if taken is not None and ticks.diff(now_ms, taken) > _STALE_MS:
                 self.reading.clear()
+
+    def _may_give(self, now_ms: int) -> bool:
+        """Whether it gives current, or has told nothing yet since it was to end: its last word may be older than the charge was."""
+        if self.reading.output_ma:
+            return True
+        return 0 <= ticks.diff(now_ms, self._off_ms) < _LOST_MS and ticks.diff(self._heard_ms, self._off_ms) <= 0
