@@ -91,8 +91,8 @@ class Interlock:
     def permit_charge(self, s: "SlotControl", target_mv: int, now_ms: int, out: list) -> None:
         """Recompute the permit of one slot, and tell when charging begins or ends."""
         why = self.charge_why(s)
-        if not why and s.expected_ms is not None and 0 <= ticks.diff(now_ms, s.expected_ms) < self._options.door_open_ms:
-            why = "reserved"  # its lock has had a pulse, which may be late on the wire: the bolt may be drawn at any moment
+        if not why and self._may_open(s, now_ms):
+            why = "reserved"  # the pulse may be late on the wire, and the bolt is not drawn under load
         was_ma = s.charge_ma
         if why:
             s.charge_mv = 0
@@ -154,6 +154,10 @@ class Interlock:
             return False
         if s.state == slot.OPEN or not s.shut or (s.io_fresh and not s.io.door_closed):
             return s.state != slot.UNSEEN
+        return self._may_open(s, now_ms)
+
+    def _may_open(self, s: "SlotControl", now_ms: int) -> bool:
+        """Whether its lock has had a pulse so lately that the door may open at any moment."""
         return s.expected_ms is not None and 0 <= ticks.diff(now_ms, s.expected_ms) < self._options.door_open_ms
 
     def _current_flows(self, s: "SlotControl", now_ms: int) -> bool:
