@@ -114,6 +114,25 @@ def test_a_plan_is_made_once_a_second_and_a_lost_wish_counts_at_once():
     assert s.plan_ma == 7500
 
 
+def test_a_charge_voltage_that_a_pack_raises_counts_from_the_next_plan_on():
+    """Two packs that tell under one address raised and lowered it twice a second: beside full shares it was over the budget."""
+    a, b = full_of(1, last_soc_pct=80, pack_charge_limit_mv=54600), full_of(2)
+    plan = plan_of(a, b, budget_w=1000, charger_efficiency_pct=100)
+    assert plan.mv(a) == 54600 and plan.mv(b) == 56800
+    drawn = charging.power_w(54600, a.plan_ma) + charging.power_w(56800, b.plan_ma)
+    assert 990 < drawn <= 1000
+    a.pack.charge_limit_mv = 60000
+    plan.step(5999, 100)
+    assert plan.mv(a) == 54600
+    a.pack.charge_limit_mv = 54500
+    plan.step(5999, 100)
+    assert plan.mv(a) == 54500  # less counts at once
+    a.pack.charge_limit_mv = 60000
+    plan.step(6000, 100)
+    assert plan.mv(a) == 56800
+    assert charging.power_w(56800, a.plan_ma) + charging.power_w(56800, b.plan_ma) <= 1000
+
+
 def test_the_fullest_pack_goes_first_and_what_is_left_goes_to_the_next():
     a, b, c, d = full_of(1, last_soc_pct=20), full_of(2, last_soc_pct=80), full_of(3, last_soc_pct=50), full_of(4, last_soc_pct=50)
     plan = plan_of(a, b, c, d, budget_w=2000, charger_efficiency_pct=100)

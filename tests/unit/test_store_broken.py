@@ -141,3 +141,29 @@ def test_a_value_that_was_refused_does_not_come_back_in_the_place_of_a_later_one
             store.put("swap", b"later")
             assert StateStore(NorFlash(32768, image=area.cells), KEY).get("swap") == b"later", (size, length)
     assert refusals
+
+
+def test_a_state_store_goes_on_after_a_sector_that_failed_was_erased_before_the_flash_had_proved_itself():
+    """The proof was then written into the erased sector, which spoilt it; nothing could be stored any more before a restart."""
+    refused = 0
+    for length in range(1, 24):
+        area = Dips(32768)
+        area.length = length
+        store = StateStore(area, KEY)
+        prepare(store)
+        area.armed = "open"
+        for i in range(400):
+            if not area.armed and not area.left:
+                break
+            try:
+                store.put("swap", b"%d" % i)
+            except OSError:
+                refused += 1
+            store.idle()
+        for _ in range(8):  # the flash is sound again, and has time
+            store.idle()
+        for i in range(400):
+            store.put("swap", b"%d later" % i)
+            store.idle()
+        assert StateStore(NorFlash(32768, image=area.cells), KEY).get("swap") == b"399 later"
+    assert refused

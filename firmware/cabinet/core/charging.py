@@ -58,11 +58,19 @@ class ChargePlan:
         self._options = options
         self._planned_ms = None
         self._open = bytearray(len(slots))  # slots that still wait for their share in this round
+        self._mv = [0] * len(slots)  # the charge voltage that each share was reckoned with
         self.power_w = 0  # mains power that the plan may draw
 
     def wishes(self, s: "SlotControl") -> bool:
         """Whether this slot has a pack that could be charged now."""
         return s.accepted and s.enabled and not s.is_full and not s.reserved and s.faults.stop_rule < 0 and s.identified
+
+    def mv(self, s: "SlotControl") -> int:
+        """Charge voltage of this slot now, never above the one its share was reckoned with: a pack that allows more in
+        between may draw it from the next plan on, when the others have been given less."""
+        now_mv = target_mv(s)
+        planned_mv = self._mv[s.number - 1]
+        return now_mv if now_mv < planned_mv else planned_mv
 
     def step(self, now_ms: int, derate_pct: int) -> None:
         """Plan, if a second has passed. A slot that has lost its wish gives up its share at once."""
@@ -103,6 +111,7 @@ class ChargePlan:
                     s.plan_ma = 0
                     continue
             s.plan_ma = ma
+            self._mv[s.number - 1] = mv
             left_w -= power_w(mv, ma)
         self.power_w = (budget_w - left_w) * 100 // options.charger_efficiency_pct
 

@@ -201,7 +201,7 @@ class CabinetControl:
         for s in self.slots:
             if s.plan_ma and s.pack_fresh and not is_fresh(s.pack.taken_ms, now_ms, options.stale_pack_ms):
                 s.pack_fresh = False  # it was at rest until now, and older data will do for that
-            gate.permit_charge(s, charging.target_mv(s), now_ms, out)
+            gate.permit_charge(s, self.plan.mv(s), now_ms, out)
         gate.permit_doors(now_ms, out)
         gate.drop_old_pulses(now_ms)
         for s in self.slots:

@@ -120,7 +120,6 @@ class Sectors:
                 if self.oldest < 0:
                     self.oldest = sector
                 return
-            self._doubt_at(sector * self.sector_size + 12, self.header_view[12:28])
             self.give_up(sector)
         raise OSError(EIO)
 
@@ -161,9 +160,12 @@ class Sectors:
         struct.pack_into("<I", self.header, 44, crc32(self.header_view[12:44], crc32(self.magic)))
         try:
             self.area.program(base + 12, self.header_view[12:48])
-            return self.same(base + 12, self.header_view, 12, 36)
+            if self.same(base + 12, self.header_view, 12, 36):
+                return True
         except OSError:
-            return False
+            pass
+        self._doubt_at(base + 12, self.header_view[12:28])
+        return False
 
     def give_up(self, sector: int) -> None:
         """Mark a sector so that nothing in it is ever taken for a header again; it is erased when its turn comes."""
@@ -219,6 +221,8 @@ class Sectors:
             self.state[sector] = BAD
             return
         self.erasing = (sector, erases)
+        if self.doubt // self.sector_size == sector:
+            self.doubt = -1  # what failed in here counts no more; to go on spoiling it would spoil the erased sector
         if wait:
             self._go_on(self.erasing, True)
 
