@@ -217,6 +217,8 @@ TRIGGERS: dict[str, Callable[[Bench], None]] = {
     "door_stuck": lambda bench: _set(bench, "stuck", True),
     "compartment_warm": read("io", temp_ddegc=550),
     "compartment_hot": read("io", temp_ddegc=700),
+    "compartment_blind": read("io", temp_ddegc=None, temp_lost=True),
+    "cabinet_blind": read("cabinet", temp_ddegc=None, temp_lost=True),
     "cabinet_silent": read("cabinet", taken_ms=None),
     "smoke": danger(0),
     "water": danger(1),

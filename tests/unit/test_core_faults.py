@@ -365,6 +365,34 @@ def test_cabinet_data_that_are_missing_stop_charging():
     assert slot.charge_ma == 0 and slot.why_code == "cabinet_silent"
 
 
+def test_a_compartment_whose_sensor_is_lost_is_not_charged_in_and_a_cabinet_gets_less():
+    """A sensor that was never there is none that is lost; what the board does not tell at all counts for nothing."""
+    cabinet, slot, _ = charging_cabinet()
+    full_ma = slot.charge_ma
+    slot.io.temp_ddegc = 300
+    cabinet.run(limit_ms=1000)
+    slot.io.temp_ddegc, slot.io.temp_lost = None, True
+    cabinet.run(limit_ms=9500)
+    assert slot.charge_ma == full_ma, "a sensor may miss a look"
+    cabinet.run(limit_ms=1000)
+    assert faults(cabinet) == ["compartment_blind"] and slot.charge_ma == 0 and slot.why_code == "compartment_blind"
+    assert cabinet.control.slots[0].ready, "the others go on"
+    cabinet.io_dead = True
+    cabinet.run(limit_ms=3000)
+    assert "io_silent" in faults(cabinet) and "compartment_blind" in faults(cabinet)
+    cabinet.io_dead = False
+    slot.io.temp_ddegc, slot.io.temp_lost = 300, False
+    cabinet.run(limit_ms=9000)
+    assert "compartment_blind" in faults(cabinet)
+    assert cabinet.run(lambda: slot.charge_ma == full_ma, 5000)
+    inputs = cabinet.control.cabinet
+    inputs.temp_lost = True
+    cabinet.run(limit_ms=11000)
+    assert cabinet.control.faults.names() == ["cabinet_blind"] and slot.charge_ma == full_ma // 2
+    inputs.temp_lost = False
+    assert cabinet.run(lambda: slot.charge_ma == full_ma, 12000)
+
+
 def test_a_hot_pack_stops_its_neighbours():
     cabinet = Cabinet(5, {n: Pack("P%d" % n, 50) for n in (1, 2, 3, 4)})
     assert cabinet.run(lambda: cabinet.state(1) == cabinet.state(4) == "charging", 8000)

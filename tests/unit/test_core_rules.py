@@ -250,12 +250,13 @@ def test_the_positions_of_the_quantities_agree_with_the_table():
     pairs = (
         ("cell_max_mv", "_CELL_MAX"), ("unproven_ms", "_UNPROVEN"), ("contact_mohm", "_CONTACT"), ("neighbour_hot", "_NEIGHBOUR_HOT"),
         ("smoke", "_DANGERS"), ("cabinet_ddegc", "_CABINET_TEMP"), ("mains_low_mv", "_MAINS_LOW"), ("ghost", "_GHOST"),
+        ("compartment_blind", "_COMPARTMENT_BLIND"), ("cabinet_blind", "_CABINET_BLIND"),
     )  # fmt: skip
-    places = (0, 30, 35, 39, 57, 65, 67, 52)
+    places = (0, 30, 35, 39, 58, 66, 68, 52, 56, 70)
     for (name, _), place in zip(pairs, places):
         assert names.index(name) == place, name
-    assert len(names) == rules.QUANTITIES == 69 and names[68] == "mains_ma"
-    assert list(measure.SlotMeasures().values) == [UNKNOWN] * 69
+    assert len(names) == rules.QUANTITIES == 71 and names[70] == "cabinet_blind"
+    assert list(measure.SlotMeasures().values) == [UNKNOWN] * 71
 
 
 def test_hysteresis_lies_on_the_safe_side_and_every_reason_has_words():

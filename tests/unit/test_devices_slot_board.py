@@ -165,19 +165,21 @@ def test_a_sensor_that_fails_is_a_fault_of_the_board_until_it_is_back():
             assert board.fault == "implausible", "it stands while the switches are read"
             run(clock, bus, 100)
         assert board.slots[0].taken_ms > taken + 1500, "which they are as often as before"
+        reading = board.slots[index - 1] if index else board.cabinet
+        assert [s.temp_lost for s in [board.cabinet] + board.slots].count(True) == 1 and reading.temp_lost is True
         wire.temps[index] = 240
         run(clock, bus, 2500)
-        assert board.fault == ""
+        assert board.fault == "" and reading.temp_lost is False
 
 
 def test_a_sensor_that_was_wrong_from_the_start_is_told_and_one_that_is_not_fitted_is_none():
     clock, wire, bus, board = bench()
     wire.temps = [-0x8000] * 9
     run(clock, bus, 20_000)
-    assert board.fault == "" and board.slots[0].temp_ddegc is None
+    assert board.fault == "" and board.slots[0].temp_ddegc is None and board.slots[0].temp_lost is False
     wire.temps[2] = -700
     run(clock, bus, 10_000)
-    assert board.fault == "implausible"
+    assert board.fault == "implausible" and board.slots[1].temp_lost is True and board.slots[0].temp_lost is False
 
 
 def test_a_board_that_tells_its_temperatures_no_more_is_at_fault_though_its_switches_are_read():
@@ -185,7 +187,7 @@ def test_a_board_that_tells_its_temperatures_no_more_is_at_fault_though_its_swit
     run(clock, bus, 3000)
     wire.refuses = 4
     run(clock, bus, 9000)
-    assert board.fault == "implausible" and board.slots[0].temp_ddegc is None
+    assert board.fault == "implausible" and board.slots[0].temp_ddegc is None and board.slots[0].temp_lost is True
     assert clock.ticks_ms() - board.slots[0].taken_ms <= 300
     wire.refuses = 0
     run(clock, bus, 2500)

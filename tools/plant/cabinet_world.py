@@ -19,7 +19,7 @@ _SEVERE = ("smoke", "water", "emergency_stop", "gas", "ground_fault")
 RIDER_KINDS = ("normal", "bad_pack", "dawdle", "walk_away", "service") + BAD_KINDS
 FAULTS = (
     "dead", "crc", "babble", "lie", "foreign", "late", "frozen", "hot", "unbalanced", "sensor_stuck", "charger_silent", "charger_stuck",
-    "charger_fault", "door_stuck", "lock_jammed", "presence_on", "presence_off", "none",
+    "charger_fault", "door_stuck", "lock_jammed", "presence_on", "presence_off", "sensor_lost", "none",
 )  # fmt: skip
 CHARGER_BASE = 0xA0
 
@@ -223,6 +223,7 @@ class World:
         charger.stuck = kind == "charger_stuck"
         charger.broken = kind == "charger_fault"
         slot.door_stuck = kind == "door_stuck"
+        slot.sensor_lost = kind == "sensor_lost"
         slot.lock_jammed = kind == "lock_jammed"
         slot.presence_stuck = True if kind == "presence_on" else False if kind == "presence_off" else None
         sick = self.sick.pop(number, None)

@@ -128,9 +128,10 @@ def board_inputs(world: "World", board: int) -> list:
 
 
 def board_temperatures(world: "World", board: int) -> list:
-    """9 input registers: the cabinet and 8 compartments."""
-    temps = [world.ambient_c] + [s.temp_c for s in board_slots(world, board)]
-    return [int(t * 10) & 0xFFFF for t in temps] + [0] * (9 - len(temps))
+    """9 input registers: the cabinet and 8 compartments; a sensor that has come off reads 0x7FFF."""
+    temps = [int(world.ambient_c * 10) & 0xFFFF]
+    temps += [0x7FFF if s.sensor_lost else int(s.temp_c * 10) & 0xFFFF for s in board_slots(world, board)]
+    return temps + [0] * (9 - len(temps))
 
 
 def board_read_lock(world: "World", board: int, address: int, count: int) -> "list | None":

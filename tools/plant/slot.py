@@ -33,6 +33,7 @@ class Slot:
         self.door_stuck = False  # fault: the bolt is drawn, the door does not come
         self.lock_jammed = False  # fault: the bolt does not move
         self.presence_stuck: "bool | None" = None  # fault: the switch always says this
+        self.sensor_lost = False  # fault: the temperature sensor of the compartment has come off
         self.temp_c = 25.0
         self._air = 0.0  # s since the air was reckoned
 

@@ -66,6 +66,8 @@ QUANTITIES = {
     "open_ms": ("ms", "time that the door has been open"),
     "ghost": ("flag", "the presence switch says empty, but a BMS answers, or the pack has vanished behind a shut door"),
     "stuck": ("flag", "door did not open after all pulses"),
+    "compartment_blind": ("flag", "the sensor of the compartment is there and tells no temperature"),
+    "cabinet_blind": ("flag", "the sensor of the cabinet is there and tells no temperature"),
     "compartment_ddegc": ("0.1 degC", "compartment temperature"),
     "contact_rise_mohm": ("mOhm", "mean resistance of the slot's connector over its first mean"),
     "cabinet_silent_ms": ("ms", "time without the cabinet's own inputs"),

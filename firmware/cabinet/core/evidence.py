@@ -2,7 +2,7 @@
 
 With it, and with nothing else, the verdict can be reached again: `swapcab replay` puts it back into this same core on a PC.
 
-Format 1: one number after the other in the order of the tables below, each as a varint (7 bits a byte, low ones first):
+Format 2: one number after the other in the order of the tables below, each as a varint (7 bits a byte, low ones first):
 0 for None and for what is not known, else 1 + zigzag(number). Instants are told as ages in ms. Text: its length, then ASCII.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cabinet.core.options import Options
     from cabinet.core.slot import SlotControl
 
-FORMAT = 1
+FORMAT = 2
 TAKEN = events.CODES["evidence.taken"]
 _RAISED = events.CODES["fault.raised"]
 _IMPLAUSIBLE = rules.quantity(rules.index_of("implausible"))
@@ -28,7 +28,7 @@ PACK = (
     "soh_pct", "cell_min_mv", "cell_max_mv", "temp_min_ddegc", "temp_max_ddegc", "charge_limit_ma", "charge_limit_mv", "cycles",
 )  # fmt: skip
 CHARGER = ("output_mv", "output_ma", "fault_bits", "temp_ddegc")
-IO = ("door_closed", "lock_locked", "pack_present", "temp_ddegc")
+IO = ("door_closed", "lock_locked", "pack_present", "temp_ddegc", "temp_lost")
 SLOT = (
     "state", "proof", "looks", "charge_mv", "charge_ma", "plan_ma", "shut", "present", "io_fresh", "charger_fresh", "identified", "quiet",
     "tired", "is_full", "marked", "duplicate", "forced", "stuck",
@@ -36,7 +36,7 @@ SLOT = (
 MEASURES = ("_counter", "_hour_mv", "_day_mv", "charged_ms", "_fast_count", "_slow_count", "contact_16", "contact_first_16")
 LISTS = ("_fast", "_slow")
 OPTIONS = ("stale_pack_ms", "stale_rest_ms", "stale_charger_ms", "stale_io_ms", "class_min_mv", "class_max_mv")
-CABINET = ("danger_bits", "temp_ddegc", "mains_mv", "mains_ma")
+CABINET = ("danger_bits", "temp_ddegc", "temp_lost", "mains_mv", "mains_ma")
 
 
 def put(out: bytearray, value: "int | None") -> None:

@@ -75,12 +75,14 @@ _GHOST = const(52)
 _STUCK = const(53)
 _COMPARTMENT = const(54)
 _CONTACT_RISE = const(55)
-_CABINET_SILENT = const(56)
-_DANGERS = const(57)  # smoke, gas, water, emergency stop, tilt, ground fault, fan, mains lost
-_CABINET_TEMP = const(65)
-_MAINS_HIGH = const(66)
-_MAINS_LOW = const(67)
-_MAINS_CURRENT = const(68)
+_COMPARTMENT_BLIND = const(56)
+_CABINET_SILENT = const(57)
+_DANGERS = const(58)  # smoke, gas, water, emergency stop, tilt, ground fault, fan, mains lost
+_CABINET_TEMP = const(66)
+_MAINS_HIGH = const(67)
+_MAINS_LOW = const(68)
+_MAINS_CURRENT = const(69)
+_CABINET_BLIND = const(70)
 _NEVER = const(-2)  # in the place of a pack's counter: nothing was ever worked out
 _FIRST_SLOT_QUANTITY = const(39)
 
@@ -219,9 +221,10 @@ class SlotMeasures:
             values[_IO_SILENT] = 0
             values[_LOCK_DISAGREES] = 1 if io.door_closed != io.lock_locked else 0
             values[_COMPARTMENT] = UNKNOWN if io.temp_ddegc is None else io.temp_ddegc
+            values[_COMPARTMENT_BLIND] = 1 if io.temp_lost else 0
         else:
             values[_IO_SILENT] = age(at, _AT_IO_HEARD, now_ms)
-            values[_LOCK_DISAGREES] = values[_COMPARTMENT] = UNKNOWN
+            values[_LOCK_DISAGREES] = values[_COMPARTMENT] = values[_COMPARTMENT_BLIND] = UNKNOWN
         if slot.shut or slot.is_unseen:
             at[_AT_OPEN] = now_ms
             values[_OPEN] = 0
@@ -500,6 +503,7 @@ class CabinetMeasures:
             values[index] = 1 if bits & bit else 0
             index += 1
         values[_CABINET_TEMP] = UNKNOWN if cabinet.temp_ddegc is None else cabinet.temp_ddegc
+        values[_CABINET_BLIND] = 1 if cabinet.temp_lost else 0
         mains = cabinet.mains_mv
         values[_MAINS_HIGH] = UNKNOWN if mains is None else mains
         values[_MAINS_LOW] = UNKNOWN if mains is None else -mains

@@ -115,6 +115,7 @@ class SlotReading:
         self.lock_locked = False
         self.pack_present = False
         self.temp_ddegc = None  # type: int | None # compartment, where there is a sensor
+        self.temp_lost = False  # there is a sensor, and it tells nothing
 
 
 class CabinetReading:
@@ -128,5 +129,6 @@ class CabinetReading:
         self.taken_ms = None  # type: int | None
         self.danger_bits = 0
         self.temp_ddegc = None  # type: int | None
+        self.temp_lost = False  # there is a sensor, and it tells nothing
         self.mains_mv = None  # type: int | None
         self.mains_ma = None  # type: int | None

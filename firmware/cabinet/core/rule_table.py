@@ -16,8 +16,8 @@ spread_day_mv -soh_pct cycles chemistry_unknown implausible serial_changed dupli
 alarm_fault alarm_note silent_ms unidentified_ms unproven_ms frozen_ms off_current_ma no_current_ms charge_s
 contact_mohm volt_differs_mv current_differs_ma current_sign neighbour_hot charger_silent_ms charger_hardware
 charger_hot_flag charger_input charger_note charger_ddegc charger_over_mv charger_off_ma io_silent_ms lock_disagrees forced open_ms ghost stuck compartment_ddegc
-contact_rise_mohm cabinet_silent_ms smoke gas water emergency_stop tilt ground_fault fan mains_lost cabinet_ddegc mains_high_mv
--mains_low_mv mains_ma"""
+contact_rise_mohm compartment_blind cabinet_silent_ms smoke gas water emergency_stop tilt ground_fault fan mains_lost cabinet_ddegc mains_high_mv
+-mains_low_mv mains_ma cabinet_blind"""
 
 # Reactions, mildest first: note (told, nothing else), derate (charged with less), stop (not charged), give_back (not
 # charged, not handed out; given back if a rider has just brought it, else kept), quarantine (not charged, no rider ever
@@ -95,6 +95,7 @@ ghost            slot    ghost                           1      1      0      0 
 door_stuck       slot    stuck                           1      1      0      0     0      0 note         free     0 door_stuck      recall
 compartment_warm slot    compartment_ddegc             550    550    500    500  2000  10000 stop         free     0 temperature     chnbia
 compartment_hot  slot    compartment_ddegc             700    700    650    650  1000  60000 stop_cabinet service  0 pack_dangerous  zld08
+compartment_blind slot   compartment_blind                1      1      0      0 10000  10000 stop         free     0 temperature     proposal
 contact_worse    slot    contact_rise_mohm               40     40     25     25     0      0 note         free     0 charger_stale   proposal
 cabinet_silent   cabinet cabinet_silent_ms            2000   2000    500    500     0   1000 stop         free     0 io_stale        proposal
 smoke            cabinet smoke                           1      1      0      0  1500  10000 stop_cabinet service  0 cabinet_stopped zld08
@@ -107,6 +108,7 @@ fan              cabinet fan                             1      1      0      0 
 mains_lost       cabinet mains_lost                      1      1      0      0   100  10000 stop         free     0 budget          proposal
 cabinet_warm     cabinet cabinet_ddegc                 450    450    420    420  5000  10000 derate       free    50 temperature     proposal
 cabinet_hot      cabinet cabinet_ddegc                 550    550    500    500  5000  10000 stop         free     0 temperature     chnbia
+cabinet_blind    cabinet cabinet_blind                    1      1      0      0 10000  10000 derate       free    50 temperature     proposal
 mains_over       cabinet mains_high_mv              264000 264000 255000 255000   100  10000 stop         free     0 budget          zld08
 mains_severe     cabinet mains_high_mv              270000 270000 255000 255000   100  10000 stop_cabinet service  0 cabinet_stopped zld08
 mains_under      cabinet mains_low_mv               166000 166000 180000 180000  2000  10000 stop         free     0 budget          zld08

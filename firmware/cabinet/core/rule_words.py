@@ -68,6 +68,7 @@ ghost The switch says empty, but a pack answers, or vanished behind a shut door.
 door_stuck The door does not open.
 compartment_warm The compartment is too warm to charge.
 compartment_hot The compartment is dangerously hot.
+compartment_blind The temperature of the compartment is not known any more.
 contact_worse The slot's connector has become worse: clean or change it.
 cabinet_silent The cabinet's own sensors do not answer.
 smoke Smoke.
@@ -80,6 +81,7 @@ fan A fan has failed: charged with less.
 mains_lost Mains lost.
 cabinet_warm The cabinet is warm: charged with less.
 cabinet_hot The cabinet is too warm to charge.
+cabinet_blind The temperature of the cabinet is not known any more: charged with less.
 mains_over Mains voltage too high.
 mains_severe Mains voltage far too high.
 mains_under Mains voltage too low.

@@ -427,6 +427,8 @@ class Judge:
             bad, grace = "the pack is silent", 5_000_000
         elif pack.frozen:
             bad, grace = "the pack is frozen", 20_000_000
+        elif slot.sensor_lost:
+            bad, grace = "the temperature of the compartment is not known", 20_000_000
         elif self.sim.world.severe_danger():
             bad, grace = "danger", 3_000_000
         else:

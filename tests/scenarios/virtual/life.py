@@ -66,8 +66,8 @@ class Life:
         sim.time.after(SERVICE_EVERY_US, self._technician)
         rider = world.rider
         if rider is not None and rider.state != GONE and rider.at_cabinet:
-            if self.service and rider.shown >= 2 and sim.app is not None and not sim.app.control.swap.active and self._no_room():
-                rider.send_away()  # nobody can be served before somebody has made room
+            if self.service and rider.shown >= 2 and sim.app is not None and not sim.app.control.swap.active and self._no_service():
+                rider.send_away()  # nobody can be served before somebody has made room, or looked at what stopped the cabinet
             return
         opened = world.open_doors()
         if opened:
@@ -111,9 +111,10 @@ class Life:
                 return True
         return self._full()
 
-    def _no_room(self) -> bool:
-        """Whether the firmware has no slot that may take a pack."""
-        return not any(s.receptive() for s in self.sim.app.control.slots)
+    def _no_service(self) -> bool:
+        """Whether the firmware is stopped, or has no slot that may take a pack."""
+        control = self.sim.app.control
+        return control.interlock.stop_rule >= 0 or not any(s.receptive() for s in control.slots)
 
     def _full(self) -> bool:
         return all(slot.pack is not None for slot in self.sim.world.slots)

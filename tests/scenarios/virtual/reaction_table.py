@@ -143,6 +143,7 @@ ROWS = (
     ("(slot board silent)", _OPTIONS.stale_io_ms, "board silent", {"board": 2}),
     ("compartment_warm", _delay("compartment_warm"), "compartment", {"ddegc": 560, "wait": 2000}),
     ("compartment_hot", _delay("compartment_hot"), "compartment", {"ddegc": 705, "one": 1, "all": 1, "wait": 2000}),
+    ("compartment_blind", _delay("compartment_blind"), "compartment", {"ddegc": 2500, "wait": 2000}),
     ("(cabinet inputs silent)", _OPTIONS.stale_io_ms, "board silent", {"board": 1}),
     ("cabinet_hot", _delay("cabinet_hot"), "cabinet", {"ddegc": 560, "wait": 2000}),
     ("emergency_stop", _delay("emergency_stop"), "danger", {"bit": 2}),

@@ -13,7 +13,7 @@ FLASH_EIO = 5
 TEARS = ("none", "whole", "front", "back", "bits")
 SLOT_KINDS = (
     "dead", "crc", "babble", "lie", "foreign", "late", "frozen", "hot", "charger_silent", "charger_stuck", "charger_fault", "door_stuck",
-    "lock_jammed", "presence_on", "presence_off",
+    "lock_jammed", "presence_on", "presence_off", "sensor_lost",
 )  # fmt: skip
 DANGERS = ("smoke", "water", "emergency_stop", "tilt", "gas", "ground_fault", "fan")
 BOARD_KINDS = ("dead", "crc", "foreign", "late", "babble")

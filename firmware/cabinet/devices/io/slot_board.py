@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class SlotBoard(LockBoard):
     """One board of eight slots. The first board of a cabinet also has the danger inputs.
 
-    A temperature that fails is nobody's but its own slot's: the others hold, the switches are read on and no slot is stopped, as a
-    cabinet whose lock boards have no sensors is allowed too. But it is told: the board has a fault for as long as it lasts."""
+    A temperature that fails is nobody's but its own slot's: the others hold and the switches are read on. A sensor that was never
+    fitted is none that is lost. For as long as one is lost the board has a fault, and core is told which slot is blind."""
 
     def __init__(self, bus: "ModbusBus", address: int, clock: "Clock", first_slot: int) -> None:
         self.inputs = SlotInputs(first_slot)
@@ -83,10 +83,10 @@ class SlotBoard(LockBoard):
 
     def _set(self, register: int, ddegc: "int | None") -> None:
         """The first one is that of the cabinet, then the slots follow."""
-        if register:
-            self.slots[register - 1].temp_ddegc = ddegc
-        elif self.cabinet is not None:
-            self.cabinet.temp_ddegc = ddegc
+        reading = self.slots[register - 1] if register else self.cabinet
+        if reading is not None:
+            reading.temp_ddegc = ddegc
+            reading.temp_lost = ddegc is None and bool(self._fitted >> register & 1)
 
     def _look(self, good: int, now_ms: int) -> None:
         """Whether all sensors that are there tell a temperature (`good`: those that do); what is missing for long is a fault."""
