@@ -10,6 +10,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -38,18 +40,29 @@ def assert_nothing_lost(result: dict, text: str) -> None:
     assert result["events_received"] > 0
 
 
+@pytest.fixture(scope="module")
+def sims(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future]]:
+    """Two cabinets beside each other: each waits more than it works."""
+    faults = ["--fault", "dead:3", "--fault", "dead:4", "--fault", "babble:5", "--fault", "crc:6"]
+    runs = {
+        "swaps": ["--swaps", "4", "--seed", "1", "--bad-every", "3"],
+        "faults": ["--swaps", "2", "--seed", "3", "--bad-every", "0", *faults],
+    }
+    with ThreadPoolExecutor(len(runs)) as pool:
+        yield {name: pool.submit(run_sim, tmp_path_factory.mktemp(name), *options) for name, options in runs.items()}
+
+
 @pytest.mark.timeout(LIMIT_S + 30)
-def test_riders_swap_packs_and_every_event_reaches_the_broker(tmp_path):
-    code, result, text = run_sim(tmp_path, "--swaps", "4", "--seed", "1", "--bad-every", "3")
+def test_riders_swap_packs_and_every_event_reaches_the_broker(sims):
+    code, result, text = sims["swaps"].result()
     assert code == 0, text
     assert result["swaps_completed"] >= 4 and result["swaps_refused"] >= 1
     assert_nothing_lost(result, text)
 
 
 @pytest.mark.timeout(LIMIT_S + 30)
-def test_a_dead_a_babbling_and_a_garbled_pack_cost_their_own_slots_only(tmp_path):
-    faults = ["--fault", "dead:3", "--fault", "dead:4", "--fault", "babble:5", "--fault", "crc:6"]
-    code, result, text = run_sim(tmp_path, "--swaps", "2", "--seed", "3", "--bad-every", "0", *faults)
+def test_a_dead_a_babbling_and_a_garbled_pack_cost_their_own_slots_only(sims):
+    code, result, text = sims["faults"].result()
     assert code == 0, text
     assert_nothing_lost(result, text)
 
