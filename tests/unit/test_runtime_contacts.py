@@ -1,5 +1,6 @@
 """The wear of the connectors outlives a restart, and costs few writes."""
 
+from cabinet.core.measure import SlotMeasures
 from cabinet.runtime.contacts import KEY, Contacts
 from cabinet.store.ring import JournalFull
 
@@ -45,6 +46,23 @@ def test_what_was_kept_comes_back_after_a_restart():
     assert contacts.keep() and contacts.view() == {"2": [25, 20], "3": [999, 0]}
     slots, contacts = bench(store)
     assert contacts.view() == {"2": [25, 20], "3": [999, 0]} and not contacts.keep()
+
+
+def test_a_restart_before_the_first_mean_begins_it_anew():
+    store = Store()
+    slots, contacts = bench(store)
+    slots[0].measures = SlotMeasures()
+    for _ in range(10):
+        slots[0].measures._follow_contact(20)
+    assert contacts.keep()
+    slots = [Slot(n + 1) for n in range(3)]
+    slots[0].measures = measures = SlotMeasures()
+    Contacts(store, slots).restore()
+    for _ in range(15):
+        measures._follow_contact(20)
+    assert measures.contact_16 == 320 and measures.contact_first_16 < 0
+    measures._follow_contact(20)
+    assert measures.contact_first_16 == 320
 
 
 def test_small_moves_are_not_written():

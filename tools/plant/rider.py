@@ -55,6 +55,7 @@ class Rider:
         self.tries = 0  # own pack got back
         self.heard = False  # the kiosk said something since the card was shown
         self.said: "tuple[int, str, str] | None" = None
+        self.said_of = 0  # the slot that the kiosk named last
         self.used_slots = []
         self.inserted = False
         self.sent_away = False  # the kiosk said that the pack stays inside
@@ -70,6 +71,7 @@ class Rider:
     def hear(self, slot: int, code: str, sentence: str) -> None:
         """A sentence appears on the kiosk. One that names a slot means that something is going on: no need to show the card again."""
         self.said = (slot, code, sentence)
+        self.said_of = slot or self.said_of
         if slot == 0:
             self.heard = True
         elif not self.inserted:
@@ -183,8 +185,8 @@ class Rider:
                     self._leave(ABANDONED)  # without shutting the door
                     return
         elif not holds_other and (not holds_own or self.world.out_in):
-            if slot.pack is not self.own and self.own.kind != "genuine" and self.said is not None and self.said[0] in self.used_slots:
-                self._go_shutting()  # the kiosk's last word was of the own pack: what the operator opens meanwhile is not for this rider
+            if slot.pack is not self.own and self.own.kind != "genuine" and self.said_of in self.used_slots:
+                self._go_shutting()  # the kiosk spoke of the own pack last: what the operator opens meanwhile is not for this rider
                 return
             if slot.pack is not self.own and self.leaves_at == 2:
                 self._leave(ABANDONED)  # before the full pack is taken

@@ -113,7 +113,7 @@ _MOVES_MS = const(4000)  # a counter that is no older moves: packs at rest are a
 _CHARGING_MA = const(1000)  # a charger that gives this much, and a pack, must agree
 _CONTACT_MA = const(3000)  # so much must flow that the drop at the connector says something
 _CONTACT_EVERY_MS = const(60000)  # of charging
-_CONTACT_SAMPLES = const(16)  # behind the first mean
+CONTACT_SAMPLES = 16  # behind the first mean
 _QUIET_GRACE_MS = const(50000)  # after a restart all packs are identified and proven at once: that takes longer
 
 
@@ -211,6 +211,8 @@ class SlotMeasures:
                 self._fill_pack(slot, options, now_ms)
             if not slot.pack_fresh:
                 self._compare(None, 0, 0)  # an old reading must not be held against what the charger does now
+        elif (slot.is_unseen or slot.ghost(now_ms)) and reading.is_fresh(slot.pack.taken_ms, now_ms, options.stale_pack_ms):
+            self._fill_dangers(slot, now_ms)  # nothing says that a pack stands there, but one tells of itself
 
     def _fill_slot(self, slot: "SlotControl", now_ms: int) -> None:
         at = self._at
@@ -406,7 +408,7 @@ class SlotMeasures:
             return
         if not self.contact_16:
             self.contact_16 = mohm << 4
-            self.contact_first_16 = -_CONTACT_SAMPLES
+            self.contact_first_16 = -CONTACT_SAMPLES
         else:
             self.contact_16 += ((mohm << 4) - self.contact_16) // 8
         if self.contact_first_16 < 0:

@@ -42,6 +42,7 @@ _WAKE_AFTER_MS = const(1500)  # a pack that has said nothing for so long may be 
 _WAKE_NOW = const(0x80)  # in proof_tries, which counts wake requests where no proof is under way: at this step
 _WAKES = const(2)  # it is woken so often; in a stay in which it was not heard yet, its time to answer counts from the last one
 _SILENT = rules.quantity(rules.index_of("pack_silent"))
+_STAY_MS = const(1 << 28)  # three days: far from where the tick counter wraps
 _PROBE_MS = const(6000)  # an empty slot is asked for so long after its door was shut whether a BMS answers all the same
 _GHOST = rules.index_of("ghost")
 
@@ -360,6 +361,8 @@ class SlotControl:
         pack = self.pack
         taken = pack.taken_ms
         fresh = False
+        if not self._any_age and not 0 <= ticks.diff(now_ms, self._stay_ms) < _STAY_MS:
+            self._any_age = True  # no device keeps a reading for so long, and the tick counter is to wrap round over no stay
         if taken is not None and _WITH_PACK[self.state] and io.door_closed:
             if self._any_age or self._heard or ticks.diff(taken, self._stay_ms) > 0:
                 self._heard = True
@@ -377,6 +380,7 @@ class SlotControl:
         if self.serial and self.serial != pack.serial:  # exchanged while the door was open, too fast for the presence switch
             out.append(events.make("pack.removed", self.number, self.serial, self.last_soc_pct))
             out.append(events.make("pack.inserted", self.number, pack.serial))
+            self.faults.pack_gone(out, self.serial)
         self.identified = True
         self.serial = pack.serial
         self.faults.set_chemistry(pack.chemistry)
@@ -456,7 +460,8 @@ class SlotControl:
         left = self.state
         self.state = state
         self.since_ms = now_ms
-        if self.vanished and state not in (EMPTY, FAULT):
+        came_back = self.vanished
+        if came_back and state not in (EMPTY, FAULT):
             self.vanished = False
         if state == OPEN:
             if left != UNSEEN:
@@ -474,7 +479,7 @@ class SlotControl:
                 self.left_open = False
             self.expected_ms = None
         if state == IDENTIFYING:
-            self._begin_stay(left, now_ms, out)
+            self._begin_stay(left, came_back, now_ms, out)
         elif state == EMPTY:
             self.empty_ms = now_ms
             if _WITH_PACK[left] and not self._unwatched:
@@ -505,9 +510,10 @@ class SlotControl:
         else:
             out.append(events.make("pack.quarantined", self.number, self.serial, rules.IDS[rule], value, limit))
 
-    def _begin_stay(self, left: int, now_ms: int, out: list) -> None:
-        """A pack stands behind a shut door: nothing that was known of one before counts."""
-        if left in (OPEN, EMPTY, FAULT):
+    def _begin_stay(self, left: int, came_back: bool, now_ms: int, out: list) -> None:
+        """A pack stands behind a shut door: nothing that was known of one before counts. One that `came_back` through the shut
+        door need not tell who it is again, which may take half a minute, but has to prove it afresh."""
+        if left in (OPEN, EMPTY, FAULT) and not came_back:
             self._any_age = False
             self.quiet = False
             self._stay_ms = now_ms

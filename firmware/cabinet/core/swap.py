@@ -157,11 +157,25 @@ class Swap:
         if state == NONE:
             return
         if self.stopped and state != RESUMING:
-            self._cancel("cabinet_stopped")
+            self._stop(now_ms)
             return
         self._steps[state](now_ms)
         if self.state == state and ticks.diff(now_ms, self._since_ms) > self._limits[state] + self._extra_ms:
             self._late[state](now_ms)
+
+    def _stop(self, now_ms: int) -> None:
+        """The cabinet has stopped: that ends the swap. Where the rider has the full pack already, there is nothing left to cancel."""
+        self.more = 0
+        if self._is_handed_out(self.state):
+            self._complete(now_ms)
+        else:
+            self._cancel("cabinet_stopped")
+
+    def _is_handed_out(self, state: int) -> bool:
+        """Whether the rider, who has given a pack, has lifted the full one out, and it is not back."""
+        if self.out_first or not (state == TAKING_OUT or (state == OPENING_OUT and self.taken)):
+            return False
+        return not self._slots[self.out_slot - 1].present
 
     # --- common parts
 
@@ -235,7 +249,7 @@ class Swap:
         came = (self.in_slot, self.in_serial, self.in_soc_pct)
         went = (self.out_slot, self.out_serial, self.out_soc_pct)
         self._out.append(events.make("swap.completed", self.out_slot, self.out_serial, self.number, *came, *went))
-        if self._slots[self.out_slot - 1].state == slot.OPEN:
+        if self._slots[self.out_slot - 1].state == slot.OPEN and not self.stopped:
             self._slots[self.out_slot - 1].left_open = True
         self._release()
         token, origin, more = self.token, self.origin, self.more
@@ -370,7 +384,7 @@ class Swap:
     def _late_opening_out(self, now_ms: int) -> None:
         """This pack is not to be had. There is another one, unless the rider has lifted it out and nothing proves that it came back."""
         s = self._slots[self.out_slot - 1]
-        if self.taken and not s.releasable(self._options):
+        if self.taken and not (s.accepted and s.serial == self.out_serial):
             self._handed_out(s, now_ms)
         else:
             self._next_out(now_ms)
@@ -506,8 +520,13 @@ class Swap:
         if s.state == slot.UNSEEN or not s.io_fresh:
             return
         if self.stopped:
-            self._resumed(state, "undo")
-            self._cancel("cabinet_stopped")
+            self.more = 0
+            if self._is_handed_out(state):
+                self._resumed(state, "finish")
+                self._complete(now_ms)
+            else:
+                self._resumed(state, "undo")
+                self._cancel("cabinet_stopped")
         elif state <= CHECKING_IN:
             self._resume_in(s, state, now_ms)
         elif state <= TAKING_OUT:

@@ -3,6 +3,7 @@
 import asyncio
 from array import array
 
+from cabinet.core.measure import CONTACT_SAMPLES
 from cabinet.store.ring import JournalFull
 
 TYPE_CHECKING = False
@@ -32,6 +33,8 @@ class Contacts:
             measures = slot.measures
             self._kept[index * 2] = measures.contact_16 = data[at] | data[at + 1] << 8
             self._kept[index * 2 + 1] = measures.contact_first_16 = data[at + 2] | data[at + 3] << 8
+            if measures.contact_16 and not measures.contact_first_16:
+                measures.contact_first_16 = -CONTACT_SAMPLES  # its first mean was not taken yet
 
     def keep(self) -> bool:
         """Write them down if one has moved enough; whether it was done. Raises OSError or JournalFull if the flash refuses."""
