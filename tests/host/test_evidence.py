@@ -294,6 +294,19 @@ def test_the_evidence_of_every_rule_leads_to_the_same_verdict(rule: str) -> None
     assert len(bytes.fromhex(envelope["data"]["state"])) < 300  # leaves room for frames
 
 
+@pytest.mark.parametrize(("name", "value", "state"), [("pack_present", False, "fault"), ("taken_ms", None, "unseen")])
+def test_so_does_that_of_a_pack_that_burns_where_nobody_sees_one(name: str, value: Any, state: str) -> None:
+    bench = Bench() if state == "fault" else Bench(Cabinet(3, {2: Pack("B", 50)}))
+    bench.always(lambda: setattr(bench.slot.io, name, value))
+    bench.cabinet.run(limit_ms=12_000)
+    assert bench.slot.state_name == state
+    bench.pack.update(temp_max_ddegc=700)
+    event = bench.evidence_of("temp_runaway")
+    assert event is not None, "did not trip"
+    verdict = replay(json.loads(json.dumps(envelope_of(event))))
+    assert verdict.same and verdict.rule == "temp_runaway", verdict
+
+
 @pytest.mark.parametrize("rule", ["cell_ov", "temp_high", "smoke", "lock_disagrees", "charger_over", "rise_high"])
 def test_a_reading_that_was_not_held_long_enough_does_not_lead_there(rule: str) -> None:
     envelope = envelope_of(trip(rule))

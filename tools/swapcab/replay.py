@@ -135,7 +135,7 @@ class Slot:
         targets = core("core.limits").TARGETS
         s.cell_target_mv = targets[s.faults.chemistry][0] if s.faults.chemistry in targets else 0
         s._fault_changes = s.faults.changes
-        s._seen_io = True
+        s._seen_io = not s.is_unseen
 
     def _measures(self, measures: Any, numbers: Numbers, evidence: Any, unknown: int) -> None:
         measures._first = False

@@ -31,7 +31,7 @@ CHARGER = ("output_mv", "output_ma", "fault_bits", "temp_ddegc")
 IO = ("door_closed", "lock_locked", "pack_present", "temp_ddegc", "temp_lost")
 SLOT = (
     "state", "proof", "looks", "charge_mv", "charge_ma", "plan_ma", "shut", "present", "io_fresh", "charger_fresh", "identified", "quiet",
-    "tired", "is_full", "marked", "duplicate", "forced", "stuck",
+    "tired", "is_full", "marked", "duplicate", "forced", "stuck", "vanished", "switch_bad",
 )  # fmt: skip
 MEASURES = ("_counter", "_hour_mv", "_day_mv", "charged_ms", "_fast_count", "_slow_count", "contact_16", "contact_first_16")
 LISTS = ("_fast", "_slow")
