@@ -1,4 +1,4 @@
-"""Packs that stand for a week, that come back through a shut door, that tell of themselves where nobody sees one; and who has the full pack."""
+"""Packs that stand for a week, come back through a shut door, or tell of themselves where nobody sees one; and who has the full pack."""
 
 import sys
 
