@@ -262,7 +262,8 @@ def test_no_setting_loosens_a_limit(name, chemistry, value):
 @given(st.binary(max_size=300))
 def test_a_snapshot_of_any_bytes_does_no_harm(data):
     control = CabinetControl(3, LIMITS, Options())
-    control.restore(data, NOW)
+    for name in ("swap", "latched", "cabinet", "marked0"):
+        control.restore({name: data}, NOW)
     control.step(NOW)
     assert all(s.charge_ma == 0 and not s.pulse for s in control.slots)
 

@@ -248,7 +248,7 @@ def brought(pack: Pack) -> Bench:
 
 def _marked() -> Bench:
     cabinet = Cabinet(3, {2: Pack("B", 50)})
-    cabinet.control._marked.append("B")
+    cabinet.control.marked.append("B")
     return Bench(cabinet)
 
 
@@ -340,7 +340,7 @@ def test_a_tightened_limit_is_taken_from_the_evidence() -> None:
     limits = core("core.limits").LimitSet({"cell_ov": {"LFP": 3500}})
     cabinet = Cabinet(2, {1: Pack("A", 50)})
     cabinet.limits = limits
-    cabinet.boot(None)
+    cabinet.boot({})
     bench = Bench(cabinet)
     cabinet.settle()
     cabinet.packs[1].values["cell_max_mv"] = 3520

@@ -59,17 +59,16 @@ class Cabinet:
         self.current = {n: 0 for n in range(1, count + 1)}
         self.log = []
         self.said = []
-        self.stored = None
+        self.stored = {}
         self.danger_bits = 0
-        self.boot(None)
+        self.boot({})
 
     def boot(self, stored):
         """A fresh controller, with what the old one had stored."""
         self.control = CabinetControl(self.count, self.limits, self.options)
         self.pending = {}
         self.answered = {}
-        if stored is not None:
-            self.control.restore(stored, self.now_ms)
+        assert self.control.restore(stored, self.now_ms)
 
     def cut_power(self):
         """The controller forgets everything but its snapshot; the world stays as it is."""
@@ -114,7 +113,7 @@ class Cabinet:
         self.sense()
         control = self.control
         control.step(self.now_ms)
-        self.stored = control.snapshot() or self.stored
+        self.stored.update(control.snapshot())
         for event in control.events:
             self.log.append((event.name, event.slot, event.data()))
         control.events.clear()

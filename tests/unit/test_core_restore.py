@@ -223,9 +223,9 @@ def test_a_cut_at_any_step_of_the_core_ends_in_a_cabinet_that_serves():
 
 def test_a_snapshot_that_makes_no_sense_is_refused_and_the_cabinet_starts():
     impossible = b'[1,[1,99,"","",1,1,"",0,"",0,"",0,0,0,0,0],[],[],[]]'
-    for data in (b"", b"{", b"[]", b"[2,0,0,0,0]", b'[1,[1,2],["A"],[],[]]', impossible, b"\xff\xfe"):
+    for data in (b"", b"{", b"[]", b"[3,0]", b"[2,0]", b'[1,[1,2],["A"],[],[]]', impossible, b"\xff\xfe"):
         cabinet = Cabinet(3, {2: Pack("A", 95), 3: Pack("B", 97)})
-        assert cabinet.control.restore(data, cabinet.now_ms) == (data == b""), data
+        assert cabinet.control.restore({"swap": data}, cabinet.now_ms) == (data == b""), data
         assert served(cabinet), data
 
 

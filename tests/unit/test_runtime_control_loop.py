@@ -41,7 +41,7 @@ class World:
 
     def snapshot(self):
         saved, self.saved = self.saved, None
-        return saved
+        return [("swap", saved)] if saved else []
 
     # charger and lock board
     def set(self, mv, ma):

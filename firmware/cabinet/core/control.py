@@ -6,10 +6,9 @@ snapshot if it changed, journals `events`, and only then acts on `pulse` and on 
 """
 
 import hashlib
-import json
 from binascii import hexlify
 
-from cabinet.core import charging, events, evidence, interlock, rules, slot, ticks
+from cabinet.core import charging, events, evidence, interlock, rules, slot, snapshot, ticks
 from cabinet.core.faults import CompiledLimits, FaultSet
 from cabinet.core.interlock import Interlock
 from cabinet.core.measure import CabinetMeasures
@@ -19,13 +18,12 @@ from cabinet.core.swap import IN_OUT, STATES, Swap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cabinet.core.limits import LimitSet
     from cabinet.core.options import Options
 
-SNAPSHOT_VERSION = 1
 _CABINET_SILENT = rules.index_of("cabinet_silent")
-_MARKED = rules.index_of("marked")
-_MARKED_MAX = 64
 _SERVICE_MS = 10000
 _STARTING_MS = 15000
 _QUIET_MS = 5000  # the same refusal is journaled once in this time
@@ -53,10 +51,10 @@ class CabinetControl:
         self.plan = charging.ChargePlan(self.slots, options)
         self.swap = Swap(self.slots, options, self.events, self.messages)
         self._measures = CabinetMeasures()
-        self._marked = []  # serial numbers in quarantine
+        self.marked = []  # serial numbers in quarantine
         self._service_slot = 0
         self._service_ms = 0
-        self._snapshot = None
+        self._snapshot = snapshot.Snapshot()
         self._dirty = True
         self._changes = -1
         self._refusal = ""
@@ -147,8 +145,8 @@ class CabinetControl:
         s.stuck = False
         if s.switch_bad:
             s.switch_bad = False
-        if s.serial in self._marked:
-            self._marked.remove(s.serial)
+        if s.serial in self.marked:
+            self.marked.remove(s.serial)
             s.marked = False
         s.reexamine()
         s.measures.charged_ms = 0  # or a charge that took too long would do so at once again
@@ -209,7 +207,7 @@ class CabinetControl:
                 s.left_open = True
 
     def _compare_serial(self, s: SlotControl) -> None:
-        s.marked = s.serial in self._marked
+        s.marked = s.serial in self.marked
         s.duplicate = False
         for other in self.slots:
             if other is not s and other.stays and other.identified and other.serial == s.serial:
@@ -235,13 +233,13 @@ class CabinetControl:
             faults = s.faults
             if faults.worst == rules.STOP_CABINET:
                 stop = faults.worst_rule
-            if faults.worst < rules.QUARANTINE or not s.stays or not s.serial or s.serial in self._marked:
+            if faults.worst < rules.QUARANTINE or not s.stays or not s.serial or s.serial in self.marked:
                 continue
             for rule in faults.latched():  # what service has released does not count again
                 if rules.scope(rule) == rules.PACK and rules.reaction(rule) >= rules.QUARANTINE:
-                    if len(self._marked) >= _MARKED_MAX:
-                        del self._marked[0]  # the pack that is longest away: this one stands here
-                    self._marked.append(s.serial)
+                    if len(self.marked) >= snapshot.MARKED_MAX:
+                        del self.marked[0]  # the pack that is longest away: this one stands here
+                    self.marked.append(s.serial)
                     break
         self.interlock.stop_rule = stop
 
@@ -255,44 +253,16 @@ class CabinetControl:
 
     # --- snapshot
 
-    def snapshot(self) -> "bytes | None":
-        """What must outlive a power cut, if it has changed since the last call; None if it has not."""
-        if not (self._dirty or self.swap.dirty or self._snapshot is None):
-            return None
+    def snapshot(self) -> "list[tuple[str, bytes]]":
+        """What must outlive a power cut: names and values of the records that have changed since the last call."""
+        if not (self._dirty or self.swap.dirty):
+            return []
         self._dirty = self.swap.dirty = False
-        latched = {rules.IDS[rule]: [0] for rule in self.faults.lasting()}  # by rule: a mass event must fit into one record
-        for s in self.slots:
-            for rule in s.faults.lasting():
-                if rule != _MARKED:  # follows from the list of serial numbers
-                    latched.setdefault(rules.IDS[rule], []).append(s.number)
-        disabled = [s.number for s in self.slots if not s.enabled]
-        data = json.dumps([SNAPSHOT_VERSION, self.swap.saved(), self._marked, latched, disabled]).encode()
-        if data == self._snapshot:
-            return None
-        self._snapshot = data
-        return data
+        return self._snapshot.changed(self)
 
-    def restore(self, data: "bytes | None", now_ms: int) -> bool:
-        """Take up what a snapshot tells, before the first step. False if it cannot be understood; what could be is applied all the same."""
-        if not data:
-            return True
-        try:
-            version, saved, marked, latched, disabled = json.loads(data)
-            if version != SNAPSHOT_VERSION:
-                return False
-            self._marked = [serial for serial in marked if isinstance(serial, str)][:_MARKED_MAX]
-            if isinstance(latched, dict):
-                latched = [(number, name) for name in latched for number in latched[name]]
-            for number, name in latched:
-                if name in rules.IDS and 0 <= number <= len(self.slots):
-                    (self.slots[number - 1].faults if number else self.faults).restore(rules.index_of(name))
-            for number in disabled:
-                if 0 < number <= len(self.slots):
-                    self.slots[number - 1].enabled = False
-            self.swap.restore(saved, now_ms)
-        except (TypeError, KeyError, IndexError, ValueError):
-            return False
-        return True
+    def restore(self, records: "Any", now_ms: int) -> bool:
+        """Take up what such records (`get` by name) tell, before the first step. False if one of them cannot be understood."""
+        return self._snapshot.restore(self, records, now_ms)
 
     def swap_view(self) -> dict:
         """The swap in progress for panel and telemetry; "none" if there is none."""

@@ -28,7 +28,6 @@ _KEPT_EVIDENCE = 8
 _EVIDENCE_PCT = 90  # ring A fuller than this takes no evidence
 STORE_LIMIT_MS = 10000  # events that have waited for flash for so long: nothing is charged any more
 _EVIDENCE_BYTES = 400  # state and frames of one record
-_SNAPSHOT = "swap"
 
 
 class SlotParts:
@@ -58,7 +57,7 @@ class ControlLoop:
         self._gauge = gauge
         self._pulse_ms = pulse_ms
         self._waiting = []  # events that flash has not taken yet
-        self._snapshot = None  # what flash has not taken yet
+        self._records = {}  # by name: what of the state flash has not taken yet
         self.dropped_events = 0
         self.storage_error = ""  # the last one
         self._since_ms = None  # since when something has waited for flash
@@ -67,10 +66,8 @@ class ControlLoop:
         self.rounded: "Any" = None  # an asyncio.Event to be set after each round
 
     def restore(self) -> None:
-        """Take up the swap that was in progress when the power went."""
-        saved = self._state.get(_SNAPSHOT)
-        if saved is not None:
-            self._control.restore(saved, self._clock.ticks_ms())
+        """Take up what the controller knew when the power went: the swap in progress, latched faults, packs in quarantine."""
+        self._control.restore(self._state, self._clock.ticks_ms())
 
     def note(self, event: events.Event) -> None:
         """Journal an event from elsewhere together with core's at the next round."""
@@ -122,12 +119,11 @@ class ControlLoop:
             control.messages.clear()
 
     def _store(self) -> bool:
-        """Write the snapshot and the events to flash; False if flash did not take all of them."""
+        """Write changed records and the events to flash; False if flash did not take all of them."""
         control = self._control
-        snapshot = control.snapshot()
-        if snapshot is not None:
-            self._snapshot = snapshot
-        if self._snapshot is None and not control.events and not self._waiting:
+        for name, data in control.snapshot():
+            self._records[name] = data
+        if not self._records and not control.events and not self._waiting:
             control.storage_ok = self._room()
             control.storage_lost = False
             self._since_ms = None
@@ -139,22 +135,26 @@ class ControlLoop:
         self._waiting.extend(control.events)
         control.events.clear()
         try:
-            try:
-                if self._snapshot is not None:
-                    self._state.put(_SNAPSHOT, self._snapshot)
-                    self._snapshot = None
-            except ValueError as error:  # too long to be stored: nothing new may begin, but the events are kept, and the loop goes on
-                self.storage_error = str(error)
+            self._put_records()
             self._append_waiting()
         except (OSError, JournalFull) as error:
             self.storage_error = str(error)  # what flash did not take is tried again in the next round
         if self._waiting:
             self._drop()
-        stored = self._snapshot is None and not self._waiting
+        stored = not self._records and not self._waiting
         control.storage_ok = stored and self._room()
         self._watch_storage(stored)
         self._gauge.stop(gauges.JOURNAL, began)
         return stored
+
+    def _put_records(self) -> None:
+        """In the order of their names: the swap comes last, see core/snapshot.py."""
+        for name in sorted(self._records):
+            try:
+                self._state.put(name, self._records[name])
+                del self._records[name]
+            except ValueError as error:  # too long to be stored: nothing new may begin, but the events are kept, and the loop goes on
+                self.storage_error = str(error)
 
     def _watch_storage(self, stored: bool) -> None:
         """What cannot be recorded for long must not go on: charging ends, and the heartbeat rests (see App)."""

@@ -201,7 +201,7 @@ class Round:
         elif where == "judged anew":
             self.wires.opened.discard(number)
         if "mark" in what:
-            self.app.control._marked.append(slot.pack.serial)
+            self.app.control.marked.append(slot.pack.serial)
         if "pack" in what:
             what["pack"](slot, sim.world)
 
