@@ -1,4 +1,4 @@
-"""What must outlive a power cut fits the state store whatever happens to the largest cabinet, and costs a write only where it has changed."""
+"""What must outlive a power cut fits the state store whatever happens to the largest cabinet, and is written only where it has changed."""
 
 import sys
 

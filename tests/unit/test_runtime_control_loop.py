@@ -39,6 +39,10 @@ class World:
     def step(self, now_ms):
         self.done.append("step")
 
+    def take_back_pulse(self, number):
+        self.slots[number - 1].pulse = False
+        self.done.append("take back")
+
     def snapshot(self):
         saved, self.saved = self.saved, None
         return [("swap", saved)] if saved else []
@@ -112,14 +116,14 @@ def test_while_flash_refuses_nothing_new_is_energised_and_nothing_is_forgotten()
     slot.charge_mv, slot.charge_ma, slot.pulse = 54000, 5000, True
     world.events.append(events.make("lock.pulsed", 1, "", "rider_in", 300))
     world.saved = b"swap"
+    world.events.append(events.make("door.stuck", 1, "", 3))
     loop.step()
-    assert world.done == ["step"]
-    assert not world.storage_ok and loop.storage_error
+    assert world.done == ["step", "take back"], "a pulse that cannot be recorded is not given"
+    assert not world.storage_ok and not world.stored and loop.storage_error
     world.flash_error = None
-    slot.pulse = False
     loop.step()
-    assert world.done[1:] == ["step", "snapshot", "lock.pulsed", "charge 5000"]
-    assert world.storage_ok
+    assert world.done[2:] == ["step", "snapshot", "door.stuck", "charge 5000"], "and not told of later"
+    assert world.storage_ok and world.stored
 
 
 def test_while_flash_refuses_a_running_charge_is_still_told_of_a_lower_set_point_and_of_its_end():

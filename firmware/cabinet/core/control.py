@@ -43,6 +43,7 @@ class CabinetControl:
             s.right = self.slots[index + 1] if index + 1 < slot_count else None
         self.cabinet = CabinetReading()
         self.storage_ok = True
+        self.stored = True  # flash has taken all that was told at the last step
         self.storage_lost = False  # flash has not taken what happened for so long that nothing may go on
         self.events = []
         self.messages = []
@@ -152,6 +153,10 @@ class CabinetControl:
         s.measures.charged_ms = 0  # or a charge that took too long would do so at once again
         s.faults.service_clear(s.measures.values, self.events, s.serial, not s.stays and not s.vanished)
 
+    def take_back_pulse(self, number: int) -> None:
+        """The pulse of this step could not be recorded, so it was not given."""
+        self.interlock.take_back_pulse(self.slots[number - 1])
+
     def proof_result(self, number: int, serial: str, ok: "bool | None", now_ms: int) -> None:
         """What came of a challenge; None if the pack did not answer. Counts only if the pack that was asked still stands there."""
         s = self.slots[number - 1]
@@ -191,6 +196,7 @@ class CabinetControl:
             self._faults_changed()
         gate.storage_ok = self.storage_ok
         gate.storage_lost = self.storage_lost
+        gate.stored = self.swap.stored = self.stored
         self.swap.stopped = gate.stop_rule >= 0
         self.swap.step(now_ms)
         if self._service_slot:

@@ -39,6 +39,7 @@ class Interlock:
         self._options = options
         self.storage_ok = True
         self.storage_lost = False
+        self.stored = True
         self.stop_rule = -1  # rule that has stopped the whole cabinet
         self.cabinet_stop_rule = -1  # rule of the cabinet that forbids charging
         self._pulses = [0] * (_PULSES * len(slots))  # instants of the last pulses of each slot
@@ -118,6 +119,8 @@ class Interlock:
         """The first condition of opening this door for this claim that does not hold, "" if all hold."""
         if claim == NOBODY:
             return "no_claim"
+        if not self.stored:
+            return "storage_fault"  # a pulse that cannot be recorded is not given: nor must it be counted as given
         if not s.io_fresh:
             return "io_stale"
         if not s.shut or not s.io.door_closed:
@@ -221,6 +224,13 @@ class Interlock:
         winner.door_winner = DOOR_CLAIMS[claim]
         self._note_pulse(winner, now_ms)
         out.append(events.make("lock.pulsed", winner.number, winner.serial, winner.door_winner, self._options.pulse_ms))
+
+    def take_back_pulse(self, s: "SlotControl") -> None:
+        """Undo the pulse that was permitted at this step."""
+        s.pulse = False
+        s.expected_ms = None
+        s.pulses_left += 1
+        self._pulse_counts[s.number - 1] -= 1
 
     def drop_old_pulses(self, now_ms: int) -> None:
         """Forget instants that no longer matter, before the counter wraps."""

@@ -46,6 +46,7 @@ class Swap:
         self.number = 0
         self.dirty = True
         self.stopped = False  # the cabinet has stopped, written by control
+        self.stored = True  # flash takes records, written by control
         self.last_in = 0
         # per state: what ends it, its time limit, what happens at the limit
         self._steps = (
@@ -159,6 +160,8 @@ class Swap:
         if self.stopped and state != RESUMING:
             self._stop(now_ms)
             return
+        if not self.stored and state in (OPENING_IN, OPENING_OUT, OPENING_BACK):
+            self._since_ms = now_ms  # no lock gets a pulse meanwhile: the time that a door may take begins anew
         self._steps[state](now_ms)
         if self.state == state and ticks.diff(now_ms, self._since_ms) > self._limits[state] + self._extra_ms:
             self._late[state](now_ms)

@@ -23,6 +23,7 @@ PERIOD_MS = 50
 REPORT_LIMIT_MS = 1000
 NEED_MS = {"absent": 0, "checking": 200, "charging": 500, "resting": 1500}
 _PROVE_AGAIN_MS = 1000
+_PULSED = events.CODES["lock.pulsed"]
 _KEPT_EVENTS = 64  # while flash refuses them
 _KEPT_EVIDENCE = 8
 _EVIDENCE_PCT = 90  # ring A fuller than this takes no evidence
@@ -102,8 +103,8 @@ class ControlLoop:
             slot = control.slots[index]
             if slot.charge_ma and (stored or part.charger.set_ma):  # what runs goes on, and is told of a lower set-point
                 part.charger.set(slot.charge_mv, slot.charge_ma)
-            if slot.pulse and stored:
-                part.board.pulse(part.channel, self._pulse_ms)
+            if slot.pulse:
+                self._pulse(part, stored)
             if slot.poll_need != part.need:
                 part.need = slot.poll_need
                 part.pack.set_need(NEED_MS[part.need])
@@ -118,6 +119,20 @@ class ControlLoop:
                     self.on_message(slot, code)
             control.messages.clear()
 
+    def _pulse(self, part: SlotParts, stored: bool) -> None:
+        """Give a pulse whose record stands on flash. One that could not be recorded was never given, and must not be told of later."""
+        waiting = None
+        if not stored:
+            for event in self._waiting:
+                if event.code == _PULSED and event.slot == part.number:
+                    waiting = event
+        if waiting is None and not self._records:
+            part.board.pulse(part.channel, self._pulse_ms)
+            return
+        if waiting is not None:
+            self._waiting.remove(waiting)
+        self._control.take_back_pulse(part.number)
+
     def _store(self) -> bool:
         """Write changed records and the events to flash; False if flash did not take all of them."""
         control = self._control
@@ -125,6 +140,7 @@ class ControlLoop:
             self._records[name] = data
         if not self._records and not control.events and not self._waiting:
             control.storage_ok = self._room()
+            control.stored = True
             control.storage_lost = False
             self._since_ms = None
             return True
@@ -142,6 +158,7 @@ class ControlLoop:
         if self._waiting:
             self._drop()
         stored = not self._records and not self._waiting
+        control.stored = stored
         control.storage_ok = stored and self._room()
         self._watch_storage(stored)
         self._gauge.stop(gauges.JOURNAL, began)
