@@ -117,6 +117,7 @@ def test_a_plan_is_made_once_a_second_and_a_lost_wish_counts_at_once():
 def test_a_charge_voltage_that_a_pack_raises_counts_from_the_next_plan_on():
     """Two packs that tell under one address raised and lowered it twice a second: beside full shares it was over the budget."""
     a, b = full_of(1, last_soc_pct=80, pack_charge_limit_mv=54600), full_of(2)
+    assert charging.ChargePlan([a, b], Options()).mv(a) == 0
     plan = plan_of(a, b, budget_w=1000, charger_efficiency_pct=100)
     assert plan.mv(a) == 54600 and plan.mv(b) == 56800
     drawn = charging.power_w(54600, a.plan_ma) + charging.power_w(56800, b.plan_ma)

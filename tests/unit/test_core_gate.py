@@ -225,6 +225,41 @@ def test_a_permit_is_one_pulse_told_with_its_claim():
     assert s.door_claim == NOBODY and other.door_why == "no_claim" and other.pulse is False and other.expected_ms is None
 
 
+def test_a_pulse_that_was_taken_back_leaves_nothing_behind():
+    first, s, last = StubSlot(1), StubSlot(2), StubSlot(3)
+    g = gate(first, s, last)
+    for at, of in ((5000, s), (20000, first), (30000, last), (40000, s)):
+        assert len(pulse(g, of, at)) == 1
+    g.take_back_pulse(s)
+    assert s.pulse is False and s.expected_ms is None and s.pulses_left == 2
+    assert [len(pulse(g, s, 50000 + at)) for at in (0, 4000, 8000)] == [1, 1, 0]  # three in a minute: that of 5000 counts
+    assert [len(pulse(g, first, 60000 + at)) for at in (0, 4000, 8000)] == [1, 1, 0]  # the counts of the others are as they were
+    assert [len(pulse(g, last, 70000 + at)) for at in (0, 4000, 8000)] == [1, 1, 0]
+
+
+def test_no_door_opens_while_flash_has_not_taken_what_happened():
+    s = StubSlot(1)
+    g = gate(s)
+    assert g.stored is True
+    g.stored = False
+    for claim in (RIDER_IN, RIDER_OUT, GIVE_BACK, SERVICE):
+        assert g.door_why(s, claim, 5000) == "storage_fault"
+    assert g.door_why(s, NOBODY, 5000) == "no_claim"
+
+
+def test_a_charge_waits_for_a_pulse_that_may_still_be_on_its_way():
+    s = StubSlot(1, plan_ma=10000, expected_ms=5000)
+    g = gate(s, door_open_ms=3000)
+    out = []
+    g.permit_charge(s, 55000, 7999, out)
+    assert (s.charge_ma, s.why_code, s.charge_winner) == (0, "reserved", "swap") and out == []
+    g.permit_charge(s, 55000, 8000, out)
+    assert s.charge_ma == 10000
+    s = StubSlot(1, plan_ma=10000, expected_ms=5000, enabled=False)
+    gate(s).permit_charge(s, 55000, 6000, out)
+    assert s.why_code == "disabled"  # the first reason is told
+
+
 def test_the_strongest_claim_wins_and_of_equal_ones_the_first():
     for first, second, winner in ((RIDER_IN, SERVICE, 2), (SERVICE, GIVE_BACK, 1), (RIDER_OUT, RIDER_OUT, 1), (RIDER_OUT, GIVE_BACK, 2)):
         a = empty(1) if first == RIDER_IN else StubSlot(1)

@@ -222,6 +222,53 @@ def test_a_stopped_cabinet_undoes_what_was_under_way():
     assert t.at(1050)[0][1] == ("swap.cancelled", 3, "", "cabinet_stopped", "resuming")
 
 
+def test_a_stop_finds_the_full_pack_with_the_rider_or_not():
+    """He has given his pack and lifted the full one out: that is a swap, whatever has stopped the cabinet."""
+    held = {"in_serial": "MINE", "in_soc_pct": 20, "out_serial": "P3", "out_soc_pct": 97, "more": 2}
+    for state, taken, present, out_first, done in (
+        (swap.TAKING_OUT, 1, False, 0, True), (swap.TAKING_OUT, 0, False, 0, True), (swap.TAKING_OUT, 1, True, 0, False),
+        (swap.OPENING_OUT, 1, False, 0, True), (swap.OPENING_OUT, 0, False, 0, False), (swap.TAKING_OUT, 1, False, 1, False),
+        (swap.TAKING_BACK, 1, False, 0, False), (swap.CHECKING_IN, 1, False, 0, False),
+    ):  # fmt: skip
+        at = 3 if state in (swap.TAKING_OUT, swap.OPENING_OUT) else 1
+        slots = [empty(1), StubSlot(2), StubSlot(3, present=present)]
+        t = resumed(saved(state, 1, 3, taken=taken, out_first=out_first, **held), *slots)
+        t.swap.stopped = True
+        events, codes = t.at(1050)
+        assert events[0] == ("swap.resumed", at, "", swap.STATES[state], "finish" if done else "undo"), (state, taken, present)
+        assert [row[0] for row in events[1:]] == ["swap.completed" if done else "swap.cancelled"] and not t.swap.active
+        assert codes == ([(0, "thank_you")] if done else [(codes[0][0], "cabinet_stopped")])  # no further pack is begun
+        t = Table(empty(1), StubSlot(2), StubSlot(3, present=present))
+        t.swap.begin("anna", "rider", 1000, 3)
+        t.tell()
+        t.swap.state, t.swap.in_slot, t.swap.out_slot = state, 1, 3
+        t.swap.taken, t.swap.out_first, t.swap.stopped = bool(taken), bool(out_first), True
+        events, codes = t.at(1050)
+        assert [row[0] for row in events] == ["swap.completed" if done else "swap.cancelled"], (state, taken, present)
+        assert codes[-1][1] == ("thank_you" if done else "cabinet_stopped") and len(codes) == 1 and not t.swap.active
+        assert t.slots[2].left_open is False
+
+
+def test_the_time_of_a_door_begins_anew_once_flash_takes_records_again_and_no_other_does():
+    for state, at in ((swap.OPENING_IN, 1), (swap.OPENING_OUT, 3), (swap.OPENING_BACK, 1)):
+        t = resumed(saved(swap.CHECKING_IN, 1, 3), StubSlot(1), StubSlot(2), StubSlot(3))
+        t.swap.state, t.swap._since_ms, t.swap.stored = state, 1000, False
+        t.swap.out_serial = "P3"
+        t.at(500000)
+        assert t.swap.state == state and t.swap._since_ms == 500000 and t.slots[at - 1].door_claim
+        t.swap.stored = True
+        t.at(500000 + OPENING_MS)
+        assert t.swap.state == state
+        t.at(500000 + OPENING_MS + 1)
+        assert t.swap.state != state or t.swap.out_slot != 3
+    t = Table(empty(1), StubSlot(2), StubSlot(3))
+    t.swap.begin("anna", "rider", 1000)
+    t.swap.state, t.swap.stored = swap.CHECKING_IN, False
+    t.slots[0].state = slot.IDENTIFYING
+    t.at(1050)
+    assert t.swap._since_ms == 1000
+
+
 def test_the_three_ends_of_each_step():
     back = {"reason": "pack_type"}
     for state, number, change, verdict, events, codes in (

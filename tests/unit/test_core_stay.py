@@ -7,7 +7,7 @@ sys.path[:0] = [ROOT + "tests/models"]
 
 from core_bench import Bench  # noqa: E402
 
-from cabinet.core import rules, slot  # noqa: E402
+from cabinet.core import rules, slot, ticks  # noqa: E402
 from cabinet.core.faults import CompiledLimits  # noqa: E402
 from cabinet.core.limits import LimitSet  # noqa: E402
 from cabinet.core.slot import SlotControl  # noqa: E402
@@ -136,6 +136,32 @@ def test_of_a_stay_readings_count_from_the_first_millisecond_after_its_beginning
         b.s.pack.taken_ms = taken
         b.look(now + 1)
         assert b.s.pack_fresh is fresh, taken
+
+
+def test_after_three_days_of_a_stay_every_reading_counts_whatever_the_counter_says():
+    for age_ms, counts in ((0, False), (1, False), ((1 << 28) - 1, False), (1 << 28, True), ((1 << 29) + 5000, True)):
+        b = Bench().put()
+        b.until(slot.CHECKING, 1000)
+        b.s._any_age = False
+        b.s._stay_ms = 2000
+        b.look(ticks.add(2000, age_ms))
+        assert b.s._any_age is counts, age_ms
+    b = Bench().put()
+    b.until(slot.CHECKING, 1000)
+    b.s._stay_ms = 2000
+    b.look(2500)
+    assert b.s._any_age is True  # after a restart all count from the start
+
+
+def test_a_pack_found_in_the_place_of_another_is_told_with_the_faults_that_left():
+    b = Bench().put()
+    now = b.accepted()
+    b.s.faults.restore(WORN)
+    b.s.identified = False
+    b.put(serial="Q")
+    rows = b.at(now + 50)
+    assert [row[:3] for row in rows if row[0][:5] == "pack."][:2] == [("pack.removed", 2, "P"), ("pack.inserted", 2, "Q")]
+    assert [row[:3] for row in b.aside] == [("fault.cleared", 2, "P")]
 
 
 def test_a_pack_that_is_judged_again_is_no_quieter_than_before():
