@@ -228,11 +228,11 @@ def test_a_permit_is_one_pulse_told_with_its_claim():
 def test_a_pulse_that_was_taken_back_leaves_nothing_behind():
     first, s, last = StubSlot(1), StubSlot(2), StubSlot(3)
     g = gate(first, s, last)
-    for at, of in ((5000, s), (20000, first), (30000, last), (40000, s)):
+    for at, of in ((1000, s), (2000, s), (20000, first), (30000, last), (40000, s)):
         assert len(pulse(g, of, at)) == 1
     g.take_back_pulse(s)
-    assert s.pulse is False and s.expected_ms is None and s.pulses_left == 2
-    assert [len(pulse(g, s, 50000 + at)) for at in (0, 4000, 8000)] == [1, 1, 0]  # three in a minute: that of 5000 counts
+    assert s.pulse is False and s.expected_ms is None and s.pulses_left == 1
+    assert [len(pulse(g, s, 50000 + at)) for at in (0, 4000)] == [1, 0]  # three in a minute: those of the first two seconds count
     assert [len(pulse(g, first, 60000 + at)) for at in (0, 4000, 8000)] == [1, 1, 0]  # the counts of the others are as they were
     assert [len(pulse(g, last, 70000 + at)) for at in (0, 4000, 8000)] == [1, 1, 0]
 

@@ -222,6 +222,14 @@ def test_a_stopped_cabinet_undoes_what_was_under_way():
     assert t.at(1050)[0][1] == ("swap.cancelled", 3, "", "cabinet_stopped", "resuming")
 
 
+def test_a_full_pack_that_was_lifted_out_before_the_cut_counts_as_put_back_once_more():
+    for before in (0, 1):
+        t = resumed(saved(swap.TAKING_OUT, 1, 3, taken=1, reopened=before), StubSlot(1), StubSlot(2), StubSlot(3))
+        t.at(1050)
+        assert t.swap.state == swap.OPENING_OUT and t.swap.reopened == before + 1
+        assert t.swap.saved()[1] == swap.OPENING_OUT and t.swap.saved()[12] == before + 1
+
+
 def test_a_stop_finds_the_full_pack_with_the_rider_or_not():
     """He has given his pack and lifted the full one out: that is a swap, whatever has stopped the cabinet."""
     held = {"in_serial": "MINE", "in_soc_pct": 20, "out_serial": "P3", "out_soc_pct": 97, "more": 2}

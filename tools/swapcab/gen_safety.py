@@ -219,7 +219,7 @@ def render() -> str:
     parts.append("\n## Reason codes\n\nWhat a rider, the panel and the broker are told, and the code of OCPP 2.1's battery swap block.\n")
     parts.append("\n| code | sentence | OCPP 2.1 |\n|---|---|---|\n")
     for code in words.codes():
-        sentence = words.sentence(code).replace("slot 0", "slot N")
+        sentence = words.sentence(code).replace("lot 0", "lot N")
         parts.append(f"| `{code}` | {sentence} | {words.ocpp(code)} |\n")
     parts.append(_ocpp(words))
     return "".join(parts)
