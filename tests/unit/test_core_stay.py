@@ -164,6 +164,45 @@ def test_a_pack_found_in_the_place_of_another_is_told_with_the_faults_that_left(
     assert [row[:3] for row in b.aside] == [("fault.cleared", 2, "P")]
 
 
+def test_a_pack_that_left_while_the_board_was_silent_has_not_vanished():
+    b = Bench()
+    now = b.accepted() + 1600
+    b.look(now)
+    b.put(False)
+    now, rows = b.until(slot.EMPTY, now + 50)
+    assert b.s.vanished is False and [row[:3] for row in rows if row[0] != "pack.identified"] == [("pack.removed", 2, "P")]
+
+
+def test_a_pack_that_came_back_through_the_shut_door_may_have_told_who_it_is_before():
+    b = Bench()
+    now = b.accepted()
+    b.put(False)
+    now, _ = b.until(slot.EMPTY, now + 50)
+    b.hears_name = False
+    b.s._any_age = False
+    b.s._stay_ms = 900
+    b.put()
+    now, rows = b.until(slot.CHECKING, now + 50)
+    assert b.s.proof == slot.UNPROVEN and b.s._stay_ms == 900 and [row[0] for row in rows] == ["pack.identified"]
+
+
+def test_where_a_pack_was_full_is_forgotten_with_that_it_was():
+    b = Bench().put(soc_pct=85, cell_max_mv=3545, current_ma=300)
+    now = b.accepted()
+    b.s.is_full = False
+    b.s.charge_ma = 1000
+    for later in (0, 60000):
+        b.s._judge_full(b.options, now + later)
+    assert b.s.is_full and b.s.full_soc_pct == 85
+    b.s._judge_full(b.options, now + 60050)
+    assert b.s.is_full
+    b.s._forget_full()
+    assert not b.s.is_full and b.s.full_soc_pct == 100
+    b = Bench()
+    b.s._forget_full()
+    assert "full_soc_pct" not in b.s.__dict__  # the table of a slot's attributes has no room to spare
+
+
 def test_a_pack_that_is_judged_again_is_no_quieter_than_before():
     for state in (slot.REFUSED, slot.QUARANTINED):
         b = Bench()
