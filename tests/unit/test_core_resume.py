@@ -232,7 +232,7 @@ def test_a_full_pack_that_was_lifted_out_before_the_cut_counts_as_put_back_once_
 
 def test_a_full_pack_that_was_lifted_out_and_never_proved_itself_again_is_with_the_rider():
     for out_first, state in ((0, swap.OPENING_IN), (1, swap.CHECKING_IN)):
-        t = resumed(saved(swap.TAKING_OUT, 1, 3, taken=1, more=1, out_first=out_first), empty(1), StubSlot(2), StubSlot(3))
+        t = resumed(saved(swap.TAKING_OUT, 1, 3, taken=1, more=1, out_first=out_first, out_serial="P3"), empty(1), StubSlot(2), StubSlot(3))
         t.at(1050)
         t.slots[2].state = slot.CHECKING
         t.swap.step(1050 + OPENING_MS + RESUME_MS + 1)
