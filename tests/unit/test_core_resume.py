@@ -273,10 +273,14 @@ def test_the_time_of_a_door_begins_anew_once_flash_takes_records_again_and_no_ot
         t.swap.out_serial = "P3"
         t.at(500000)
         assert t.swap.state == state and t.swap._since_ms == 500000 and t.slots[at - 1].door_claim
+        t.at(559999)
+        assert t.swap.state == state and t.swap._since_ms == 559999
+        t.at(560000)  # for a minute at most, counted from the first refusal
+        assert t.swap.state == state and t.swap._since_ms == 559999
         t.swap.stored = True
-        t.at(500000 + OPENING_MS)
+        t.at(559999 + OPENING_MS)
         assert t.swap.state == state
-        t.at(500000 + OPENING_MS + 1)
+        t.at(559999 + OPENING_MS + 1)
         assert t.swap.state != state or t.swap.out_slot != 3
     t = Table(empty(1), StubSlot(2), StubSlot(3))
     t.swap.begin("anna", "rider", 1000)

@@ -1,13 +1,14 @@
 """What must outlive a power cut, as records of the state store. Each fits one record whatever happens to the cabinet, and is
 written when it has changed:
 
-    latched    {rule: slots}, faults that only service may clear; slots as a number in hexadecimal, bit n is slot n
     cabinet    [rules of the cabinet itself that are latched, slots out of service]
+    latched    {rule: slots}, faults that only service may clear; slots as a number in hexadecimal, bit n is slot n
     marked0..  serial numbers in quarantine, _MARKS in each
     swap       [2, the swap in progress]
 
-They are told in this order, so that flash never knows less of a danger than of the swap that it ended. Version 1 had all of
-it in "swap": [1, swap, marked, latched, disabled], which a mass event or years of quarantine made too long to be stored.
+The control loop writes them in the order of their names, so that flash never knows less of a danger than of the swap that
+it ended. Version 1 had all of it in "swap": [1, swap, marked, latched, disabled], which a mass event or years of quarantine
+made too long to be stored.
 """
 
 import json

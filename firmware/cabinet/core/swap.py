@@ -32,6 +32,7 @@ OUT_IN = const(1)
 _PACK_SILENT = rules.index_of("pack_silent")
 _RESUME_MS = const(60000)  # after a reset all packs are proven afresh, which takes longer
 _OPENING_SLACK_MS = const(15000)  # current has to fade, and a lock may have to cool down
+_HOLD_MS = const(60000)
 _REOPENED_MOST = const(2)  # times that a full pack, lifted out and put back, is offered again
 
 
@@ -97,6 +98,7 @@ class Swap:
         self._pulses = 0
         self._pulse_ms = None
         self._saved_state = NONE
+        self._held_ms = None  # since when this swap has met a flash that refuses
 
     @property
     def active(self) -> bool:
@@ -158,18 +160,26 @@ class Swap:
         if state == NONE:
             return
         if self.stopped and state != RESUMING:
-            self._stop(now_ms)
+            self._stop(state, now_ms)
             return
         if not self.stored and state in (OPENING_IN, OPENING_OUT, OPENING_BACK):
-            self._since_ms = now_ms  # no lock gets a pulse meanwhile: the time that a door may take begins anew
+            self._hold(now_ms)
         self._steps[state](now_ms)
         if self.state == state and ticks.diff(now_ms, self._since_ms) > self._limits[state] + self._extra_ms:
             self._late[state](now_ms)
 
-    def _stop(self, now_ms: int) -> None:
+    def _hold(self, now_ms: int) -> None:
+        """No lock gets a pulse while flash refuses: the time that a door may take begins anew, but no door is to open minutes
+        later to nobody."""
+        if self._held_ms is None:
+            self._held_ms = now_ms
+        if 0 <= ticks.diff(now_ms, self._held_ms) < _HOLD_MS:
+            self._since_ms = now_ms
+
+    def _stop(self, state: int, now_ms: int) -> None:
         """The cabinet has stopped: that ends the swap. Where the rider has the full pack already, there is nothing left to cancel."""
         self.more = 0
-        if self._is_handed_out(self.state):
+        if self._is_handed_out(state):
             self._complete(now_ms)
         else:
             self._cancel("cabinet_stopped")
@@ -523,13 +533,8 @@ class Swap:
         if s.state == slot.UNSEEN or not s.io_fresh:
             return
         if self.stopped:
-            self.more = 0
-            if self._is_handed_out(state):
-                self._resumed(state, "finish")
-                self._complete(now_ms)
-            else:
-                self._resumed(state, "undo")
-                self._cancel("cabinet_stopped")
+            self._resumed(state, "finish" if self._is_handed_out(state) else "undo")
+            self._stop(state, now_ms)
         elif state <= CHECKING_IN:
             self._resume_in(s, state, now_ms)
         elif state <= TAKING_OUT:

@@ -23,6 +23,7 @@ PERIOD_MS = 50
 REPORT_LIMIT_MS = 1000
 NEED_MS = {"absent": 0, "checking": 200, "charging": 500, "resting": 1500}
 _PROVE_AGAIN_MS = 1000
+_PROBE = "probe"
 _PULSED = events.CODES["lock.pulsed"]
 _KEPT_EVENTS = 64  # while flash refuses them
 _KEPT_EVIDENCE = 8
@@ -131,6 +132,7 @@ class ControlLoop:
             return
         if waiting is not None:
             self._waiting.remove(waiting)
+            self._records[_PROBE] = b""  # something has to wait in its place, or flash would count as sound while nothing is asked of it
         self._control.take_back_pulse(part.number)
 
     def _store(self) -> bool:
