@@ -231,7 +231,7 @@ def test_a_pulse_that_was_taken_back_leaves_nothing_behind():
     for at, of in ((1000, s), (2000, s), (20000, first), (30000, last), (40000, s)):
         assert len(pulse(g, of, at)) == 1
     g.take_back_pulse(s)
-    assert s.pulse is False and s.expected_ms is None and s.pulses_left == 1
+    assert s.pulse is False and s.expected_ms == 2000 and s.pulses_left == 1 and first.expected_ms == 20000  # that before was given
     assert [len(pulse(g, s, 50000 + at)) for at in (0, 4000)] == [1, 0]  # three in a minute: those of the first two seconds count
     assert [len(pulse(g, first, 60000 + at)) for at in (0, 4000, 8000)] == [1, 1, 0]  # the counts of the others are as they were
     assert [len(pulse(g, last, 70000 + at)) for at in (0, 4000, 8000)] == [1, 1, 0]

@@ -282,6 +282,34 @@ def test_the_time_of_a_door_begins_anew_once_flash_takes_records_again_and_no_ot
         assert t.swap.state == state
         t.at(559999 + OPENING_MS + 1)
         assert t.swap.state != state or t.swap.out_slot != 3
+
+
+def test_while_flash_refuses_no_other_slot_is_tried():
+    for state, out_first, then in (
+        (swap.OPENING_IN, 0, swap.NONE), (swap.OPENING_IN, 1, swap.NONE),
+        (swap.OPENING_OUT, 1, swap.NONE), (swap.OPENING_OUT, 0, swap.OPENING_BACK),
+    ):  # fmt: skip
+        t = Table(empty(1), StubSlot(2, pack_soc_pct=99), StubSlot(3, pack_soc_pct=98), empty(4), swap_order=out_first)
+        t.swap.begin("anna", "rider", 1000)
+        t.swap.state, t.swap.in_slot, t.swap.out_slot, t.swap.out_serial, t.swap.stored = state, 1, 3, "P3", False
+        for at in (1000, 60999, 60999 + OPENING_MS):
+            t.at(at)
+            assert t.swap.state == state
+        events, codes = t.at(60999 + OPENING_MS + 1)
+        assert t.swap.state == then and codes == [(1 if state == swap.OPENING_IN or not out_first else 3, "storage_fault")]
+        assert [row[0] for row in events] == ["swap.step" if then else "swap.cancelled"]
+        assert t.swap.reason == ("storage_fault" if then else "")
+
+
+def test_while_flash_refuses_a_full_pack_that_was_lifted_out_is_with_the_rider():
+    t = Table(empty(1), StubSlot(2, pack_soc_pct=99))
+    t.swap.begin("anna", "rider", 1000)
+    t.swap.state, t.swap.out_slot, t.swap.out_serial, t.swap.taken, t.swap.stored = swap.OPENING_OUT, 2, "P2", True, False
+    t.slots[1].state = slot.IDENTIFYING  # back in its slot, perhaps, and not proven
+    for at in (1000, 60999):
+        t.at(at)
+    events, codes = t.at(60999 + OPENING_MS + 1)
+    assert [row[0] for row in events] == ["swap.completed"] and codes == [(0, "thank_you")]
     t = Table(empty(1), StubSlot(2), StubSlot(3))
     t.swap.begin("anna", "rider", 1000)
     t.swap.state, t.swap.stored = swap.CHECKING_IN, False

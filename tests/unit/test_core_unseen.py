@@ -187,3 +187,69 @@ def test_a_stop_does_not_cancel_a_swap_whose_full_pack_is_with_the_rider():
     cabinet.danger_bits = reading.CABINET_EMERGENCY_STOP
     assert cabinet.run(lambda: not cabinet.control.swap.active, 3000)
     assert told(cabinet, "swap.completed") == [] and told(cabinet, "swap.cancelled")[0][2]["reason"] == "cabinet_stopped"
+
+
+def late_switch(cabinet, identity_every_ms=30000):
+    """Presence switches that make only at an instant (slot: ms), and packs that tell who they are only so often, as RS485 packs do."""
+    makes, asked = {}, {}
+    real = cabinet.sense
+
+    def sense():
+        real()
+        for s in cabinet.control.slots:
+            if s.number in makes and cabinet.now_ms < makes[s.number]:
+                s.io.pack_present = False
+            if s.poll_need == "absent":
+                asked.pop(s.number, None)
+            elif s.pack.identity_taken_ms is not None:
+                if not 0 <= ticks.diff(cabinet.now_ms, asked.get(s.number, cabinet.now_ms - HOUR_MS)) < identity_every_ms:
+                    asked[s.number] = cabinet.now_ms
+                s.pack.identity_taken_ms = asked[s.number]
+
+    cabinet.sense = sense
+    return makes
+
+
+def brought(cabinet, pack, late_ms, makes):
+    """A rider puts a pack in, and its switch makes so long after the door's."""
+    assert cabinet.control.order("anna", "rider", cabinet.now_ms) == (True, "ok")
+    assert cabinet.run(cabinet.open_doors, 5000)
+    number = cabinet.open_doors()[0]
+    cabinet.run(limit_ms=1000)
+    cabinet.packs[number] = pack
+    makes[number] = ticks.add(cabinet.now_ms, HOUR_MS)
+    cabinet.run(limit_ms=500)
+    cabinet.doors[number] = True
+    makes[number] = ticks.add(cabinet.now_ms, late_ms)
+    return number
+
+
+def test_a_pack_whose_switch_makes_later_than_the_door_is_accepted_by_what_it_told_behind_the_shut_door():
+    for late_ms in (0, 100, 200, 300, 400, 600):
+        cabinet = cabinet_with_full_packs(4)
+        number = brought(cabinet, Pack("MINE", 20), late_ms, late_switch(cabinet))
+        assert cabinet.run(lambda c=cabinet: "pack.accepted" in c.names()[-8:], 20000), late_ms
+        assert cabinet.control.slots[number - 1].serial == "MINE" and "pack.refused" not in cabinet.names()
+
+
+def test_a_dangerous_pack_that_tells_who_it_is_after_the_fault_is_marked_and_so_is_one_that_was_hot_at_the_start():
+    cabinet = cabinet_with_full_packs(4)
+    number = cabinet.control.swap.empty_slot().number
+    anonymous = Pack("", 20, cell_max_mv=3850)
+    assert bring(cabinet, anonymous) == number
+    assert cabinet.run(lambda: cabinet.state(number) == "quarantined", 20000)
+    cabinet.run(limit_ms=1000)
+    assert cabinet.control.marked == []
+    anonymous.serial = "BAD"
+    assert cabinet.run(lambda: cabinet.control.marked == ["BAD"], 20000)
+    assert b"BAD" in cabinet.stored["marked0"]
+    for silent_ms in (0, 1050, 1100, 1200, 1300, 1400, 3000):
+        cabinet = cabinet_with_full_packs(4)
+        cabinet.packs[3].values.update(temp_max_ddegc=630, temp_min_ddegc=610)
+        cabinet.cut_power()
+        cabinet.io_dead = True
+        cabinet.run(limit_ms=silent_ms)
+        cabinet.io_dead = False
+        assert cabinet.run(lambda c=cabinet: c.state(3) == "quarantined", 20000), silent_ms
+        cabinet.run(limit_ms=500)
+        assert cabinet.control.marked == ["FULL-3"], silent_ms

@@ -189,6 +189,8 @@ class CabinetControl:
                 self._compare_serial(s)
             s.judge(options, now_ms, out)
             changes += s.faults.changes
+            if s.faults.worst >= rules.QUARANTINE:
+                self._mark(s)
         self._judge_cabinet(now_ms, out)
         changes += self.faults.changes
         if changes != self._changes:
@@ -236,18 +238,21 @@ class CabinetControl:
         self._dirty = True
         stop = self.faults.worst_rule if self.faults.worst == rules.STOP_CABINET else -1
         for s in self.slots:
-            faults = s.faults
-            if faults.worst == rules.STOP_CABINET:
-                stop = faults.worst_rule
-            if faults.worst < rules.QUARANTINE or not s.stays or not s.serial or s.serial in self.marked:
-                continue
-            for rule in faults.latched():  # what service has released does not count again
-                if rules.scope(rule) == rules.PACK and rules.reaction(rule) >= rules.QUARANTINE:
-                    if len(self.marked) >= snapshot.MARKED_MAX:
-                        del self.marked[0]  # the pack that is longest away: this one stands here
-                    self.marked.append(s.serial)
-                    break
+            if s.faults.worst == rules.STOP_CABINET:
+                stop = s.faults.worst_rule
         self.interlock.stop_rule = stop
+
+    def _mark(self, s: SlotControl) -> None:
+        """Put a dangerous pack into quarantine. It may tell its serial number only after the fault: so this is asked at each step."""
+        if not s.stays or not s.serial or s.serial in self.marked:
+            return
+        for rule in s.faults.latched():  # what service has released does not count again
+            if rules.scope(rule) == rules.PACK and rules.reaction(rule) >= rules.QUARANTINE:
+                if len(self.marked) >= snapshot.MARKED_MAX:
+                    del self.marked[0]  # the pack that is longest away: this one stands here
+                self.marked.append(s.serial)
+                self._dirty = True
+                return
 
     def _claim_service(self, now_ms: int) -> None:
         s = self.slots[self._service_slot - 1]

@@ -42,6 +42,7 @@ class Interlock:
         self.stored = True
         self.stop_rule = -1  # rule that has stopped the whole cabinet
         self.cabinet_stop_rule = -1  # rule of the cabinet that forbids charging
+        self._before_ms: "int | None" = None  # when the lock that has just had a pulse had the one before
         self._pulses = [0] * (_PULSES * len(slots))  # instants of the last pulses of each slot
         self._pulse_counts = bytearray(len(slots))
         self._fed_ms: list[int | None] = [None] * len(slots)  # when each charger last had a permit
@@ -220,6 +221,7 @@ class Interlock:
         if winner is None:
             return
         winner.pulse = True
+        self._before_ms = winner.expected_ms
         winner.expected_ms = now_ms
         winner.door_winner = DOOR_CLAIMS[claim]
         self._note_pulse(winner, now_ms)
@@ -228,7 +230,7 @@ class Interlock:
     def take_back_pulse(self, s: "SlotControl") -> None:
         """Undo the pulse that was permitted at this step."""
         s.pulse = False
-        s.expected_ms = None
+        s.expected_ms = self._before_ms  # the door may still open after the one before
         s.pulses_left += 1
         self._pulse_counts[s.number - 1] -= 1
 

@@ -188,7 +188,7 @@ class SlotControl:
         self.marked = False  # its serial number was put into quarantine earlier
         self.duplicate = False
         self.forced = False
-        self.expected_ms = None  # when the last pulse was given
+        self.expected_ms: "int | None" = None  # when the last pulse was given
         self.thermal = False
         self.cell_target_mv = 0
         self.last_soc_pct = 0
@@ -516,7 +516,7 @@ class SlotControl:
         if left in (OPEN, EMPTY, FAULT) and not came_back:
             self._any_age = False
             self.quiet = False
-            self._stay_ms = now_ms
+            self._stay_ms = self.empty_ms if self.looks < 0 else now_ms  # what it told an empty slot that asks, it told from in there
             if not self._occupied:
                 out.append(events.make("pack.inserted", self.number))
         elif left == UNSEEN:

@@ -166,7 +166,17 @@ class Swap:
             self._hold(now_ms)
         self._steps[state](now_ms)
         if self.state == state and ticks.diff(now_ms, self._since_ms) > self._limits[state] + self._extra_ms:
-            self._late[state](now_ms)
+            if self.stored or self.taken or state not in (OPENING_IN, OPENING_OUT):
+                self._late[state](now_ms)
+            else:
+                self._unrecorded(state, now_ms)
+
+    def _unrecorded(self, state: int, now_ms: int) -> None:
+        """Flash refuses still: no other slot is tried, whose door would open minutes later to nobody."""
+        if state == OPENING_IN or self.out_first:
+            self._cancel("storage_fault")
+        else:
+            self._give_back("storage_fault", now_ms)
 
     def _hold(self, now_ms: int) -> None:
         """No lock gets a pulse while flash refuses: the time that a door may take begins anew, but no door is to open minutes
