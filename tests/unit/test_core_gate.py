@@ -228,6 +228,9 @@ def test_a_permit_is_one_pulse_told_with_its_claim():
 def test_a_pulse_that_was_taken_back_leaves_nothing_behind():
     first, s, last = StubSlot(1), StubSlot(2), StubSlot(3)
     g = gate(first, s, last)
+    pulse(g, first, 500)
+    g.take_back_pulse(first)
+    assert first.expected_ms is None and first.pulses_left == 3
     for at, of in ((1000, s), (2000, s), (20000, first), (30000, last), (40000, s)):
         assert len(pulse(g, of, at)) == 1
     g.take_back_pulse(s)

@@ -299,6 +299,8 @@ def test_while_flash_refuses_no_other_slot_is_tried():
         assert t.swap.state == then and codes == [(1 if state == swap.OPENING_IN or not out_first else 3, "storage_fault")]
         assert [row[0] for row in events] == ["swap.step" if then else "swap.cancelled"]
         assert t.swap.reason == ("storage_fault" if then else "")
+        if then:
+            assert t.swap._since_ms == 61000 + OPENING_MS
 
 
 def test_while_flash_refuses_a_full_pack_that_was_lifted_out_is_with_the_rider():
