@@ -210,25 +210,15 @@ def late_switch(cabinet, identity_every_ms=30000):
     return makes
 
 
-def brought(cabinet, pack, late_ms, makes):
-    """A rider puts a pack in, and its switch makes so long after the door's."""
-    assert cabinet.control.order("anna", "rider", cabinet.now_ms) == (True, "ok")
-    assert cabinet.run(cabinet.open_doors, 5000)
-    number = cabinet.open_doors()[0]
-    cabinet.run(limit_ms=1000)
-    cabinet.packs[number] = pack
-    makes[number] = ticks.add(cabinet.now_ms, HOUR_MS)
-    cabinet.run(limit_ms=500)
-    cabinet.doors[number] = True
-    makes[number] = ticks.add(cabinet.now_ms, late_ms)
-    return number
-
-
 def test_a_pack_whose_switch_makes_later_than_the_door_is_accepted_by_what_it_told_behind_the_shut_door():
     for late_ms in (0, 100, 200, 300, 400, 600):
         cabinet = cabinet_with_full_packs(4)
-        number = brought(cabinet, Pack("MINE", 20), late_ms, late_switch(cabinet))
-        assert cabinet.run(lambda c=cabinet: "pack.accepted" in c.names()[-8:], 20000), late_ms
+        makes = late_switch(cabinet)
+        number = cabinet.control.swap.empty_slot().number
+        makes[number] = ticks.add(cabinet.now_ms, HOUR_MS)
+        assert bring(cabinet, Pack("MINE", 20)) == number
+        makes[number] = ticks.add(cabinet.now_ms, late_ms)
+        assert cabinet.run(lambda c=cabinet, n=number: c.last("pack.accepted")[1] == n, 20000), late_ms
         assert cabinet.control.slots[number - 1].serial == "MINE" and "pack.refused" not in cabinet.names()
 
 
