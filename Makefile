@@ -26,7 +26,7 @@ help: ## this list
 
 setup: $(STAMP) ## create .venv with the pinned dependencies, fetch the MicroPython packages by hash
 
-$(STAMP): requirements.lock pyproject.toml tools/swapcab/mpy_packages.lock tools/swapcab/asyncapi_fetch.py
+$(STAMP): requirements.lock pyproject.toml tools/swapcab/compile/mpy_packages.lock tools/swapcab/compile/asyncapi_fetch.py
 	@python=$$($(FIND_PYTHON)); \
 	if [ ! -x $(BIN)/python ]; then \
 		if [ -z "$$python" ]; then echo "make setup: no Python 3.10 to 3.14 with venv found (Debian: apt-get install python3-venv)" >&2; exit 1; fi; \
@@ -35,8 +35,9 @@ $(STAMP): requirements.lock pyproject.toml tools/swapcab/mpy_packages.lock tools
 	@echo "Installing the pinned dependencies"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@$(BIN)/python -m swapcab.mpy_fetch
-	@$(BIN)/python -m swapcab.asyncapi_fetch
+	@$(BIN)/python -m swapcab.paths
+	@$(BIN)/python -m swapcab.compile.mpy_fetch
+	@$(BIN)/python -m swapcab.compile.asyncapi_fetch
 	@touch $@
 
 # each port's stubs in a folder of its own: their modules have the same names
@@ -48,8 +49,8 @@ $(TYPINGS): requirements-stubs.lock $(STAMP)
 	@touch $@
 
 build: $(STAMP) ## compile the firmware with mpy-cross into build/mpy
-	@$(BIN)/python -m swapcab.build
-	@$(BIN)/python -m swapcab.profile_compile
+	@$(BIN)/python -m swapcab.compile.firmware
+	@$(BIN)/python -m swapcab.profile.compile
 
 sim: build ## a cabinet with packs, riders and a broker; ARGS="--headless --swaps 20 --seed 1", ARGS=--help
 	@$(BIN)/python -m swapcab sim $(ARGS)
@@ -77,10 +78,10 @@ emulate: build ## a board that mpremote takes for a controller; ARGS="--slots 6"
 	@$(BIN)/python -m swapcab emulate $(ARGS)
 
 flashcuts: $(STAMP) ## supply and cable pulled at POINTS=100 points of a flash, on the emulated board
-	@$(BIN)/python tests/flash/cuts.py --points $(POINTS)
+	@$(BIN)/python tests/system/flash/cuts.py --points $(POINTS)
 
 benchfaults: $(STAMP) ## swapcab bench on the emulated board with each of its hardware faults; ARGS="rtc-empty door-stuck-open", ARGS=--whole
-	@$(BIN)/python tests/bench/emulated_faults.py $(ARGS)
+	@$(BIN)/python tests/system/bench/emulated_faults.py $(ARGS)
 
 size: build ## heap after start, at its peak, and the size of each module
 	@$(BIN)/python -m swapcab size $(ARGS)
@@ -89,32 +90,32 @@ fit: build ## heap at an MCU's word size; SOURCE=../micropython (needs gcc-multi
 	@$(BIN)/python -m swapcab fit --source "$(SOURCE)"
 
 soak: $(STAMP) ## cabinet-hours on virtual time with troubles of every kind; SEEDS=8 HOURS=1 ARGS="--resume"
-	@$(BIN)/python tests/scenarios/soak.py --seeds $(SEEDS) --hours $(HOURS) $(ARGS)
+	@$(BIN)/python tests/system/scenarios/soak.py --seeds $(SEEDS) --hours $(HOURS) $(ARGS)
 
 reaction: build ## from the frame with a fault to the charger's stop frame, by rule; on virtual time, then on real wires (an hour)
-	@$(BIN)/python tests/scenarios/reaction.py --boots 16 --rounds 4 $(ARGS)
-	@$(BIN)/python tests/scenarios/reaction_wire.py $(ARGS)
+	@$(BIN)/python tests/system/scenarios/reaction.py --boots 16 --rounds 4 $(ARGS)
+	@$(BIN)/python tests/system/scenarios/reaction_wire.py $(ARGS)
 
 chaos: $(STAMP) ## misfortunes on the uplink's line: 100 virtual hours, then half a real one; MINUTES=30, ARGS=--tls
-	@$(BIN)/python tests/scenarios/chaos_virtual.py
-	@$(BIN)/python tests/scenarios/chaos.py --minutes $(MINUTES) $(ARGS)
+	@$(BIN)/python tests/system/scenarios/chaos_virtual.py
+	@$(BIN)/python tests/system/scenarios/chaos.py --minutes $(MINUTES) $(ARGS)
 
 powercut: build ## a power cut at every flash operation of the journal
-	@$(BIN)/python tests/powercut/run.py $(ARGS)
+	@$(BIN)/python tests/robustness/powercut/run.py $(ARGS)
 
 mutants: $(MUTMUT) ## small faults put into the core one at a time, which the unit tests must notice; ARGS="--sample 200 --seed 1"
-	@$(BIN)/python tests/mutants/run.py $(ARGS)
+	@$(BIN)/python tests/robustness/mutants/run.py $(ARGS)
 
 $(MUTMUT): requirements-mutants.lock $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target build/mutmut -r requirements-mutants.lock
 	@touch $@
 
 fuzz: build ## hostile bytes into every parser
-	@$(BIN)/python -m pytest tests/fuzz --timeout 3600 $(ARGS)
+	@$(BIN)/python -m pytest tests/robustness/fuzz --timeout 3600 $(ARGS)
 
 differential: build ## profiles against cantools, pymodbus and encoders of their own; COUNT=100000
-	@$(BIN)/python tests/wire/profile_differential.py --count $(COUNT)
-	@$(BIN)/python tests/wire/profile_frames.py --count $$(( $(COUNT) / 10 ))
+	@$(BIN)/python tests/system/wire/profile_differential.py --count $(COUNT)
+	@$(BIN)/python tests/system/wire/profile_frames.py --count $$(( $(COUNT) / 10 ))
 
 benchmark: build ## side by side with other libraries; PART=bus|journal|uplink|cpu
 	@$(BIN)/python -m swapcab benchmark --part $(PART) $(ARGS)

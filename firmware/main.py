@@ -4,7 +4,7 @@ import asyncio
 import gc
 import sys
 
-from cabinet.let_go import let_go
+from cabinet.unload import let_go
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ START_THRESHOLD_BYTES = 4096
 
 # read once; their tables would only take up memory while the cabinet runs
 ONLY_AT_START = (
-    "cabinet.start", "cabinet.wiring", "cabinet.devices.profiles.reader", "cabinet.devices.io.factory", "cabinet.config",
-    "cabinet.places", "cabinet.core.rule_table", "cabinet.core.option_table", "cabinet.store.recovery", "cabinet.trust.sealed",
+    "cabinet.startup.load", "cabinet.startup.wiring", "cabinet.startup.settings", "cabinet.startup.address_check",
+    "cabinet.devices.profiles.reader", "cabinet.devices.io.factory", "cabinet.core.rule_table", "cabinet.core.option_table",
+    "cabinet.store.recovery", "cabinet.trust.sealed",
 )
 
 
@@ -47,10 +48,10 @@ def build(folder: str) -> "App | int":
     A function of its own: as long as a frame lives, what its expressions have touched is not collected, and the settings and the
     module that checks them take up 40 KB.
     """
-    from cabinet import start
+    from cabinet.startup import load
 
-    loaded = start.load(folder, _unique_id)
-    del start
+    loaded = load.load(folder, _unique_id)
+    del load
     if loaded is None:
         return EXIT_SETTINGS
     _let_go()

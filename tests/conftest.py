@@ -16,12 +16,13 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from swapcab.paths import MICROPYPATH, ROOT
+
 UNIT = ROOT / "tests" / "unit"
+TOOLS = UNIT / "tools"  # of the host: CPython alone
 HEAP = "2m"
 SECONDS = 120
 MARK = "@@result "
-MICROPYPATH = [".frozen", "firmware", "boards/unix", "build/lib", "tools"]
 
 
 class MicroPythonFailure(Exception):
@@ -46,7 +47,7 @@ class MicroPythonFile(pytest.File):
         if self.results is None:
             self.results = {}
             command = [str(Path(sys.executable).with_name("micropython")), "-X", f"heapsize={HEAP}", "tests/run_mp.py", str(self.path)]
-            env = {**os.environ, "MICROPYPATH": ":".join(p if p.startswith(".") else str(ROOT / p) for p in MICROPYPATH)}
+            env = {**os.environ, "MICROPYPATH": ":".join((MICROPYPATH, *(str(room) for room in sorted(UNIT.iterdir()))))}
             try:
                 done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
                 text = (done.stdout + done.stderr).decode(errors="replace")
@@ -90,7 +91,7 @@ class MicroPythonItem(pytest.Item):
 
 
 def _is_unit_test(path: Path) -> bool:
-    return path.parent == UNIT and path.name.startswith("test_") and path.suffix == ".py"
+    return UNIT in path.parents and TOOLS not in path.parents and path.name.startswith("test_") and path.suffix == ".py"
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -3,15 +3,15 @@
 import asyncio
 import gc
 
+from cabinet.bus.cell_view import CellView
 from cabinet.core import events
 from cabinet.core.control import CabinetControl
 from cabinet.core.options import Options
-from cabinet.devices.cell_view import CellView
 from cabinet.runtime import console
 from cabinet.runtime.bookkeeping import Bookkeeping
-from cabinet.runtime.contacts import Contacts
+from cabinet.runtime.connector_wear import Contacts
 from cabinet.runtime.control_loop import REPORT_LIMIT_MS, ControlLoop
-from cabinet.runtime.gauge import NAMES, Gauge
+from cabinet.runtime.loop_profiler import NAMES, Gauge
 from cabinet.runtime.supervisor import Supervisor
 from cabinet.runtime.upkeep import DeviceWatch, Telemetry, keep_journal, serve_kiosk
 from cabinet.runtime.version import VERSION
@@ -29,8 +29,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from cabinet.config import Secrets, Settings
     from cabinet.ports import Board
+    from cabinet.startup.settings import Secrets, Settings
 
 
 class App:
@@ -46,7 +46,7 @@ class App:
         self.gauge = Gauge(self.clock)
         self.journal = Journal(board.flash("journal-a"), board.flash("journal-b"), secrets.device_key, self.clock)
         self.state = StateStore(board.flash("state"), secrets.device_key)
-        from cabinet import wiring  # not needed again, see main
+        from cabinet.startup import wiring
 
         wired = wiring.Wiring(board, settings)
         settings.slots.clear()  # what follows needs the room

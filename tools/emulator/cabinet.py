@@ -11,12 +11,12 @@ from types import TracebackType
 from typing import Any
 
 from emulator.host import BoardError, EmulatedBoard, Options
-from swapcab import settings_template
 from swapcab.paths import ROOT
-from swapcab.plant_client import PlantClient, PlantError
 from swapcab.processes import Child
-from swapcab.sim import short
-from swapcab.sim_net import Net
+from swapcab.settings import template as settings_template
+from swapcab.sim.network import Net
+from swapcab.sim.plant_client import PlantClient, PlantError
+from swapcab.sim.simulation import short
 
 START_LIMIT_S = 60.0
 

@@ -25,7 +25,7 @@ class Program:
         self.control, control_write = os.pipe()
         self._control_text = b""
         command = [str(Path(sys.executable).with_name("micropython")), "-X", f"heapsize={heap}", "-i"]
-        path = ":".join(str(entry) for entry in (DEVICE, ROOT / "tests" / "models", ROOT / "boards" / "unix"))
+        path = ":".join(str(entry) for entry in (DEVICE, ROOT / "tests" / "fixtures", ROOT / "boards" / "unix"))
 
         def arrange() -> None:
             os.dup2(control_write, CONTROL_FD)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from swapcab import board_files
+from swapcab.compile import board_files
 
 
 def wiring(board: str) -> dict[str, Any]:

@@ -13,17 +13,20 @@ from typing import Annotated
 import typer
 
 from emulator.fault_table import FAULTS
-from swapcab import flash_cli, profile_cli, profile_files, settings_template
 from swapcab.bench import cli as bench_cli
+from swapcab.flash import cli as flash_cli
 from swapcab.paths import ROOT, use_firmware
-from swapcab.sim_options import Fault, OptionError, Options, Outage
+from swapcab.profile import cli as profile_cli
+from swapcab.profile import files as profile_files
+from swapcab.settings import template as settings_template
+from swapcab.sim.options import Fault, OptionError, Options, Outage
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Host tools of Swapcab.")
 settings_app = typer.Typer(no_args_is_help=True, help="Settings files: check one, print a template.")
 app.add_typer(settings_app, name="settings")
 app.add_typer(profile_cli.app, name="profile")
-if importlib.util.find_spec("swapcab.journal_cli"):
-    app.add_typer(importlib.import_module("swapcab.journal_cli").app, name="journal")
+if importlib.util.find_spec("swapcab.journal.cli"):
+    app.add_typer(importlib.import_module("swapcab.journal.cli").app, name="journal")
 
 BENCHMARKS = ("bus", "journal", "uplink", "cpu")
 
@@ -77,7 +80,7 @@ def sim(
     except OptionError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
-    from swapcab.sim_run import run
+    from swapcab.sim.run import run
 
     raise typer.Exit(run(options))
 
@@ -114,8 +117,8 @@ def fleet(
     json_path: Annotated[Path | None, typer.Option("--json", help="write the JSON line to this file too")] = None,
 ) -> None:
     """Many cabinets' uplinks on one broker: what it takes, and how a mass reconnect spreads; see docs/fleet.md."""
-    from swapcab.fleet_run import Options as FleetOptions
-    from swapcab.fleet_run import run
+    from swapcab.fleet.run import Options as FleetOptions
+    from swapcab.fleet.run import run
 
     try:
         outages = [Outage.parse(text) for text in outage or []]
@@ -131,8 +134,8 @@ def size(
     growth: Annotated[bool, typer.Option("--growth", help="instead: CPU and heap for 6 to 48 slots, and what each slot takes")] = False,
 ) -> None:
     """Heap after start, at its peak, and the size of each module; written to build/size.json."""
-    from swapcab import growth as as_it_grows
-    from swapcab import size as as_it_is
+    from swapcab.measure import growth as as_it_grows
+    from swapcab.measure import size as as_it_is
 
     raise typer.Exit(as_it_grows.run() if growth else as_it_is.run(slots))
 
@@ -140,7 +143,7 @@ def size(
 @app.command()
 def fit(source: Annotated[Path, typer.Option(help="source tree of MicroPython 1.25 or later")]) -> None:
     """Heap at an MCU's word size: builds MicroPython for 32 bits (needs gcc-multilib) and runs cabinets of 6 to 48 slots on it."""
-    from swapcab.fit import run
+    from swapcab.measure.fit import run
 
     raise typer.Exit(run(source))
 
@@ -172,7 +175,7 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="the verdicts as JSON")] = False,
 ) -> None:
     """Put evidence of trips and rejections back into the firmware's core: is the verdict the same? Exit code 1 if not; docs/evidence.md."""
-    from swapcab.replay_cli import run
+    from swapcab.replay.command import run
 
     raise typer.Exit(run(file, key, rule, sector_size, as_json))
 
@@ -181,7 +184,7 @@ def replay(
 def settings_check(file: Annotated[Path, typer.Argument(help="settings.json")]) -> None:
     """Say what is wrong with a settings file, or that nothing is."""
     use_firmware()
-    config = importlib.import_module("cabinet.config")
+    config = importlib.import_module("cabinet.startup.settings")
     try:
         checked = config.parse(file.read_bytes())
         if checked.profiles:

@@ -17,7 +17,9 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "schema"
+from swapcab.paths import ROOT
+
+SCHEMAS = ROOT / "docs" / "schema"
 
 
 class Schemas:

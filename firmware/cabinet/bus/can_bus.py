@@ -27,8 +27,8 @@ STATE_BUS_OFF = const(3)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cabinet.devices.can_client import CanClient
-    from cabinet.devices.cell_view import CellView
+    from cabinet.bus.can_client import CanClient
+    from cabinet.bus.cell_view import CellView
     from cabinet.ports import CanPort, Clock
 
 

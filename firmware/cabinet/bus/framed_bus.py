@@ -3,8 +3,8 @@ of the device; the clockwork (who is asked when, silence, late answers) is that 
 
 from micropython import const
 
+from cabinet.bus.crc16 import crc16
 from cabinet.bus.modbus_bus import ModbusBus
-from cabinet.devices.crc16 import crc16
 
 # of form.py; folded only where they are private
 _PAGE_WORDS = const(13)

@@ -15,7 +15,7 @@ _ANSWER = const(9)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cabinet.devices.modbus_client import ModbusClient
+    from cabinet.bus.modbus_client import ModbusClient
 
 
 def is_status(buf: "bytes | bytearray", at: int) -> bool:

@@ -14,10 +14,9 @@ import asyncio
 from micropython import const
 
 from cabinet.bus import schedule
-from cabinet.bus.kept_answers import KeptAnswers
-from cabinet.bus.schedule import Schedule
-from cabinet.devices.modbus_client import SILENT_AFTER
-from cabinet.devices.modbus_frame import (
+from cabinet.bus.last_frames import KeptAnswers
+from cabinet.bus.modbus_client import SILENT_AFTER
+from cabinet.bus.modbus_frame import (
     READ_DISCRETE,
     READ_INPUT,
     WRITE_COIL,
@@ -32,6 +31,7 @@ from cabinet.devices.modbus_frame import (
     put_registers,
     put_request,
 )
+from cabinet.bus.schedule import Schedule
 
 _MASK = const(0x3FFFFFFF)
 _HALF = const(0x20000000)
@@ -46,8 +46,8 @@ _LOOKS = const(12)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cabinet.devices.cell_view import CellView
-    from cabinet.devices.modbus_client import ModbusClient
+    from cabinet.bus.cell_view import CellView
+    from cabinet.bus.modbus_client import ModbusClient
     from cabinet.ports import Clock, SerialLine
 
 

@@ -8,8 +8,8 @@ share of the time, so that any number of dead devices costs the living ones no m
 
 from micropython import const
 
+from cabinet.bus.modbus_client import SILENT_AFTER
 from cabinet.core import ticks
-from cabinet.devices.modbus_client import SILENT_AFTER
 
 _BACKOFF_FIRST_MS = const(250)
 _BACKOFF_MAX_MS = const(8000)
@@ -18,7 +18,7 @@ _PAID = const(0x4000000)  # above every key of a living client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cabinet.devices.modbus_client import ModbusClient
+    from cabinet.bus.modbus_client import ModbusClient
 
 
 class Schedule:

@@ -11,7 +11,7 @@ from binascii import hexlify
 from cabinet.core import charging, events, evidence, interlock, rules, slot, snapshot, ticks
 from cabinet.core.faults import CompiledLimits, FaultSet
 from cabinet.core.interlock import Interlock
-from cabinet.core.measure import CabinetMeasures
+from cabinet.core.quantities import CabinetMeasures
 from cabinet.core.reading import CabinetReading, is_fresh
 from cabinet.core.slot import FAILED, PENDING, PROVEN, UNPROVEN, SlotControl
 from cabinet.core.swap import IN_OUT, STATES, Swap

@@ -8,7 +8,7 @@ belongs to the quantity.
 """
 
 # Quantities in the order of measure.py. "-" in front: small values are the dangerous ones. What each means stands in
-# tools/swapcab/gen_safety.py.
+# tools/swapcab/docs/safety.py.
 QUANTITIES = """\
 cell_max_mv -cell_min_mv class_high_mv class_low_mv cell_sum_mv over_own_ma charge_ma temp_max_ddegc -temp_min_ddegc
 temp_spread_ddegc rise_3s_ddegc rise_60s_ddegc rise_over_neighbours_ddegc spread_mid_mv spread_rest_mv spread_hour_mv

@@ -1,6 +1,6 @@
 """A sentence for each rule of the safety table, for hosts and documents. No controller loads it: the names of the rules say the same."""
 
-from cabinet.core import rules, words
+from cabinet.core import reason_codes, rules
 
 WORDS = """\
 cell_ov_hard A cell is far above its voltage limit.
@@ -99,4 +99,4 @@ def of_rule(rule: int) -> str:
 
 def explain(code: str, slot: int) -> str:
     """A slot's `why` in words: the name of a rule, or a reason code."""
-    return of_rule(rules.index_of(code)) if code in rules.IDS else words.sentence(code, slot)
+    return of_rule(rules.index_of(code)) if code in rules.IDS else reason_codes.sentence(code, slot)

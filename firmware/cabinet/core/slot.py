@@ -10,7 +10,7 @@ from micropython import const
 from cabinet.core import events, evidence, reading, rules, ticks
 from cabinet.core.faults import CompiledLimits, FaultSet
 from cabinet.core.limits import TARGETS
-from cabinet.core.measure import SlotMeasures
+from cabinet.core.quantities import SlotMeasures
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ import asyncio
 import json
 import sys
 
-from cabinet.runtime import gauge as gauges
+from cabinet.runtime import loop_profiler as gauges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from cabinet.runtime.gauge import Gauge
+    from cabinet.runtime.loop_profiler import Gauge
 
 ROUND_MS = 500  # every slot is told once in this time
 STATS_EVERY_ROUNDS = 2

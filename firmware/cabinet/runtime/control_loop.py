@@ -7,7 +7,7 @@ charging and lock pulses acted on. If flash cannot take the events, nothing new 
 import asyncio
 
 from cabinet.core import events, evidence, ticks
-from cabinet.runtime import gauge as gauges
+from cabinet.runtime import loop_profiler as gauges
 from cabinet.store.journal import JournalFull
 
 TYPE_CHECKING = False
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cabinet.ports import Clock
-    from cabinet.runtime.gauge import Gauge
+    from cabinet.runtime.loop_profiler import Gauge
     from cabinet.runtime.supervisor import Critical, Supervisor
     from cabinet.trust.proof import PackProof
 

@@ -6,12 +6,12 @@ a round that is late by as much as `HELD_MS` is not taken for a dead control loo
 
 import asyncio
 
-from cabinet.runtime import gauge as gauges
+from cabinet.runtime import loop_profiler as gauges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cabinet.runtime.control_loop import ControlLoop
-    from cabinet.runtime.gauge import Gauge
+    from cabinet.runtime.loop_profiler import Gauge
     from cabinet.runtime.supervisor import Supervisor
 
 HELD_MS = 1500  # with the limit of a report less than half of the watchdog's time

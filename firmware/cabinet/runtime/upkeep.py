@@ -7,14 +7,14 @@ from array import array
 from micropython import const
 
 from cabinet.core import events, ticks
-from cabinet.runtime import gauge as gauges
+from cabinet.runtime import loop_profiler as gauges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from cabinet.ports import Clock
-    from cabinet.runtime.gauge import Gauge
+    from cabinet.runtime.loop_profiler import Gauge
 
 KIOSK_MS = 50
 WATCH_MS = 250

@@ -95,7 +95,7 @@ class Codec:
             _to_bytes(client_id), "", 1, user=_to_bytes(user), password=_to_bytes(password or ""), keepalive=keepalive_s
         )
         self._client.set_callback(self._keep)
-        self._sock = self._client.sock = _Memory()
+        self._sock = self._client.sock = _Memory()  # type: ignore
         self._topic = b""
         self._payload = b""
 
@@ -121,7 +121,7 @@ class Codec:
         finally:
             _umqtt.socket = before
         self._sock = sockets.made
-        self._client.sock = self._sock
+        self._client.sock = self._sock  # type: ignore
         return self._take()
 
     def publish(self, topic: bytes, payload: "bytes | bytearray", pid: int, retain: bool = False, dup: bool = False) -> bytearray:

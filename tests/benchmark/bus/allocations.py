@@ -9,11 +9,9 @@ import struct
 import sys
 import time
 
-sys.path[:0] = ["firmware"]
-
-from cabinet.bus.modbus_bus import ModbusBus  # noqa: E402
-from cabinet.devices.bms.pack_link_modbus import PackLinkModbus  # noqa: E402
-from cabinet.devices.crc16 import crc16  # noqa: E402
+from cabinet.bus.crc16 import crc16
+from cabinet.bus.modbus_bus import ModbusBus
+from cabinet.devices.bms.pack_link_modbus import PackLinkModbus
 
 PACKS = int(sys.argv[1]) if len(sys.argv) > 1 else 12
 COUNT = 10_000

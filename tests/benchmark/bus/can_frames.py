@@ -6,14 +6,11 @@
 import gc
 import json
 import struct
-import sys
 import time
 
-sys.path[:0] = ["firmware"]
-
-from cabinet.bus.can_bus import CanBus  # noqa: E402
-from cabinet.core.reading import PackReading  # noqa: E402
-from cabinet.devices.bms.pack_link_can import PackLinkCan  # noqa: E402
+from cabinet.bus.can_bus import CanBus
+from cabinet.core.reading import PackReading
+from cabinet.devices.bms.pack_link_can import PackLinkCan
 
 PACKS = 24
 ROUNDS = 40

@@ -8,14 +8,12 @@ import json
 import sys
 import time
 
-sys.path[:0] = ["firmware", "boards/unix"]
+from serial_pty import SerialPty
+from unix_clock import UnixClock
 
-from serial_pty import SerialPty  # noqa: E402
-from unix_clock import UnixClock  # noqa: E402
-
-from cabinet.bus.modbus_bus import ModbusBus  # noqa: E402
-from cabinet.devices.modbus_client import ModbusClient  # noqa: E402
-from cabinet.devices.modbus_frame import READ_HOLDING  # noqa: E402
+from cabinet.bus.modbus_bus import ModbusBus
+from cabinet.bus.modbus_client import ModbusClient
+from cabinet.bus.modbus_frame import READ_HOLDING
 
 
 class Unit(ModbusClient):

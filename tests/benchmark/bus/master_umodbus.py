@@ -11,9 +11,7 @@ import json
 import sys
 import time
 
-sys.path[:0] = ["boards/unix", "build/lib"]
-
-from serial_pty import SerialPty  # noqa: E402
+from serial_pty import SerialPty
 
 PATH = sys.argv[1]
 
@@ -47,7 +45,7 @@ class Machine:
 
 sys.modules["machine"] = Machine  # type: ignore[assignment]
 
-from umodbus.serial import Serial  # type: ignore # noqa: E402
+serial = __import__("umodbus.serial").serial  # after its stand-in for `machine`
 
 
 async def ticker(gap):
@@ -62,7 +60,7 @@ async def ticker(gap):
 
 
 async def main(baud, units, scans, warmup_s):
-    master = Serial(1, baudrate=baud, pins=(0, 1))
+    master = serial.Serial(1, baudrate=baud, pins=(0, 1))
     gap = [0]
     asyncio.create_task(ticker(gap))
     await asyncio.sleep_ms(0)

@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from swapcab.paths import MICROPYPATH, ROOT
 from swapcab.rows import Row, publish
 
-ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
 MICROPYTHON = Path(sys.executable).parent / "micropython"
 UNITS = 12
@@ -148,7 +148,7 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--quick", action="store_true", help="115200 baud and few scans only")
     quick = options.parse_args().quick
-    os.environ["PYTHONPATH"] = str(ROOT / "tools")
+    os.environ["MICROPYPATH"] = MICROPYPATH
     rows = allocation_rows() + can_rows()
     rows += speed_rows([115200] if quick else list(SCANS), 4 if quick else 1)
     rows += dead_rows(115200, 4 if quick else 1)

@@ -1,22 +1,20 @@
-"""One JSON line of medians in microseconds, under MicroPython: `micropython cpu_alone.py ROOT SLOTS ROUNDS`."""
+"""One JSON line of medians in microseconds, under MicroPython: `micropython cpu_alone.py SLOTS ROUNDS`."""
 
 import gc
 import json
 import sys
 import time
 
-ROOT = sys.argv[1]
-SLOTS = int(sys.argv[2])
-ROUNDS = int(sys.argv[3])
-sys.path[:0] = [ROOT + "/build/mpy", ROOT + "/tests/models", ROOT + "/firmware"]
+from core_cabinet import Cabinet, Pack
 
-from core_cabinet import Cabinet, Pack  # noqa: E402
+from cabinet.core import events
+from cabinet.store import event_codec
+from cabinet.trust.hmac import HmacKey
+from cabinet.trust.proof import pack_key, proof_mac
+from cabinet.uplink import envelope
 
-from cabinet.core import events  # noqa: E402
-from cabinet.store import event_codec  # noqa: E402
-from cabinet.trust.hmac import HmacKey  # noqa: E402
-from cabinet.trust.proof import pack_key, proof_mac  # noqa: E402
-from cabinet.uplink import envelope  # noqa: E402
+SLOTS = int(sys.argv[1])
+ROUNDS = int(sys.argv[2])
 
 
 def median_us(work, rounds=ROUNDS):

@@ -6,17 +6,16 @@ reckoned, not measured: see PROCESSORS.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "tools"))
-
-from swapcab.build import build  # noqa: E402
-from swapcab.rows import Row, publish  # noqa: E402
+from swapcab.compile.firmware import build
+from swapcab.paths import MICROPYPATH, OUT, ROOT
+from swapcab.rows import Row, publish
 
 INTERPRETER = ROOT / "build" / "fit" / "ram" / "build" / "micropython"
 SLOTS = (6, 12, 24)
@@ -26,8 +25,7 @@ PERIOD_MS = 50
 PROCESSORS = {"nucleo_h743zi2": (480, 1.3), "esp32_s3": (240, 1.7), "w5500_evb_pico2": (150, 1.4)}
 SCRIPT = """\
 import gc, sys
-root, slots, rounds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-sys.path[:0] = [root + "/build/mpy", root + "/tests/models", root + "/firmware"]
+slots, rounds = int(sys.argv[1]), int(sys.argv[2])
 from core_cabinet import Cabinet, Pack
 cabinet = Cabinet(slots, {n: Pack("P%d" % n, 40 + n % 50) for n in range(1, slots)}, budget_w=1000 * slots)
 cabinet.run(lambda: cabinet.state(1) == "charging", 8000)
@@ -40,9 +38,10 @@ for _ in range(rounds):
 
 def counted(script: Path, slots: int, rounds: int) -> int:
     """Instructions of a whole run. Raises RuntimeError with what went wrong."""
-    run = [str(INTERPRETER), "-X", "heapsize=4m", str(script), str(ROOT), str(slots), str(rounds)]
+    run = [str(INTERPRETER), "-X", "heapsize=4m", str(script), str(slots), str(rounds)]
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *run]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    env = {**os.environ, "MICROPYPATH": f"{OUT}:{MICROPYPATH}"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=env)
     found = re.search(r"refs:\s+([\d,]+)", done.stderr)
     if done.returncode or not found:
         raise RuntimeError(done.stderr[-2000:])

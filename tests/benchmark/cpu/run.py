@@ -9,13 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "tools"))
+from rich.progress import track
 
-from rich.progress import track  # noqa: E402
-
-from swapcab.build import build  # noqa: E402
-from swapcab.rows import Row, publish  # noqa: E402
+from swapcab.compile.firmware import build
+from swapcab.paths import MICROPYPATH, OUT
+from swapcab.rows import Row, publish
 
 PERIOD_US = 50_000  # of the control loop
 SLOTS = (6, 12, 24, 48)
@@ -24,8 +22,8 @@ SLOTS = (6, 12, 24, 48)
 def measured(slots: int, rounds: int) -> dict[str, Any]:
     """Medians in microseconds of one cabinet size."""
     micropython = Path(sys.executable).with_name("micropython")
-    command = [str(micropython), "-X", "heapsize=8m", str(Path(__file__).with_name("cpu_alone.py")), str(ROOT), str(slots), str(rounds)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    command = [str(micropython), "-X", "heapsize=8m", str(Path(__file__).with_name("cpu_alone.py")), str(slots), str(rounds)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env={"MICROPYPATH": f"{OUT}:{MICROPYPATH}"})
     if done.returncode:
         raise RuntimeError(done.stderr or done.stdout)
     return json.loads(done.stdout.splitlines()[-1])

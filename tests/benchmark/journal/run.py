@@ -12,19 +12,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / p) for p in ("tools", "tests/models", "firmware", "tests/shims")]
+from cabinet_year import KEY, Clock, live
+from nor_flash import NorFlash
+from rich.console import Console
+from rich.progress import Progress
+from tampering import Tamperer
 
-from cabinet_year import KEY, Clock, live  # noqa: E402  # pyright: ignore[reportMissingImports]
-from nor_flash import NorFlash  # noqa: E402  # pyright: ignore[reportMissingImports]
-from rich.console import Console  # noqa: E402
-from rich.progress import Progress  # noqa: E402
-from tampering import Tamperer  # noqa: E402  # pyright: ignore[reportMissingImports]
-
-from cabinet.store.area import split  # noqa: E402
-from cabinet.store.journal import Journal  # noqa: E402
-from swapcab import journal_image  # noqa: E402
-from swapcab.rows import Row, publish  # noqa: E402
+from cabinet.store.area import split
+from cabinet.store.journal import Journal
+from swapcab.journal import image as journal_image
+from swapcab.paths import MICROPYPATH, ROOT
+from swapcab.rows import Row, publish
 
 PEERS = {
     "open": "littlefs open-append-close",
@@ -39,7 +37,7 @@ def store(name: str) -> dict[str, Any]:
     """Figures of one store, by MicroPython."""
     beside = Path(sys.executable).with_name("micropython")
     command = [str(beside) if beside.exists() else "micropython", "-X", "heapsize=16m", str(Path(__file__).with_name("stores.py")), name]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env={"MICROPYPATH": MICROPYPATH})
     if done.returncode:
         raise RuntimeError(f"{name}: {done.stderr or done.stdout}")
     return json.loads(done.stdout.splitlines()[-1])

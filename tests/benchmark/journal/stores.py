@@ -11,10 +11,7 @@ import os
 import sys
 import time
 
-ROOT = __file__.replace("\\", "/")[: -len("tests/benchmark/journal/stores.py")] or "./"
-sys.path[:0] = [ROOT + "firmware", ROOT + "tests/models"]
-
-from nor_flash import NorFlash  # noqa: E402
+from nor_flash import NorFlash
 
 EVENTS = 1000
 PAYLOAD = 120

@@ -6,24 +6,15 @@ into one message. day.py measures the same with the whole firmware on virtual ti
 
 from __future__ import annotations
 
-import binascii
 import json
 import random
-import socket
-import struct
-import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / part) for part in ("firmware", "tests/shims", "build/lib", "tools")]
-sys.modules.update({"usocket": socket, "ustruct": struct, "ubinascii": binascii})  # type: ignore[dict-item]
-
-from cabinet import config  # noqa: E402
-from cabinet.core import events  # noqa: E402
-from cabinet.runtime import upkeep  # noqa: E402
-from cabinet.uplink import envelope, meter  # noqa: E402
-from cabinet.uplink.codec import Codec  # noqa: E402
-from cabinet.uplink.states import SlotStates  # noqa: E402
+from cabinet.core import events
+from cabinet.runtime import upkeep
+from cabinet.startup import settings as config
+from cabinet.uplink import envelope, meter
+from cabinet.uplink.codec import Codec
+from cabinet.uplink.states import SlotStates
 
 CABINET = "kigali-0042"
 SWAPS = 200

@@ -10,16 +10,12 @@ import argparse
 import json
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "tests" / "scenarios"), str(ROOT / "tools")]
+import virtual_build
+import virtual_run
 
-import virtual_build  # noqa: E402
-import virtual_run  # noqa: E402
-
-from swapcab import settings_template  # noqa: E402
-from swapcab.rows import Row, publish  # noqa: E402
+from swapcab.rows import Row, publish
+from swapcab.settings import template as settings_template
 
 SLOTS = 12
 EVERY_S = 390  # between two riders, the time of a swap left out

@@ -19,14 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
+import uplink_peers as peers
 from paho.mqtt.enums import CallbackAPIVersion
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-import peers  # noqa: E402
-
-from swapcab.netcut import NetCut  # noqa: E402
-from swapcab.rows import Row, publish  # noqa: E402
+from swapcab.netcut import NetCut
+from swapcab.rows import Row, publish
 
 WINDOW = 16
 RTTS_MS = (0, 50, 100, 200, 600)

@@ -13,16 +13,13 @@ import os
 import sys
 import time
 
-HERE = __file__.rsplit("/", 1)[0]
-sys.path[:0] = [HERE, HERE + "/../../../boards/unix"]
+from ram_journal import EndlessJournal
+from unix_clock import UnixClock
 
-from ram_journal import EndlessJournal  # noqa: E402
-from unix_clock import UnixClock  # noqa: E402
-
-from cabinet.core import events  # noqa: E402
-from cabinet.uplink.dial import dial  # noqa: E402
-from cabinet.uplink.resolver import Resolver  # noqa: E402
-from cabinet.uplink.uplink import Uplink, UplinkOptions  # noqa: E402
+from cabinet.core import events
+from cabinet.uplink.dial import dial
+from cabinet.uplink.resolver import Resolver
+from cabinet.uplink.uplink import Uplink, UplinkOptions
 
 _NOTED = 2000
 

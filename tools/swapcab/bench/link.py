@@ -13,8 +13,9 @@ from typing import Any, Protocol
 import serial
 from mpremote.transport import TransportError
 
-from swapcab import board_link, flash
+from swapcab import board_link
 from swapcab.board_link import LinkError
+from swapcab.flash import firmware as flash
 
 FOLDER = Path(__file__).with_name("board")
 MARK = "@bench "

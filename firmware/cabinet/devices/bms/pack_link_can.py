@@ -4,11 +4,11 @@ import struct
 
 from micropython import const
 
+from cabinet.bus.can_client import CanClient
+from cabinet.bus.isotp import challenge
 from cabinet.core import ticks
 from cabinet.devices.bms import pack_link
 from cabinet.devices.bms.pack_link import MAGIC, PackLink, i16_le, u16_le
-from cabinet.devices.can_client import CanClient
-from cabinet.devices.isotp import challenge
 from cabinet.devices.pack_age import check_age, moves
 
 _BASE = const(0x18FF1000)
@@ -34,7 +34,7 @@ _COUNTER_JUMP = const(100)
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cabinet.bus.can_bus import CanBus
-    from cabinet.devices.cell_view import CellView
+    from cabinet.bus.cell_view import CellView
     from cabinet.ports import Clock
 
 

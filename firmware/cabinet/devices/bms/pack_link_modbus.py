@@ -4,12 +4,12 @@ import asyncio
 
 from micropython import const
 
+from cabinet.bus import cell_view
+from cabinet.bus.modbus_client import SILENT_AFTER, ModbusClient
+from cabinet.bus.modbus_frame import READ_HOLDING
 from cabinet.core import ticks
-from cabinet.devices import cell_view
 from cabinet.devices.bms import pack_link
 from cabinet.devices.bms.pack_link import MAGIC, PackLink, i16_be, u16_be
-from cabinet.devices.modbus_client import SILENT_AFTER, ModbusClient
-from cabinet.devices.modbus_frame import READ_HOLDING
 from cabinet.devices.pack_age import IDENTITY_PERIOD_MS, check_age, moves
 
 _IDENTITY = const(0x0000)

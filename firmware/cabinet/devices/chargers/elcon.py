@@ -4,9 +4,9 @@ import struct
 
 from micropython import const
 
+from cabinet.bus.can_client import CanClient
 from cabinet.core import ticks
 from cabinet.core.reading import ChargerReading
-from cabinet.devices.can_client import CanClient
 
 _COMMAND = const(0x180600F4)
 _STATUS = const(0x18FF5000)

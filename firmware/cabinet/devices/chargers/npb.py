@@ -18,10 +18,10 @@ It must have been set up as a power supply (curve switched off) when it was inst
 
 from micropython import const
 
+from cabinet.bus.can_client import CanClient
 from cabinet.core import ticks
 from cabinet.core.reading import CHARGER_HARDWARE, CHARGER_INPUT_VOLTAGE, CHARGER_OVER_TEMPERATURE, ChargerReading
 from cabinet.devices.bms.pack_link import i16_le, u16_le
-from cabinet.devices.can_client import CanClient
 
 _TO_UNIT = const(0x000C0100)
 _FROM_UNIT = const(0x000C0000)

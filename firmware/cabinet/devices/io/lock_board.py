@@ -2,8 +2,8 @@
 
 from micropython import const
 
+from cabinet.bus.modbus_client import ModbusClient
 from cabinet.core import ticks
-from cabinet.devices.modbus_client import ModbusClient
 
 PULSE_MAX_MS = const(2000)
 _TRIES = const(3)

@@ -2,8 +2,8 @@
 
 from micropython import const
 
+from cabinet.bus.stats import DeviceStats
 from cabinet.devices.io.inputs import SlotInputs
-from cabinet.devices.stats import DeviceStats
 
 _LOST_READS = const(5)
 

@@ -5,8 +5,8 @@ Both time the pulse themselves, from one order. Neither is ever told "on" and la
 
 from micropython import const
 
+from cabinet.bus.modbus_frame import READ_COILS
 from cabinet.devices.io.lock_board import LockBoard
-from cabinet.devices.modbus_frame import READ_COILS
 
 _CHANNELS = const(8)
 _PERIOD_MS = const(1000)

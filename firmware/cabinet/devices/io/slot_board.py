@@ -2,11 +2,11 @@
 
 from micropython import const
 
+from cabinet.bus.modbus_frame import READ_DISCRETE, READ_INPUT
 from cabinet.core import ticks
 from cabinet.devices.bms.pack_link import i16_be
 from cabinet.devices.io.inputs import SLOTS, SlotInputs
 from cabinet.devices.io.lock_board import LockBoard
-from cabinet.devices.modbus_frame import READ_DISCRETE, READ_INPUT
 
 _PERIOD_MS = const(100)
 _TEMPERATURES_MS = const(2000)

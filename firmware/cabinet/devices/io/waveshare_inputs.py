@@ -5,10 +5,10 @@ Addresses a, a + 1, a + 2, a + 3: doors, latches, packs, dangers. The fourth is 
 
 from micropython import const
 
+from cabinet.bus.modbus_client import SILENT_AFTER, ModbusClient
+from cabinet.bus.modbus_frame import READ_DISCRETE
 from cabinet.core import ticks
 from cabinet.devices.io.inputs import SlotInputs
-from cabinet.devices.modbus_client import SILENT_AFTER, ModbusClient
-from cabinet.devices.modbus_frame import READ_DISCRETE
 
 _PERIOD_MS = const(100)
 _OLD_MS = const(400)  # the four are looked at one after the other

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from array import array
     from typing import Any
 
-    from cabinet.devices.cell_view import CellView
+    from cabinet.bus.cell_view import CellView
     from cabinet.devices.profiles.profile import Profile
 
 _CHEMISTRIES = (CHEMISTRY_LFP, CHEMISTRY_NMC)

@@ -4,9 +4,9 @@ import asyncio
 
 from micropython import const
 
+from cabinet.bus.modbus_client import SILENT_AFTER
+from cabinet.bus.modbus_frame import READ_HOLDING
 from cabinet.core import ticks
-from cabinet.devices.modbus_client import SILENT_AFTER
-from cabinet.devices.modbus_frame import READ_HOLDING
 from cabinet.devices.profiles.pack_polled import PolledPack
 
 # of form.py; folded only where they are private

@@ -4,8 +4,8 @@ from array import array
 
 from micropython import const
 
+from cabinet.bus.modbus_client import SILENT_AFTER, ModbusClient
 from cabinet.core import ticks
-from cabinet.devices.modbus_client import SILENT_AFTER, ModbusClient
 from cabinet.devices.pack_age import check_age
 from cabinet.devices.profiles.pack import ProfilePack
 

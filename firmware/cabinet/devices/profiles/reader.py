@@ -10,7 +10,7 @@ from array import array
 
 from micropython import const
 
-from cabinet.devices.crc16 import crc16
+from cabinet.bus.crc16 import crc16
 from cabinet.devices.profiles.profile import Profile
 
 # of form.py; folded only where they are private

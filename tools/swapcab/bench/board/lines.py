@@ -15,7 +15,7 @@ LOOKS = 4  # the inputs are debounced: what is told at first may be of long ago
 
 def ask(unit: "Unit", port: str, baud: int, address: int, function: int, start: int, value: int, tries: int = 1) -> dict:
     """Modbus requests to one device: how many were answered, how; the data of the last good answer as hex."""
-    from cabinet.devices.crc16 import crc16
+    from cabinet.bus.crc16 import crc16
 
     frame = bytearray((address, function)) + struct.pack(">HH", start, value)
     check = crc16(frame, 0, len(frame))
@@ -75,7 +75,7 @@ def _talk(unit: "Unit", line: "Any", baud: int, frame: bytes) -> "tuple[bytearra
 
 
 def _modbus(frame: bytes, got: bytearray) -> "tuple[str, bytes]":
-    from cabinet.devices.crc16 import crc16
+    from cabinet.bus.crc16 import crc16
 
     if got[: len(frame)] == frame and (frame[1] not in (5, 6) or len(got) > len(frame)):
         return "echo", b""

@@ -1,0 +1,219 @@
+"""`swapcab journal`: look at a cabinet's journal, verify it, export it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import typer
+from rich.console import Console
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from swapcab.journal.report import report, stamp
+from swapcab.journal.source import Journal, SourceError, gaps_of, open_journal, read_key
+
+app = typer.Typer(no_args_is_help=True, help="A cabinet's journal: dump, tail, verify, export, ledger.")
+
+Source = Annotated[str, typer.Argument(help="flash image, capture of the MQTT stream (.jsonl, .log), or serial port of a controller")]
+Key = Annotated[str, typer.Option(help="device key: hex, or a file with it (also a secrets.json)")]
+SectorSize = Annotated[int, typer.Option(help="bytes that one erase covers")]
+Cabinet = Annotated[str, typer.Option(help="cabinet id to write into envelopes")]
+RingOption = Annotated[str, typer.Option(help="only ring A or B")]
+
+
+def _open(source: str, key: str, sector_size: int, anchor: Path | None = None, cabinet: str = "") -> Journal:
+    try:
+        with Bar(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("Verifying the chain")
+            secret = read_key(key) if key else None
+            return open_journal(source, secret, sector_size, anchor, lambda n, total: bar.update(task, completed=n, total=total), cabinet)
+    except (SourceError, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+
+
+def when(envelope: dict[str, Any]) -> str:
+    """The time of an event for a person."""
+    seconds = envelope.get("time")
+    if seconds is None:
+        return f"boot {envelope['boot']} +{envelope['ticks'] / 1000:.1f} s"
+    return stamp(seconds)
+
+
+def line_of(envelope: dict[str, Any]) -> str:
+    """One event on one line."""
+    slot = f" slot {envelope['slot']}" if envelope.get("slot") else ""
+    pack = f" {envelope['pack']}" if envelope.get("pack") else ""
+    data = " ".join(f"{k}={v}" for k, v in envelope.get("data", {}).items())
+    return f"{envelope['ring']}{envelope['seq']:<7} {when(envelope):<20} {envelope['type']:<20}{slot}{pack} {data}".rstrip()
+
+
+@app.command()
+def dump(source: Source, key: Key = "", ring: RingOption = "", sector_size: SectorSize = 4096) -> None:
+    """Every event, one a line."""
+    for envelope in _open(source, key, sector_size).envelopes():
+        if not ring or envelope["ring"] == ring:
+            typer.echo(line_of(envelope))
+
+
+@app.command()
+def tail(
+    source: Source,
+    key: Key = "",
+    count: Annotated[int, typer.Option("--count", "-n", help="how many events")] = 20,
+    ring: RingOption = "",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="go on with what is stored later")] = False,
+    sector_size: SectorSize = 4096,
+) -> None:
+    """The newest events of each ring."""
+    shown: dict[str, int] = {}
+    first = True
+    while True:
+        by_ring: dict[str, list[dict[str, Any]]] = {}
+        for envelope in _open(source, key, sector_size).envelopes():
+            if (not ring or envelope["ring"] == ring) and envelope["seq"] > shown.get(envelope["ring"], 0):
+                by_ring.setdefault(envelope["ring"], []).append(envelope)
+        for name, envelopes in by_ring.items():
+            for envelope in envelopes[-count:] if first else envelopes:
+                typer.echo(line_of(envelope))
+            shown[name] = envelopes[-1]["seq"]
+        if not follow:
+            return
+        first = False
+        time.sleep(1)
+
+
+@app.command()
+def verify(
+    source: Source,
+    key: Key = "",
+    anchor: Annotated[Path | None, typer.Option(help="capture of the MQTT stream: shows a tail cut off and an old image put back")] = None,
+    sector_size: SectorSize = 4096,
+    as_json: Annotated[bool, typer.Option("--json", help="the verdict as JSON")] = False,
+) -> None:
+    """Whether the journal is whole and unchanged; names the first wrong record and what was done. Exit code 1 if not."""
+    journal = _open(source, key, sector_size, anchor)
+    if not journal.images:
+        gaps = gaps_of(journal.captured)
+        missing = "missing: " + "; ".join(gaps) if gaps else "no sequence is missing"
+        typer.echo(f"{len(journal.captured)} events in the capture; {missing}")
+        raise typer.Exit(1 if gaps else 0)
+    faults = journal.faults
+    if as_json:
+        rings = {r: {"first": i.first + 1, "head": i.head, "acked": i.acked, "torn": i.torn} for r, i in journal.images.items()}
+        typer.echo(json.dumps({"ok": not faults, "keyed": journal.has_key, "rings": rings, "faults": [vars(f) for f in faults]}))
+        raise typer.Exit(1 if faults else 0)
+    for name, image in journal.images.items():
+        torn = f", {image.torn} stretches left unused after restarts" if image.torn else ""
+        reach = f"events {image.first + 1} to {image.head}, acknowledged to {image.acked}"
+        typer.echo(f"ring {name}: {reach}, {len(image.sectors)} sectors{torn}")
+    typer.echo(verdict(journal))
+    for fault in faults[1:10]:
+        typer.echo(f"  also: ring {fault.ring} event {fault.sequence}: {fault.kind}: {fault.words}")
+    raise typer.Exit(1 if faults else 0)
+
+
+def verdict(journal: Journal) -> str:
+    """One sentence."""
+    faults = journal.faults
+    if faults:
+        first = faults[0]
+        where = f"ring {first.ring}, event {first.sequence}" + (f" (image offset {first.offset})" if first.offset else "")
+        return f"NOT GENUINE: {where}: {first.kind}: {first.words}"
+    if not journal.images:
+        return "a capture: nothing to verify but that no sequence is missing"
+    if not journal.has_key:
+        return "readable and in sequence; whether it is genuine cannot be told without the device key (--key)"
+    return "genuine: every record carries the device's chain tag and follows the one before"
+
+
+@app.command()
+def ledger(
+    source: Source,
+    key: Key = "",
+    sector_size: SectorSize = 4096,
+    as_json: Annotated[bool, typer.Option("--json", help="counters and packs as JSON")] = False,
+) -> None:
+    """What the cabinet counted over its life, and each pack that it remembers. Exit code 1 if these records are not genuine."""
+    facts = _open(source, key, sector_size).ledger
+    if facts is None:
+        typer.echo(f"{source}: holds no state area; the ledger stands in an image of the whole flash or on a controller", err=True)
+        raise typer.Exit(2)
+    if as_json:
+        typer.echo(json.dumps(facts.as_json()))
+        raise typer.Exit(1 if facts.faults else 0)
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    counted = Table(title="Counted", show_header=False)
+    for name, count in facts.counters.items():
+        counted.add_row(name, f"{count:,}")
+    packs = Table(title=f"{len(facts.packs)} packs, the latest visitor first")
+    for heading in ("pack", "first seen", "last seen", "visits", "refusals", "cycles", "SoH %, newest first"):
+        packs.add_column(heading)
+    for pack in facts.packs:
+        seen = [stamp(pack.first_seen_s), stamp(pack.last_seen_s)]
+        health = " ".join(str(s) for s in pack.soh_pct)
+        packs.add_row(pack.serial, *seen, str(pack.visits), str(pack.refusals), str(pack.cycles), health)
+    console.print(counted, packs)
+    for fault in facts.faults[:5]:
+        typer.echo(f"NOT GENUINE: state record {fault.sequence}: {fault.kind}: {fault.words}")
+    raise typer.Exit(1 if facts.faults else 0)
+
+
+@app.command()
+def export(
+    source: Source,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="file to write [default: standard output]")] = None,
+    form: Annotated[str, typer.Option("--format", "-f", help="jsonl, csv or html")] = "jsonl",
+    key: Key = "",
+    anchor: Annotated[Path | None, typer.Option(help="capture of the MQTT stream, see verify")] = None,
+    cabinet: Cabinet = "",
+    ring: RingOption = "",
+    sector_size: SectorSize = 4096,
+) -> None:
+    """Events as JSON lines or CSV, or a compliance report as one HTML file."""
+    if form not in ("jsonl", "csv", "html"):
+        typer.echo(f"--format {form}: jsonl, csv or html", err=True)
+        raise typer.Exit(2)
+    journal = _open(source, key, sector_size, anchor, cabinet)
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        total = sum(i.head - i.first for i in journal.images.values()) or len(journal.captured)
+        task = bar.add_task("Reading events", total=total)
+        envelopes = []
+        for n, envelope in enumerate(journal.envelopes()):
+            if not ring or envelope["ring"] == ring:
+                envelopes.append(envelope)
+            if n % 1000 == 0:
+                bar.update(task, completed=n)
+    stream: TextIO = output.open("w", newline="") if output else sys.stdout
+    try:
+        if form == "jsonl":
+            for envelope in envelopes:
+                stream.write(json.dumps(envelope, separators=(",", ":"), default=plain) + "\n")
+        elif form == "csv":
+            write_csv(envelopes, stream)
+        else:
+            stream.write(report(journal, envelopes, verdict(journal)))
+    finally:
+        if output:
+            stream.close()
+            typer.echo(f"{len(envelopes)} events written to {output}", err=True)
+
+
+def plain(value: object) -> str:
+    """What JSON has no word for."""
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def write_csv(envelopes: list[dict[str, Any]], stream: TextIO) -> None:
+    """One event a row; the data as JSON in the last column. Cells that a spreadsheet would run are made plain text."""
+    columns = ("cabinet", "ring", "seq", "boot", "time", "tq", "ticks", "type", "slot", "pack")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow((*columns, "data"))
+    for e in envelopes:
+        cells = [*(e.get(c) for c in columns), json.dumps(e.get("data", {}), separators=(",", ":"), default=plain)]
+        writer.writerow("'" + c if isinstance(c, str) and c[:1] in "=+-@\t" else c for c in cells)

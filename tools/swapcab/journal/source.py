@@ -1,0 +1,159 @@
+"""Where a journal comes from: an image file, a connected controller, or a capture of what went over MQTT."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from swapcab.journal.events import decode
+from swapcab.journal.image import Anchor, Progress, RingImage, compare_anchors, verify
+from swapcab.journal.ledger import LedgerFacts, read_ledger
+
+
+class SourceError(Exception):
+    """The source cannot be read; the text says what to do."""
+
+
+# Runs on the controller: prints each flash area of the board, sector by sector.
+READER = """
+import binascii
+from board import Board
+b = Board()
+for name in ("journal-a", "journal-b", "state"):
+    area = b.flash(name)
+    buf = bytearray(1024)
+    print("@area", name, area.size, area.sector_size)
+    for at in range(0, area.size, 1024):
+        area.read(at, buf)
+        print("@", binascii.b2a_base64(buf).decode().strip() if buf != b"\\xff" * 1024 else "-")
+"""
+
+
+@dataclass
+class Journal:
+    """What was read, whatever it came from."""
+
+    cabinet: str = ""
+    images: dict[str, RingImage] = field(default_factory=dict)
+    captured: list[dict[str, Any]] = field(default_factory=list)
+    has_key: bool = False
+    ledger: LedgerFacts | None = None
+
+    def envelopes(self) -> Iterator[dict[str, Any]]:
+        """All events, ring A first, in order."""
+        if not self.images:
+            yield from self.captured
+        for ring, image in self.images.items():
+            for record in image.events:
+                yield decode(ring, record, self.cabinet)
+
+    @property
+    def faults(self) -> list[Any]:
+        """What is wrong, ring A first, in the order of the journal."""
+        return [fault for image in self.images.values() for fault in image.faults]
+
+
+def read_key(text: str) -> bytes:
+    """A device key: 64 hex digits, a file with them, or a secrets file with "device_key" in it."""
+    path = Path(text)
+    if path.is_file():
+        text = path.read_text().strip()
+        if text.startswith("{"):
+            text = str(json.loads(text).get("device_key", ""))
+    if not re.fullmatch(r"([0-9a-fA-F]{2}){16,64}", text):
+        raise SourceError("the key must be 32 to 128 hex digits, a file with them, or a JSON file with device_key")
+    return bytes.fromhex(text)
+
+
+def read_controller(port: str, command: list[str] | None = None) -> bytes:
+    """The flash areas of a controller on a serial port, by mpremote, which stops the firmware until the next reset."""
+    command = command or [sys.executable, "-m", "mpremote", "connect", port, "exec", READER]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    except subprocess.TimeoutExpired:
+        raise SourceError(f"{port}: the controller did not answer within 10 minutes") from None
+    if done.returncode:
+        raise SourceError(f"{port}: {done.stderr.strip() or done.stdout.strip()}")
+    data = bytearray()
+    for line in done.stdout.splitlines():
+        if line.startswith("@ "):
+            data += b"\xff" * 1024 if line[2:].strip() == "-" else base64.b64decode(line[2:])
+    if not data:
+        raise SourceError(f"{port}: no journal areas came back; is the Swapcab firmware on it?")
+    return bytes(data)
+
+
+def read_capture(path: Path) -> list[dict[str, Any]]:
+    """Envelopes out of a capture: JSON lines, arrays of envelopes, or what `mosquitto_sub -v` prints. Sorted, no duplicates."""
+    found: dict[tuple[str, int, int], dict[str, Any]] = {}
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+        start = min((i for i in (line.find("{"), line.find("[")) if i >= 0), default=-1)
+        if start < 0:
+            continue
+        try:
+            body = json.loads(line[start:])
+        except ValueError:
+            raise SourceError(f"{path}:{number}: is not JSON") from None
+        for envelope in body if isinstance(body, list) else [body]:
+            if isinstance(envelope, dict) and isinstance(envelope.get("seq"), int) and envelope.get("ring") in ("A", "B"):
+                found[envelope["ring"], envelope["seq"], envelope.get("boot", 0)] = envelope
+    return [found[place] for place in sorted(found)]
+
+
+def anchors_of(envelopes: list[dict[str, Any]]) -> list[Anchor]:
+    """What a capture proves to have existed: its newest sequence of each ring, and every checkpoint."""
+    anchors = []
+    for ring in ("A", "B"):
+        mine = [e for e in envelopes if e["ring"] == ring]
+        if mine:
+            newest = max(mine, key=lambda e: e["seq"])
+            anchors.append(Anchor(ring, newest["seq"], "", newest.get("boot", 0)))
+    for envelope in envelopes:
+        data = envelope.get("data", {})
+        if envelope.get("type") == "journal.checkpoint":
+            anchors.append(Anchor(str(data.get("ring")), int(data.get("sequence", 0)), str(data.get("tag", "")), envelope.get("boot", 0)))
+    return anchors
+
+
+def open_journal(source: str, key: bytes | None, sector_size: int, anchor: Path | None, told: Progress, cabinet: str = "") -> Journal:
+    """Read and verify. `source` is an image file, a capture (.jsonl, .json, .log, .txt), or a serial port."""
+    path = Path(source)
+    if path.suffix in (".jsonl", ".json", ".log", ".txt"):
+        if not path.is_file():
+            raise SourceError(f"{path}: no such file")
+        captured = read_capture(path)
+        return Journal(str(captured[0].get("cabinet", "")) if captured else cabinet, {}, captured)
+    if path.is_file():
+        data = path.read_bytes()
+    elif source.startswith("/dev/") or source.upper().startswith("COM"):
+        data = read_controller(source)
+    else:
+        raise SourceError(f"{source}: no such file, and no serial port")
+    images = verify(data, key, sector_size, told)
+    if not any(image.sectors for image in images.values()):
+        raise SourceError(f"{source}: holds no journal (sectors of {sector_size} bytes; try --sector-size)")
+    journal = Journal(cabinet, images, [], key is not None, read_ledger(data, key, sector_size))
+    if anchor is not None:
+        seen = read_capture(anchor)
+        journal.cabinet = cabinet or (str(seen[0].get("cabinet", "")) if seen else "")
+        compare_anchors(images, anchors_of(seen), {(e["ring"], e["seq"]): e for e in seen})
+    return journal
+
+
+def gaps_of(envelopes: list[dict[str, Any]]) -> list[str]:
+    """Sequences that are missing inside a capture."""
+    words = []
+    last: dict[str, int] = {}
+    for envelope in envelopes:
+        ring, seq = envelope["ring"], envelope["seq"]
+        if ring in last and seq > last[ring] + 1:
+            words.append(f"ring {ring}: {last[ring] + 1} to {seq - 1}")
+        last[ring] = max(seq, last.get(ring, 0))
+    return words
