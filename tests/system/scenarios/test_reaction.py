@@ -43,7 +43,7 @@ def test_a_control_loop_that_is_too_slow_shows():
 
 
 def test_the_instants_of_core_stand_where_the_trials_look_for_them():
-    measure = (ROOT / "firmware" / "cabinet" / "core" / "measure.py").read_text()
+    measure = (ROOT / "firmware" / "cabinet" / "core" / "quantities.py").read_text()
     places = dict(re.findall(r"^_(AT_\w+) = const\((\d+)\)", measure, re.MULTILINE))
     trials = (ROOT / "tests" / "system" / "scenarios" / "virtual" / "reaction.py").read_text()
     used = re.search(r"^AT_REST, AT_CHARGE_STEP = (\d+), (\d+)", trials, re.MULTILINE)

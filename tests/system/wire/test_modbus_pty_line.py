@@ -10,7 +10,7 @@ import time
 import tty
 from pathlib import Path
 
-from swapcab.paths import ROOT
+from swapcab.paths import MICROPYPATH, ROOT
 
 MICROPYTHON = Path(sys.executable).parent / "micropython"
 
@@ -72,7 +72,7 @@ class Pty:
 def start(script: str, link: Path) -> subprocess.Popen[str]:
     """The script under MicroPython; `-c` takes no arguments, so the port is written into it."""
     command = [str(MICROPYTHON), "-X", "heapsize=512k", "-c", script.replace("PORT", repr(str(link)))]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={"MICROPYPATH": MICROPYPATH})
 
 
 def test_a_line_whose_other_end_was_started_anew_is_opened_again(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def start_cabinet(**want: object) -> subprocess.Popen:
     """uplink_cabinet.py under MicroPython."""
     program = Path(sys.executable).with_name("micropython")
     env = {"MICROPYPATH": MICROPYPATH}
-    command = [str(program), "-X", "heapsize=8m", str(ROOT / "tests" / "wire" / "uplink_cabinet.py"), json.dumps(want)]
+    command = [str(program), "-X", "heapsize=8m", str(ROOT / "tests" / "system" / "wire" / "uplink_cabinet.py"), json.dumps(want)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, env=env, text=True)
 
 
