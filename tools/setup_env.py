@@ -24,6 +24,7 @@ STAMP = VENV / ".swapcab-setup"
 FETCHED = ROOT / "build" / "lib" / ".fetched"
 PINS = ROOT / "requirements.lock"
 PROJECT = ROOT / "pyproject.toml"
+VERSION = ROOT / "firmware" / "cabinet" / "runtime" / "version.py"
 MPY_PINS = ROOT / "tools" / "swapcab" / "mpy_packages.lock"
 PROMISED = ((3, 10), (3, 14))
 PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check", "install")
@@ -40,7 +41,7 @@ def digest(path: Path) -> str:
 
 def wanted(version: str, home: str) -> dict[str, str]:
     """What the stamp of a whole .venv says, for a Python of this version and prefix."""
-    return {"python": version, "home": os.path.realpath(home), "pins": digest(PINS), "project": digest(PROJECT)}
+    return {"python": version, "home": os.path.realpath(home), "pins": digest(PINS), "project": digest(PROJECT) + digest(VERSION)}
 
 
 def stamped() -> dict[str, str]:
