@@ -23,9 +23,8 @@ VENV = ROOT / ".venv"
 STAMP = VENV / ".swapcab-setup"
 FETCHED = ROOT / "build" / "lib" / ".fetched"
 PINS = ROOT / "requirements.lock"
-PROJECT = ROOT / "pyproject.toml"
-VERSION = ROOT / "firmware" / "cabinet" / "runtime" / "version.py"
-MPY_PINS = ROOT / "tools" / "swapcab" / "mpy_packages.lock"
+INSTALLED = (ROOT / "pyproject.toml", ROOT / "firmware" / "cabinet" / "runtime" / "version.py", ROOT / "tools" / "swapcab" / "paths.py")
+MPY_PINS = ROOT / "tools" / "swapcab" / "compile" / "mpy_packages.lock"
 PROMISED = ((3, 10), (3, 14))
 PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check", "install")
 
@@ -34,14 +33,14 @@ class SetupError(Exception):
     """The environment could not be made; the text says what to do."""
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def digest(*paths: Path) -> str:
+    """SHA-256 of the files."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
 def wanted(version: str, home: str) -> dict[str, str]:
     """What the stamp of a whole .venv says, for a Python of this version and prefix."""
-    return {"python": version, "home": os.path.realpath(home), "pins": digest(PINS), "project": digest(PROJECT) + digest(VERSION)}
+    return {"python": version, "home": os.path.realpath(home), "pins": digest(PINS), "project": digest(*INSTALLED)}
 
 
 def stamped() -> dict[str, str]:
@@ -112,9 +111,10 @@ def make_ready(base: str) -> None:
     if reason or found != want:
         STAMP.unlink(missing_ok=True)
         run("Installing the command swapcab", *PIP, "--no-deps", "--no-build-isolation", "-e", ".")
+        run("Naming the tree's folders to Python", "-m", "swapcab.paths")
         write_whole(STAMP, json.dumps(want))
     if not FETCHED.is_file() or FETCHED.read_text() != digest(MPY_PINS):
-        run("Fetching the MicroPython packages", "-m", "swapcab.mpy_fetch")
+        run("Fetching the MicroPython packages", "-m", "swapcab.compile.mpy_fetch")
         write_whole(FETCHED, digest(MPY_PINS))
 
 

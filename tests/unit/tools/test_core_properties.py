@@ -315,7 +315,7 @@ def test_both_interpreters_decide_the_same_on_100000_states_of_random_walks():
     core_tests = str(ROOT / "tests" / "unit" / "core")
     env = {**os.environ, "MICROPYPATH": f"{MICROPYPATH}:{core_tests}", "PYTHONPATH": core_tests}
     told = [
-        subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=150, check=True).stdout
+        subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
         for command in ([binary, "-X", "heapsize=4m", "-c", STORY], [sys.executable, "-c", STORY])
     ]
     assert told[0] == told[1]

@@ -15,7 +15,7 @@ from pathlib import Path
 import requests
 from pypi_simple import PYPI_SIMPLE_ENDPOINT, PyPISimple
 
-from swapcab.mpy_fetch import pip_setting
+from swapcab.compile.mpy_fetch import pip_setting
 from swapcab.paths import ROOT
 
 OLDEST = "3.10"

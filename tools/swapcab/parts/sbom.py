@@ -18,7 +18,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from swapcab import VERSION
-from swapcab.mpy_fetch import locked_packages
+from swapcab.compile.mpy_fetch import locked_packages
 from swapcab.paths import ROOT
 
 TOOL = ROOT / "build" / "release" / "bin" / "python"
