@@ -9,6 +9,7 @@ TYPINGS := build/typings/.stamp
 MUTMUT := build/mutmut/.stamp
 RELEASE := build/release/.stamp
 UV := build/uv/.stamp
+NODE := build/node/.stamp
 ARGS ?=
 PART ?= all
 HOURS ?= 1
@@ -46,6 +47,12 @@ $(TYPINGS): requirements-stubs.lock $(STAMP)
 		$(PIP) --upgrade --no-deps --target $$folder -r build/stubs-$$port.txt || exit 1; done
 	@touch $@
 
+# pyright runs on Node.js: the system's, or else the one that comes as a package
+$(NODE): requirements-node.lock $(STAMP)
+	@mkdir -p build/node
+	@command -v node >/dev/null || $(PIP) --upgrade --no-deps --target build/node -r requirements-node.lock
+	@touch $@
+
 build: $(STAMP) ## compile the firmware with mpy-cross into build/mpy
 	@$(BIN)/python -m swapcab.compile.firmware
 	@$(BIN)/python -m swapcab.profile.compile
@@ -62,9 +69,9 @@ test: build $(RELEASE) ## all tests, on CPython and on MicroPython
 lint: $(STAMP) ## ruff: style and common mistakes
 	@$(BIN)/ruff check .
 
-types: $(TYPINGS) ## pyright: host tools against CPython, firmware and boards against MicroPython's stubs
+types: $(TYPINGS) $(NODE) ## pyright: host tools against CPython, firmware and boards against MicroPython's stubs
 	@set -e; for project in . firmware $(wildcard boards/*/pyrightconfig.json); do \
-		echo "pyright: $$project"; $(BIN)/pyright --pythonpath $(BIN)/python --project $$project; done
+		echo "pyright: $$project"; PYTHONPATH=build/node $(BIN)/pyright --pythonpath $(BIN)/python --project $$project; done
 
 flash: $(STAMP) ## the firmware onto a board; BOARD=w5500_evb_pico2 PORT=/dev/ttyACM0 ARGS="--settings settings.json"
 	@$(BIN)/python -m swapcab flash --board "$(BOARD)" --port "$(PORT)" $(ARGS)

@@ -17,7 +17,8 @@ HERE = Path(__file__).resolve().parent
 
 
 def test_nothing_is_lost_or_out_of_order_on_a_line_that_suffers_everything():
-    need("mosquitto"), need("openssl")
+    need("mosquitto")
+    need("openssl")
     command = [sys.executable, str(HERE / "chaos.py"), "--minutes", "0.07", "--events", "200", "--tls"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout + done.stderr

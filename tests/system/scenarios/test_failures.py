@@ -33,7 +33,7 @@ def built() -> Path:
 def failed(kind: str, seconds: int, built: Path, tmp_path: Path) -> dict[str, Any]:
     """What the plant saw, with the journal's verdict."""
     image = tmp_path / "journal.bin"
-    result = virtual_run.run({"seed": 3, "kind": kind, "seconds": seconds, "image": str(image)}, built, START, "32m")
+    result = virtual_run.run({"seed": 3, "kind": kind, "seconds": seconds, "image": str(image)}, out=built, start=START, heap="32m")
     assert result["ok"], f"{result['violation']}\n" + "\n".join(result.get("story", []))
     assert result["charging_a"] > 20, "nothing was charged before"
     journal = open_journal(str(image), read_key(str(secrets()["device_key"])), 4096, None, lambda n, total: None)

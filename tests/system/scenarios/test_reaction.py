@@ -18,7 +18,7 @@ ONLY = ["alarm_stop", "charge_long", "emergency_stop"]
 def tried(other: str = sys.executable, **more: Any) -> dict[str, Any]:
     """One cabinet, each of the faults once."""
     words = {"module": "reaction", "seed": 3, "rounds": 1, "only": ONLY, **more}
-    result = virtual_run.run(words, virtual_build.prepare(), reaction.START, "32m", other)
+    result = virtual_run.run(words, out=virtual_build.prepare(), start=reaction.START, heap="32m", other=other)
     assert result["ok"], result["violation"]
     return result["rows"]
 

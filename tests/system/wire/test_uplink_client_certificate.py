@@ -16,7 +16,8 @@ from test_uplink_tls import peers
 @pytest.fixture(scope="module", params=["rsa", "ec"])
 def made(request: pytest.FixtureRequest) -> Iterator[object]:
     """An authority, a server's certificate, and a cabinet's."""
-    need("mosquitto"), need("openssl")
+    need("mosquitto")
+    need("openssl")
     with tempfile.TemporaryDirectory(prefix="swapcab-mtls-") as folder:
         Path(folder).chmod(0o755)
         yield peers.Certificates(Path(folder), request.param)

@@ -123,7 +123,8 @@ def test_tls_without_an_authority_is_refused():
 
 
 def test_an_expired_certificate_is_refused(folder: Path):
-    need("mosquitto"), need("openssl")
+    need("mosquitto")
+    need("openssl")
     old = peers.Certificates(folder, "ec", name="old.test", days=-1)
     with peers.mosquitto(folder, old.mosquitto_lines()) as port:
         reason = refusal(meets(port, tls={"ca": str(old.ca), "hostname": "old.test"}))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 from needs import need_file
 
+from cabinet.runtime import version as firmware_version
 from swapcab import VERSION
 from swapcab.compile.mpy_fetch import locked_packages
 from swapcab.parts import sbom
+from swapcab.paths import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +57,10 @@ def test_it_says_what_a_release_needs_to_run_and_under_which_licence(listed: Pat
 
 def test_two_lists_of_one_tree_are_equal(listed: Path, tmp_path: Path):
     assert sbom.write(tmp_path / "again.cdx.json").read_text() == listed.read_text()
+
+
+def test_the_command_the_firmware_and_the_package_have_one_version():
+    said = subprocess.run([sys.executable, "-m", "swapcab", "--version"], cwd=ROOT, capture_output=True, text=True).stdout
+    assert said == f"swapcab {VERSION}\n"
+    assert VERSION == firmware_version.VERSION == metadata.version("swapcab")
+    assert f"\n## {VERSION} " in (ROOT / "CHANGELOG.md").read_text() or f"\n## [{VERSION}]" in (ROOT / "CHANGELOG.md").read_text()

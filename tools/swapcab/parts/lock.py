@@ -27,6 +27,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "requirements-stubs.lock": ("--group", "stubs", "--no-deps"),
     "requirements-mutants.lock": ("--group", "mutants", "--constraint", "requirements.lock"),
     "requirements-release.lock": ("--group", "release", "--constraint", "requirements.lock"),
+    "requirements-node.lock": ("--group", "node"),
     "requirements-uv.lock": ("--group", "uv"),
 }
 PIN = re.compile(r"^([a-z0-9][a-z0-9.-]*)==(\S+)")
@@ -84,7 +85,7 @@ def try_out(name: str, target: Path) -> None:
     for platform in PLATFORMS:
         for version in TRIED:
             wanted = ("--python-version", version, "--python-platform", platform, "--target", str(target))
-            deps = ("--no-deps",) if name in ("requirements-stubs.lock",) else ()
+            deps = ("--no-deps",) if "--no-deps" in LOCKS[name] else ()
             uv("install", "--quiet", "--dry-run", "--require-hashes", "--only-binary", ":all:", *deps, *wanted, "-r", name)
 
 
