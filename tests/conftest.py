@@ -15,11 +15,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import hang_watch
+import hypothesis
 import needs
 import pytest
 import pytest_timeout
 
 from swapcab.paths import MICROPYPATH, ROOT
+
+# no example fails because the machine was slow
+hypothesis.settings.register_profile("swapcab", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("swapcab")
 
 UNIT = ROOT / "tests" / "unit"
 TOOLS = UNIT / "tools"  # of the host: CPython alone

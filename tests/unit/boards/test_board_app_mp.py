@@ -54,7 +54,7 @@ def start():
     return App(board.Board("/flash"), settings.parse(json.dumps(SETTINGS)), settings.parse_secrets(json.dumps(SECRETS)), "00"), world
 
 
-def run(app, until, most_ms=4000):
+def run(app, until, most_ms=1_800_000):
     """Run until a condition holds; whether it came to hold."""
 
     async def wait():
