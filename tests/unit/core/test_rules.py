@@ -252,7 +252,7 @@ def test_a_pack_takes_its_quantities_along_and_leaves_those_of_the_slot():
     measures.forget_pack()
     for rule in range(rules.COUNT):
         kept = measures.values[rules.quantity(rule)] == 1
-        assert kept == (rules.scope(rule) != rules.PACK), "%s: rule_table.QUANTITIES lists those of packs before neighbour_hot" % rules.IDS[rule]
+        assert kept == (rules.scope(rule) != rules.PACK), "%s: in rule_table.QUANTITIES packs come first" % rules.IDS[rule]
 
 
 def test_each_danger_bit_trips_the_rule_of_its_name():
