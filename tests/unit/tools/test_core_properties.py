@@ -283,9 +283,10 @@ def test_every_setting_is_checked_against_its_range():
 
 
 def test_the_page_on_safety_is_current():
+    assert gen_safety.wanted() == []
     assert gen_safety.TARGET.read_text() == gen_safety.render(), "run python -m swapcab.docs.safety"
     assert set(gen_safety.QUANTITIES) == set(rules.quantity_names())
-    assert {rules.source(rule) for rule in range(rules.COUNT)} <= set(gen_safety.SOURCES)
+
 
 STORY = """
 import sys
