@@ -54,7 +54,7 @@ class App:
         self.kiosk = wired.kiosk
         self.devices = wired.devices
         self.parts = parts = wired.parts
-        options = Options(known_tokens=KnownTokens(settings.tokens), **settings.control.values())
+        options = Options(known_tokens=KnownTokens(settings.tokens), blind_ms=wired.blind_ms, **settings.control.values())
         settings.tokens.clear()
         self.control = CabinetControl(len(parts), settings.limits, options, wired.readings)
         self.control.cabinet = wired.cabinet_reading

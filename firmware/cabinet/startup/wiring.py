@@ -67,6 +67,7 @@ class Wiring:
         self.devices = []
         self.cabinet_reading = CabinetReading()
         self.readings = []  # of the slots: pack, charger, switches
+        self.blind_ms = 6000  # an Elcon stops 5 s after the last frame; the mains relay of an NPB falls 3.1 s after the last permit
         self._open_buses(settings.buses)
         self.parts = [self._slot(wiring, self.readings) for wiring in settings.slots]
 
