@@ -279,3 +279,11 @@ def test_certificate_and_key_of_the_cabinet_come_together():
         assert error.path == "uplink.key_file" and "together" in str(error)
     both = config.parse(json.dumps(changed(("uplink",), dict(tls, cert_file="c.pem", key_file="k.pem"))))
     assert (both.uplink.cert_file, both.uplink.key_file) == ("c.pem", "k.pem")
+
+
+def test_a_line_has_a_speed_that_all_its_devices_have():
+    for name, baud, said in (("can", 125000, "250000"), ("can", 500000, "250000 for the driver pack-link-can"), ("packs", 57600, "115200")):
+        tree = example()
+        tree["buses"][name]["baud"] = baud
+        error = error_of(tree)
+        assert error.path == "buses.%s.baud" % name and said in str(error), error
