@@ -54,7 +54,7 @@ class MicroPythonFile(pytest.File):
         if self.results is None:
             self.results = {}
             command = [str(Path(sys.executable).with_name("micropython")), "-X", f"heapsize={HEAP}", "tests/run_mp.py", str(self.path)]
-            env = {**os.environ, "MICROPYPATH": ":".join((MICROPYPATH, *(str(room) for room in sorted(UNIT.iterdir()))))}
+            env = {**os.environ, "MICROPYPATH": MICROPYPATH}
             done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, stdin=subprocess.DEVNULL)
             text = (done.stdout + done.stderr).decode(errors="replace")
             for line in text.splitlines():

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 from brokers import start_broker
 from patience import PATIENCE_S
+from uplink_programs import outcome, start_alarms
 
 from swapcab.netcut import NetCut
-from swapcab.paths import MICROPYPATH, ROOT
 from swapcab.receiver import Receiver
 
 EVENTS = 4000
-
-
-def start_cabinet(**want: object) -> subprocess.Popen:
-    """uplink_cabinet.py under MicroPython."""
-    program = Path(sys.executable).with_name("micropython")
-    env = {"MICROPYPATH": MICROPYPATH}
-    command = [str(program), "-X", "heapsize=8m", str(ROOT / "tests" / "system" / "wire" / "uplink_cabinet.py"), json.dumps(want)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, env=env, text=True)
-
-
-def outcome(cabinet: subprocess.Popen) -> dict:
-    """What it counted."""
-    output, _ = cabinet.communicate()
-    return json.loads(output.splitlines()[-1])
 
 
 def test_a_fresh_alarm_overtakes_thousands_of_events_and_comes_again_in_its_place(tmp_path: Path):
@@ -46,7 +29,7 @@ def test_a_fresh_alarm_overtakes_thousands_of_events_and_comes_again_in_its_plac
 
     receiver._take = watch  # type: ignore[method-assign]
     try:
-        said = outcome(start_cabinet(host="127.0.0.1", port=line.start(), events=EVENTS, batch=2, alarm_after=50))
+        said = outcome(start_alarms(host="127.0.0.1", port=line.start(), events=EVENTS, batch=2, alarm_after=50))
         assert said["backlog"] == 0
         assert receiver.wait_for(lambda: not receiver._missing("A", EVENTS + 1, 1), PATIENCE_S)
         alarm = receiver.alarms[0]

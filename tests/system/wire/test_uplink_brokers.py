@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,26 +9,10 @@ from pathlib import Path
 import pytest
 from brokers import start_amqtt, start_mosquitto
 from patience import PATIENCE_S
+from uplink_programs import outcome, start_uplink
 
 from swapcab.netcut import NetCut
-from swapcab.paths import MICROPYPATH, ROOT
 from swapcab.receiver import Receiver
-
-ALONE = ROOT / "tests" / "benchmark" / "uplink" / "uplink_alone.py"
-
-
-def start_cabinet(port: int, heap: str = "512k", **options: object) -> subprocess.Popen:
-    """The uplink with a journal in memory; its only line of output comes at the end."""
-    program = Path(sys.executable).with_name("micropython")
-    env = {"MICROPYPATH": MICROPYPATH}
-    argument = json.dumps({"host": "127.0.0.1", "port": port, "seconds": PATIENCE_S, **options})
-    return subprocess.Popen([str(program), "-X", f"heapsize={heap}", str(ALONE), argument], stdout=subprocess.PIPE, env=env)
-
-
-def outcome(cabinet: subprocess.Popen) -> dict:
-    """What the cabinet said at its end."""
-    output, _ = cabinet.communicate()
-    return json.loads(output.splitlines()[-1])
 
 
 @pytest.fixture(params=["mosquitto", "amqtt"])
@@ -53,7 +34,7 @@ def receiver(broker: int) -> Iterator[Receiver]:
 
 
 def test_backlog_and_fresh_events_arrive_once_and_in_order(broker: int, receiver: Receiver):
-    said = outcome(start_cabinet(broker, events=500, fresh=20, fresh_ms=20))
+    said = outcome(start_uplink(broker, events=500, fresh=20, fresh_ms=20))
     assert said["backlog"] == 0
     assert receiver.wait_for(lambda: receiver.received >= 521, PATIENCE_S)
     assert receiver.missing("A", 520) == []
@@ -62,7 +43,7 @@ def test_backlog_and_fresh_events_arrive_once_and_in_order(broker: int, receiver
 
 
 def test_birth_online_and_slots_are_retained_and_the_will_tells_of_the_end(broker: int):
-    outcome(start_cabinet(broker, events=3))
+    outcome(start_uplink(broker, events=3))
     late = Receiver("127.0.0.1", broker, "cab-1")
     late.start()
     assert late.wait_for(lambda: late.birth is not None and late.online is False and len(late.slots) == 3, PATIENCE_S)
@@ -72,7 +53,7 @@ def test_birth_online_and_slots_are_retained_and_the_will_tells_of_the_end(broke
 
 
 def test_commands_are_carried_out_once_and_answered(broker: int, receiver: Receiver):
-    cabinet = start_cabinet(broker, run_whole_time=True)
+    cabinet = start_uplink(broker, run_whole_time=True)
     assert receiver.wait_for(lambda: receiver.online is True, PATIENCE_S)
     first = receiver.command("unlock", slot=3, id="cmd-1")
     answer = receiver.result(first)
@@ -95,7 +76,7 @@ def test_commands_are_carried_out_once_and_answered(broker: int, receiver: Recei
 def test_an_outage_in_the_middle_of_a_drain_costs_duplicates_at_most(broker: int, receiver: Receiver):
     line = NetCut("127.0.0.1", broker, delay_ms=20)
     port = line.start()
-    cabinet = start_cabinet(port, events=3000, batch=2, answer_ms=800)
+    cabinet = start_uplink(port, events=3000, batch=2, answer_ms=800)
     for goal in (300, 900, 1500):
         assert receiver.wait_for(lambda goal=goal: receiver.received >= goal, PATIENCE_S)
         line.abort_all()

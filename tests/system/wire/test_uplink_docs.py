@@ -10,7 +10,7 @@ from pathlib import Path
 
 from brokers import start_broker
 from paho.mqtt import publish
-from test_uplink_brokers import outcome, start_cabinet
+from uplink_programs import outcome, start_uplink
 
 from swapcab.docs import events as gen_events
 from swapcab.netcut import NetCut
@@ -45,7 +45,7 @@ def test_the_receiver_of_the_docs_stores_each_event_once_and_in_order(tmp_path: 
         threading.Thread(target=probe, daemon=True).start()
         assert "probe" in consumer.stdout.readline()  # it is subscribed
         probing.set()
-        cabinet = start_cabinet(line.start(), events=400, batch=3, window=4, fresh=30, fresh_ms=20)
+        cabinet = start_uplink(line.start(), events=400, batch=3, window=4, fresh=30, fresh_ms=20)
         said = outcome(cabinet)
         assert said["backlog"] == 0
         sequences = []

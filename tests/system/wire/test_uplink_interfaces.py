@@ -10,7 +10,7 @@ from pathlib import Path
 
 from brokers import start_mosquitto
 from patience import PATIENCE_S
-from test_uplink_alarms import start_cabinet
+from uplink_programs import start_alarms
 
 from swapcab.receiver import Receiver
 
@@ -62,7 +62,7 @@ def test_a_dead_interface_is_left_and_taken_up_again_and_nothing_is_lost(tmp_pat
     receiver = Receiver("127.0.0.1", port, "cab-1", keep=10000)
     receiver.start()
     lines = Lines(port)
-    cabinet = start_cabinet(
+    cabinet = start_alarms(
         host="127.0.0.1", port=lines.port, sources=[ETHERNET, MODEM], events=200, fresh_ms=20, answer_ms=2000, return_ms=300,
         until=[f"connected by {name}" for name in (ETHERNET, MODEM, ETHERNET)], seconds=PATIENCE_S,
     )  # fmt: skip

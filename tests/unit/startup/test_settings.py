@@ -2,36 +2,9 @@
 
 import json
 
+from example_settings import example
+
 from cabinet.startup import settings as config
-
-
-def example():
-    return {
-        "cabinet": {"id": "cab-1", "slots": 4},
-        "buses": {
-            "packs": {"kind": "modbus", "port": "rs485-1", "baud": 115200},
-            "io": {"kind": "modbus", "port": "rs485-2", "baud": 115200},
-            "can": {"kind": "can", "port": "can-1", "baud": 250000},
-        },
-        "groups": [
-            {
-                "first_slot": 1,
-                "last_slot": 2,
-                "pack": {"bus": "packs", "driver": "pack-link-modbus", "first_address": 1},
-                "charger": {"bus": "can", "driver": "elcon", "first_address": 161},
-                "io": {"bus": "io", "driver": "slot-board", "first_address": 1},
-            },
-            {
-                "first_slot": 3,
-                "last_slot": 4,
-                "pack": {"bus": "can", "driver": "pack-link-can", "first_address": 3},
-                "charger": {"bus": "can", "driver": "elcon", "first_address": 163},
-                "io": {"bus": "io", "driver": "slot-board", "first_address": 1},
-            },
-        ],
-        "uplink": {"host": "127.0.0.1"},
-        "access": {"tokens": ["T-1"]},
-    }
 
 
 def error_of(tree):

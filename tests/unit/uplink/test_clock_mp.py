@@ -5,7 +5,7 @@ import os
 import socket
 import time
 
-import test_board_app_mp as board_app
+import nucleo_app
 from ram_journal import RamJournal
 
 from cabinet.uplink.uplink import Uplink, UplinkOptions
@@ -127,12 +127,12 @@ async def serve(sock):
 
 def test_the_application_asks_sets_its_clock_and_journals_it():
     sock, port = time_server()
-    before = board_app.SETTINGS
-    board_app.SETTINGS = dict(before, time={"servers": "127.0.0.1", "port": port})
+    before = nucleo_app.SETTINGS
+    nucleo_app.SETTINGS = dict(before, time={"servers": "127.0.0.1", "port": port})
     try:
-        app, world = board_app.start()
+        app, world = nucleo_app.start()
     finally:
-        board_app.SETTINGS = before
+        nucleo_app.SETTINGS = before
     assert app.clock.quality() == 0
     found = []
 
