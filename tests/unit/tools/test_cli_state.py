@@ -52,5 +52,6 @@ def test_fewer_events_are_shown_on_a_low_terminal():
 
 def test_make_help_names_every_target():
     text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True).stdout
-    for target in ["help", "setup", "sim", "test", "lint", "types", "size", "soak", "powercut", "fuzz", "benchmark", "clean"]:
+    named = ["help", "setup", "sim", "test", "lint", "types", "size", "soak", "powercut", "fuzz", "benchmark", "lock", "sbom", "clean"]
+    for target in named:
         assert f"make {target} " in text
