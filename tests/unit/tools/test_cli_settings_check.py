@@ -67,7 +67,7 @@ NOTES: dict[str, tuple[Callable[[dict], object], str]] = {
     "over the hard limit": (control(charge_ma=60000), "control.charge_ma: 60000 mA; the rule over_current latches"),
     "one lost answer": (control(stale_pack_ms=999), "control.stale_pack_ms: 999 ms"),
     "ages the wrong way": (control(stale_pack_ms=5000, stale_rest_ms=4000), "more than stale_rest_ms (4000)"),
-    "time beyond left open": (control(in_ms=300000), "control.in_ms: 300000 ms, but a door counts as left open after left_open_ms (120000)"),
+    "time beyond left open": (control(in_ms=300000), "300000 ms, but a door counts as left open after left_open_ms (120000)"),
     "check too short": (control(check_ms=9999), "control.check_ms: 9999 ms; a pack may take up to 10000 ms"),
     "no empty slot": (control(swap_packs=4), "control.swap_packs: 4 of 4 slots; with swap_order 0"),
     "one time server": (lambda d: d.update(time={"servers": "192.0.2.1"}), "time.servers: one server"),
