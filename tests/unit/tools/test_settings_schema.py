@@ -4,8 +4,8 @@ import copy
 import json
 
 import pytest
-from jsonschema import Draft202012Validator
 from example_settings import example
+from jsonschema import Draft202012Validator
 
 from swapcab.docs import settings_schema
 from swapcab.settings import template
