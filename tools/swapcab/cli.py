@@ -16,9 +16,8 @@ from emulator.fault_table import FAULTS
 from swapcab import VERSION
 from swapcab.bench import cli as bench_cli
 from swapcab.flash import cli as flash_cli
-from swapcab.paths import ROOT, use_firmware
+from swapcab.paths import ROOT
 from swapcab.profile import cli as profile_cli
-from swapcab.profile import files as profile_files
 from swapcab.settings import template as settings_template
 from swapcab.sim.options import Fault, OptionError, Options, Outage
 
@@ -198,18 +197,24 @@ def replay(
 
 
 @settings_app.command("check")
-def settings_check(file: Annotated[Path, typer.Argument(help="settings.json")]) -> None:
-    """Say what is wrong with a settings file, or that nothing is."""
-    use_firmware()
-    config = importlib.import_module("cabinet.startup.settings")
-    try:
-        checked = config.parse(file.read_bytes())
-        if checked.profiles:
-            profile_files.files(file)
-    except (OSError, ValueError) as error:  # a SettingsError, or a mistake in a profile
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-    typer.echo(f"{file}: right; cabinet {checked.cabinet.id}, {checked.cabinet.slots} slots, {len(checked.tokens)} tokens")
+def settings_check(
+    file: Annotated[Path, typer.Argument(help="settings.json")],
+    board: Annotated[str, typer.Option(help="check ports and bauds against this board too, as w5500_evb_pico2; no board is needed")] = "",
+) -> None:
+    """Check a settings file: errors (exit code 1), and notes on what is probably not meant (exit code 0).
+
+    Example: swapcab settings check --board w5500_evb_pico2 settings.json
+    """
+    from swapcab.settings.check import check
+
+    result = check(file, board)
+    for text in result.wrong:
+        typer.echo(text, err=True)
+    for text in result.notes:
+        typer.echo(f"note: {text}")
+    if result.wrong:
+        raise typer.Exit(1)
+    typer.echo(f"{file}: right; {result.summary}")
 
 
 @settings_app.command("template")
