@@ -1,4 +1,4 @@
-"""What boards share beside the chips: names looked up, watchdog, heartbeat, a check of random bytes, reset causes."""
+"""What boards share beside the chips: look-up of names, watchdog, heartbeat, a check of random bytes, reset causes."""
 
 import errno
 
@@ -62,7 +62,7 @@ class RelayHeartbeat:
         self._pin = pin
         self._level = 0
         self._dropped = False
-        self._left = 0  # looks until the loop counts as hanging; 0: not begun
+        self._left = 0  # timer ticks until the loop counts as hanging; 0: not begun
         pin(0)
         if timer is not None:
             given = {"hard": True} if hard else {}

@@ -21,7 +21,7 @@ _EXTENDED = const(0x80)
 
 
 class SharedBus:
-    """Who holds an SPI bus, and whose frames wait for it to be free."""
+    """Which device holds an SPI bus, and which queues wait until it is free."""
 
     def __init__(self) -> None:
         self.held = 0
@@ -121,7 +121,7 @@ class QueuedCan:
 
     def drain(self) -> None:
         """Fetch what the chip holds, in a handler or at another chip's release. Neither can do anything about one that answers
-        no more: who looks for frames gets the error, since INT stays low."""
+        no more: the next `recv` raises the error, since INT remains low."""
         try:
             self._fetch()
         except OSError:

@@ -66,7 +66,7 @@ class DS3231:
         return (_DAYS_TO_2000 + days_from_2000(year, month, day)) * 86400 + hour * 3600 + minute * 60 + second
 
     def set(self, unix_s: int) -> None:
-        """Set the clock. Raises OSError if it does not keep what it was told."""
+        """Set the clock. Raises OSError if it does not keep what was written."""
         seconds = unix_s - 946684800 if self._epoch_2000 else unix_s
         year, month, day, hour, minute, second, weekday = time.gmtime(seconds)[:7]
         if not _FIRST_YEAR <= year <= 2099:

@@ -31,7 +31,7 @@ class ExpanderInputs:
         self._set_up = False
 
     def read(self) -> int:
-        """32 levels: doors, latches, packs, dangers, 8 bits each from the lowest on; -1 while they have not stood for three looks.
+        """32 levels: doors, latches, packs, dangers, 8 bits each from the lowest on; -1 until three reads have agreed.
 
         Raises OSError if a chip is missing or has lost its settings; the next read sets it up again."""
         if not self._set_up:

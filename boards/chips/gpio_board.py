@@ -80,7 +80,7 @@ class GpioBoard:
         return ExpanderInputs(self._wires(), index)
 
     def expander(self, address: int) -> MCP23017:
-        """An I/O expander (0x20 to 0x27), all pins inputs until told otherwise. Not part of cabinet.ports: for own devices."""
+        """An I/O expander (0x20 to 0x27), all pins inputs until set otherwise. Not part of cabinet.ports: for own devices."""
         return MCP23017(self._wires(), address)
 
     def nor_area(self, base: int, size: int) -> "ErasesBeside":

@@ -15,7 +15,7 @@ _DNS_PORT = 53
 
 
 class Interface:
-    """Opens streams once the interface has an address. `hint`: what to look at when it has none."""
+    """Opens streams once the interface has an address. `hint`: what to check when it has none."""
 
     def __init__(self, name: str, nic: "Any", clock: "Clock", random_bytes: "Any", hint: str) -> None:
         self.name = name

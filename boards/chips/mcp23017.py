@@ -52,7 +52,7 @@ class MCP23017:
     def configure(self, outputs: int = 0, levels: int = 0, pull_ups: int = 0, inverted: int = 0) -> None:
         """Masks of 16 bits: which pins are outputs and with which levels, which inputs have a pull-up, which read inverted.
 
-        Raises OSError if the chip does not answer or does not keep what it was told.
+        Raises OSError if the chip does not answer or does not keep what was written.
         """
         for mask in (outputs, levels, pull_ups, inverted):
             if not 0 <= mask <= 0xFFFF:
@@ -71,7 +71,7 @@ class MCP23017:
         self._read_image()
 
     def drive(self, mask: int, levels: int) -> None:
-        """Set the outputs in `mask`, the others stay. Raises OSError if the chip does not show what was written."""
+        """Set the outputs in `mask`, the others keep their level. Raises OSError if the chip does not show what was written."""
         if mask & ~self._outputs:
             raise ValueError("not an output: mask 0x%04x" % (mask & ~self._outputs))
         latch = (self._latch & ~mask) | (levels & mask)

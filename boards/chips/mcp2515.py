@@ -94,7 +94,7 @@ class Readable(io.IOBase):
 class MCP2515:
     """The chip. `select` is called with 0 to select it; `interrupt()` is 0 while a frame waits.
 
-    Raises OSError if no chip answers. A bus that is held dominant is no error here: `state` tells it.
+    Raises OSError if no chip answers. A bus that is held dominant is no error here: `state` reports it.
     """
 
     def __init__(
@@ -199,7 +199,7 @@ class MCP2515:
         self._send(_RESET)
         began = self._clock.ticks_us()  # the chip needs 128 cycles of its crystal
         while True:
-            late = (self._clock.ticks_us() - began) & _TICKS_MASK > _RESET_US  # before the look, see w25q.py
+            late = (self._clock.ticks_us() - began) & _TICKS_MASK > _RESET_US  # before the read, see w25q.py
             if self._read(_CANSTAT) & _MODE == _MODE_CONFIG and self._read(_CANCTRL) == _AFTER_RESET:
                 break
             if late:

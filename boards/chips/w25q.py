@@ -81,7 +81,7 @@ class W25Q:
         try:
             self.wait()
         except OSError:
-            if self._byte[0] != 0xFF:  # an open line reads as ones, which the identity below tells better
+            if self._byte[0] != 0xFF:  # an open line reads as ones, which the identity below reports better
                 raise
         self.jedec = self._read_jedec()
         self.size = self._size_of(self.jedec)
@@ -278,7 +278,7 @@ class NorArea(ChipArea):
         self._chip.wait()
 
     def begin_erase(self, address: int) -> None:
-        """Start to erase a sector; `busy` tells when it is done."""
+        """Start to erase a sector; `busy` turns False when it is done."""
         self._check(address, SECTOR_SIZE)
         self._chip.begin_erase(self._base + address)
 

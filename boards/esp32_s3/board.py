@@ -23,7 +23,7 @@ class Board(GpioBoard):
 
     name = "esp32_s3"
     watchdog_most_ms = 60000
-    hard_timer = False  # "hard Timers are not implemented", says the port
+    hard_timer = False  # the port: "hard Timers are not implemented"
 
     def __init__(self, run_dir: str = "") -> None:
         super().__init__(pins, [pins.FLASH_CS] + [row[0] for row in pins.CAN.values()], run_dir)

@@ -43,7 +43,7 @@ def credentials() -> "tuple[str, str]":
 
 
 def station() -> "Any":
-    """The Wi-Fi station, on and told to connect; the port connects again by itself, without end."""
+    """The Wi-Fi station, on and connecting; the port reconnects by itself, without end."""
     wlan: "Any" = network.WLAN(network.STA_IF)
     if not wlan.active():
         wlan.active(True)
@@ -57,7 +57,7 @@ def station() -> "Any":
 def true_random(count: int) -> bytes:
     """Bytes of the hardware generator. Raises OSError if it has no source of noise.
 
-    It has one only while the radio is on; otherwise, says Espressif, the output is to be taken for pseudo-random.
+    It has one only while the radio is on; otherwise the output is pseudo-random, by Espressif's documentation.
     """
     if not station().active():
         raise OSError(errno.ENODEV, "random source: the radio is off, so the generator has no noise")

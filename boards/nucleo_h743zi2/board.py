@@ -105,7 +105,7 @@ class Board:
         return ExpanderInputs(machine.I2C(pins.EXPANDER_I2C, freq=pins.EXPANDER_HZ), index)
 
     def expander(self, address: int) -> MCP23017:
-        """An I/O expander (0x20 to 0x27), all pins inputs until told otherwise. Not part of cabinet.ports: for own devices."""
+        """An I/O expander (0x20 to 0x27), all pins inputs until set otherwise. Not part of cabinet.ports: for own devices."""
         return MCP23017(machine.I2C(pins.EXPANDER_I2C, freq=pins.EXPANDER_HZ), address)
 
 

@@ -14,7 +14,7 @@ SERVICE = "/flash/service"
 
 
 def asked() -> bool:
-    """Whether the cabinet is to stay off this once."""
+    """Whether the cabinet remains off this once."""
     try:
         os.remove(SERVICE)
     except OSError:

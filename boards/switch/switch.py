@@ -176,7 +176,7 @@ def start(copy: Copy, count: int) -> None:
             asyncio.create_task(prove(copy, limit))
         code = main.main("/")
     except KeyboardInterrupt:
-        note(copy, count)  # somebody wants the prompt: that says nothing against the copy
+        note(copy, count)  # somebody wants the prompt: that does not count against the copy
         raise
     except Exception as error:
         sys.print_exception(error)
@@ -202,7 +202,7 @@ def start(copy: Copy, count: int) -> None:
 
 
 def service() -> bool:
-    """Whether the cabinet is to stay off this once. After a power cut it never is: a flash that was cut off has left the file."""
+    """Whether the cabinet remains off this once. After a power cut it never is: a flash that was cut off has left the file."""
     import machine
 
     try:

@@ -2,7 +2,7 @@
 
 
 class FileInputs:
-    """`path` is read at each look; who plays the switches writes it."""
+    """`path` is read at each call; the simulated switches write it."""
 
     def __init__(self, path: str) -> None:
         self._path = path

@@ -114,7 +114,7 @@ class SerialPty:
             self._empty = 0
         else:
             self._empty += 1
-            if self._empty >= _CHECK_EVERY:  # nothing to read, or nobody there any more?
+            if self._empty >= _CHECK_EVERY:  # nothing to read, or is the other end closed?
                 self._empty = 0
                 for _, event in self._poller.ipoll(0):
                     if event & (select.POLLHUP | select.POLLERR):

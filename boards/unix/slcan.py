@@ -175,7 +175,7 @@ class SlcanPort:
         """The adapter has none that fit; dispatch drops what is not wanted."""
 
     def state(self) -> int:
-        """As the adapter last told; it is asked every two seconds."""
+        """As the adapter reported last; it is asked every two seconds."""
         self._asked += 1
         if self._asked >= _FLAGS_EVERY:
             self._asked = 0

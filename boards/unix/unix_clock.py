@@ -23,7 +23,7 @@ class UnixClock:
         return int(time.time()) + self._offset_s
 
     def synchronise(self, unix_s: int) -> None:
-        """What `wall_s` tells from now on."""
+        """What `wall_s` returns from now on."""
         if unix_s < 1735689600:
             raise ValueError("a time before 2025 is no time")
         self._offset_s = unix_s - int(time.time())

@@ -30,7 +30,7 @@ class UnixInterface(UnixNetwork):
                 raise ValueError("no network interface %s on this machine; it has: %s" % (name, ", ".join(there)))
 
     def is_up(self) -> bool:
-        """Whether it has a link; whoever names an address says so himself."""
+        """Whether it has a link; a setting that is an address counts as up."""
         if self._is_address:
             return True
         try:

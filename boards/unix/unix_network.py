@@ -38,7 +38,7 @@ class UnixNetwork:
         self._resolver: "Any" = None
 
     def is_up(self) -> bool:
-        """The machine looks after its interfaces itself."""
+        """The machine manages its interfaces itself."""
         return True
 
     async def lookup(self, name: str) -> str:

@@ -36,7 +36,7 @@ class Budget(meter.Meter):
 
     def _earn(self) -> None:
         passed_ms = ticks.diff(self._clock.ticks_ms(), self._earned_ms)
-        if passed_ms < 0 or passed_ms >= _STEP_MS:  # below 0: nobody asked for six days
+        if passed_ms < 0 or passed_ms >= _STEP_MS:  # below 0: not called for six days, so the ticks wrapped
             self._earned_ms = self._clock.ticks_ms()
             self.credit = min(self._share, self.credit + self._share * max(0, passed_ms) // 86400000)
 

@@ -1,4 +1,4 @@
-"""Commands from the broker: parsed, checked, done once, answered. Every byte of them is distrusted."""
+"""Commands from the broker: parsed, checked, done once, answered. Every byte of them is checked."""
 
 import json
 
@@ -27,7 +27,7 @@ def _is_word(value: object, longest: int) -> bool:
 
 
 def _strict(text: str, fields: int) -> bool:
-    """Whether the text is a flat JSON object of so many fields and nothing else: MicroPython's parser takes commas for colons, lets
+    """Whether the text is a flat JSON object of `fields` fields and nothing else: MicroPython's parser takes commas for colons, lets
     values be left out, and of a field that stands there twice takes one. No field needs an escape sequence.
     """
     bare = "S".join(text.split('"')[::2]).strip(" \t\r\n")
@@ -63,7 +63,7 @@ def parse(payload: bytes) -> "tuple[dict | None, str]":
     known["kind"] = kind
     for name in command:
         if name not in FIELDS:
-            return known, "unknown_field"  # a restriction that this firmware does not know must not be passed over
+            return known, "unknown_field"  # a restriction that this firmware does not know must not be ignored
     slot = command.get("slot")
     if slot is None:
         if kind in NEED_SLOT:

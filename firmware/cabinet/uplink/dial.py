@@ -42,7 +42,7 @@ async def dial(host: str, port: int, tls: "dict | None" = None, resolver: "Any" 
         if resolver is None:
             raise OSError("no resolver for " + host)
         address = await resolver.lookup(host)
-    info = socket.getaddrinfo(address, port, 0, socket.SOCK_STREAM)[0]  # numeric: nobody is asked
+    info = socket.getaddrinfo(address, port, 0, socket.SOCK_STREAM)[0]  # numeric: no name server is asked
     sock = socket.socket(info[0], info[1], info[2])
     try:
         sock.setblocking(False)

@@ -4,7 +4,7 @@ _TYPE_A = b"\x00\x01\x00\x01"
 
 
 def is_numeric(host: str) -> bool:
-    """Whether `host` is an IPv4 address, for which nobody has to be asked."""
+    """Whether `host` is an IPv4 address, which needs no name server."""
     parts = host.split(".")
     return len(parts) == 4 and all(part.isdigit() and int(part) < 256 for part in parts)
 

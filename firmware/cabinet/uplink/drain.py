@@ -36,7 +36,7 @@ class Drain:
         self._batch = batch
         self._batch_bytes = batch_bytes
         self._gather_ms = gather_ms
-        self._told = 0  # newest alarm told of on this connection
+        self._alarmed = 0  # newest alarm published on this connection
         self._waiting_ms: "list" = [None, None]  # since when something has been waiting
         self._flush_events = flush_events
         self._flush_ms = flush_ms
@@ -62,19 +62,19 @@ class Drain:
             self._read[ring] = self._journal.acked(ring)
             self._held[ring] = None
             self._waiting_ms[ring] = None
-        self._told = 0
+        self._alarmed = 0
 
     def alarmed(self) -> bool:
-        """Whether there is an alarm that this connection has not been told of."""
+        """Whether there is an alarm that was not published on this connection."""
         urgent = self._journal.urgent
-        return bool(urgent) and urgent[-1] > self._told
+        return bool(urgent) and urgent[-1] > self._alarmed
 
     def alarm(self) -> "tuple[int, str] | None":
-        """(sequence, envelope) of the oldest alarm not told of yet, however much of the ring lies before it; None if there is none."""
+        """(sequence, envelope) of the oldest alarm not published yet, however much of the ring lies before it; None if there is none."""
         for sequence in self._journal.urgent:
-            if sequence <= self._told:
+            if sequence <= self._alarmed:
                 continue
-            self._told = sequence
+            self._alarmed = sequence
             record = self._read_one(0, sequence - 1)
             if record is not None and record.sequence == sequence:
                 return sequence, envelope.encode(self._cabinet, 0, record)

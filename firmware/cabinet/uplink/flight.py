@@ -3,11 +3,11 @@
 # beside ring 0 and 1: messages that advance nothing
 RETAINED = 2  # birth, online, the state of a slot
 RESULT = 3  # the answer to a command
-ALARM = 4  # an alarm told of ahead of its place in ring 0
+ALARM = 4  # an alarm published ahead of its order in ring 0
 
 
 class Flights:
-    """At most `window` messages in flight, acknowledged in any order. Answers and alarms are counted apart: whoever sends many commands
+    """At most `window` messages in flight, acknowledged in any order. Answers and alarms are counted apart: a sender of many commands
     must not take the events' places.
     """
 

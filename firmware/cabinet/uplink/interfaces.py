@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SHUN_FIRST_MS = 30000
 _SHUN_LONGEST_MS = 900000
 _PROBE_MS = 10000
-_LISTEN_MS = 1000  # a connection that was refused says so when it is read
+_LISTEN_MS = 1000  # a refused connection shows as an error when it is read
 _PROOFS = 3
 
 
@@ -94,7 +94,7 @@ class Interfaces:
         return other != at and not self._rest_ms(other)
 
     async def run(self, uplink: "Any") -> None:
-        """For ever: look after the better ones while another carries the uplink."""
+        """For ever: test the preferred ones while another carries the uplink."""
         while True:
             await asyncio.sleep_ms(self._return_ms // _PROOFS)
             for index in range(self._at):
@@ -115,7 +115,7 @@ class Interfaces:
             count = await asyncio.wait_for_ms(stream.readinto(bytearray(1)), _LISTEN_MS)
             return bool(count)
         except asyncio.TimeoutError:
-            return stream is not None  # connected, and nobody had anything to say
+            return stream is not None  # connected, and no error came
         except (OSError, ValueError):
             return False
         finally:

@@ -14,7 +14,7 @@ from cabinet.uplink.waiting import Readable
 
 _MAX_NAMES = 8
 _MIN_TTL_S = 30
-_MAX_TTL_S = 60  # a connection lasts for days: who asks again may have failed with the last address, whatever its time to live
+_MAX_TTL_S = 60  # a connection lasts for days: a new question may follow a failure with the last address, whatever its time to live
 
 
 class Resolver:

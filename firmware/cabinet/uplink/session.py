@@ -109,7 +109,7 @@ class Session:
         except MemoryError:
             self._drain.narrow()
             self.end("out of memory")
-        except ValueError as error:  # so the TLS library tells why it does not trust the broker
+        except ValueError as error:  # the TLS library's reason why the broker is not verified
             self.end("tls: %s" % str(error).strip() if self.options.tls is not None else "failed: %r" % error)
         except Exception as error:
             self.end("failed: %r" % error)

@@ -17,15 +17,15 @@ _ERA_S = 1 << 32
 
 
 def question(stamp: bytes) -> bytes:
-    """A request; `stamp` are 8 random bytes in place of our time, which is nobody's business."""
+    """A request; `stamp` are 8 random bytes in place of the cabinet's time, which is not disclosed."""
     return b"\x23" + bytes(39) + stamp
 
 
 def answer(data: bytes, stamp: bytes) -> "int | None":
-    """Unix seconds from a response; None if it is none to this question, or not to be believed."""
+    """Unix seconds from a response; None if it does not answer this request, or cannot be used."""
     if len(data) < 48 or data[24:32] != stamp:
         return None
-    if data[0] >> 6 == 3 or data[0] & 7 != 4 or not 0 < data[1] < 16:  # clock unset, not a server, or told to go away
+    if data[0] >> 6 == 3 or data[0] & 7 != 4 or not 0 < data[1] < 16:  # clock unset, not a server, or a kiss-of-death
         return None
     seconds = data[40] << 24 | data[41] << 16 | data[42] << 8 | data[43]
     if not data[40] & 0x80:  # the counter wraps in 2036
@@ -35,7 +35,7 @@ def answer(data: bytes, stamp: bytes) -> "int | None":
 
 
 class Sntp:
-    """Asks `servers` (names or addresses) in turn every `period_s`; `take(server, unix seconds)` tells whether it was believed."""
+    """Asks `servers` (names or addresses) in turn every `period_s`; `take(server, unix seconds)` returns whether it was accepted."""
 
     def __init__(self, servers: list, clock, random_bytes, take, resolver=None, period_s: int = 3600, port: int = 123) -> None:
         self._servers = servers
@@ -50,7 +50,7 @@ class Sntp:
         self.state_text = "not asked"
 
     async def run(self) -> None:
-        """For ever: asks again soon until a time was believed, then at its period."""
+        """For ever: asks again soon until a time was accepted, then at its period."""
         pause_s = 4
         while True:
             if await self.round():
@@ -60,7 +60,7 @@ class Sntp:
             await asyncio.sleep_ms(pause_s * 1000)
 
     async def round(self) -> bool:
-        """Ask the servers one after the other until one is believed."""
+        """Ask the servers one after the other until an answer is accepted."""
         for server in self._servers:
             try:
                 seconds = await self.ask(server)

@@ -62,7 +62,7 @@ class SlotStates:
                 self._now[slot] = (values, now_ms)
             elif urgency:
                 self._now[slot] = (values, due[1])
-            else:  # it has changed back before anybody was told
+            else:  # it has changed back before it was published
                 self._now.pop(slot)
         elif urgency >= 2:
             self._now[slot] = (values, now_ms if urgency == 3 else ticks.add(now_ms, self._settle_ms))

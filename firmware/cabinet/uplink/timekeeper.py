@@ -1,4 +1,4 @@
-"""Which offered time is believed. Imported only where time servers are configured. No I/O but the clock, the state store and a note.
+"""Which offered time is accepted. Imported only where time servers are configured. No I/O but the clock, the state store and a note.
 
 One server may lie or be misled. So a time that moves the clock by more than `FREE_S`, or lies before the newest time that this
 cabinet has stored, needs a second opinion, and every such step is journaled. With one server only, nobody else can be asked: the
@@ -17,7 +17,7 @@ EARLIEST_S = 1735689600  # 2025: an older time cannot be true
 LATEST_S = 4102444800  # 2100
 FREE_S = 60  # more than any clock drifts between two answers
 _AGREE_S = 10
-_QUIET_S = 2  # smaller corrections are not told
+_UNJOURNALED_S = 2  # smaller corrections are not journaled
 _NAME = "time"
 
 
@@ -33,7 +33,7 @@ class Timekeeper:
         self._floor_s = struct.unpack("<I", raw)[0] if raw and len(raw) == 4 else 0
         self._other: "Any" = None  # (server, time, ticks) of a jump that waits for a second opinion
         self._votes = 0
-        self._told = ""
+        self._refused = ""
 
     def offer(self, server: str, unix_s: int) -> bool:
         """An answer of a server; True if the clock now follows it."""
@@ -47,10 +47,10 @@ class Timekeeper:
                 self._refuse(server, unix_s, "jump")
             return False
         self._other = None
-        self._told = ""
+        self._refused = ""
         first = self._clock.quality() != 2
         self._clock.synchronise(unix_s)
-        if first or abs(unix_s - before) > _QUIET_S:
+        if first or abs(unix_s - before) > _UNJOURNALED_S:
             self._note(events.make("time.set", 0, "", before or None, unix_s, server))
         self._floor_s = unix_s
         try:
@@ -60,7 +60,7 @@ class Timekeeper:
         return True
 
     def _agreed(self, server: str, unix_s: int) -> bool:
-        """Whether another server (of several), or the only one twice before, says the same."""
+        """Whether another server (of several), or the only one twice before, reports the same."""
         now_ms = self._clock.ticks_ms()
         same = False
         if self._other is not None:
@@ -73,6 +73,6 @@ class Timekeeper:
         return self._votes >= (2 if self._servers > 1 else 3)
 
     def _refuse(self, server: str, unix_s: int, reason: str) -> None:
-        if self._told != server + reason:  # once, not at every answer
-            self._told = server + reason
+        if self._refused != server + reason:  # once, not at every answer
+            self._refused = server + reason
             self._note(events.make("time.refused", 0, "", server, unix_s, reason))

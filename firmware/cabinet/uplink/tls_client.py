@@ -65,7 +65,7 @@ class Gate(io.IOBase):  # pyright: ignore[reportUntypedBaseClass]
         self._may = False
         self._ciphered = False  # what comes next is encrypted: the server's Finished, which ends the handshake
         self.shaking = True
-        self.heard = False  # anything that may be TLS
+        self.answered = False  # anything that may be TLS came in
         self.over = False  # the handshake is too long: nothing more is handed out
 
     def turn(self) -> None:
@@ -86,7 +86,7 @@ class Gate(io.IOBase):  # pyright: ignore[reportUntypedBaseClass]
         if self._left:
             self._left -= count
         else:
-            self.heard = True
+            self.answered = True
             self._header[self._at:self._at + count] = buf[:count]
             self._at += count
             if self._at < _HEADER:
@@ -154,7 +154,7 @@ class TlsStream:
 
 
 async def wrap(sock: "Any", made: "Any", name: str, turn: "Any" = None) -> TlsStream:
-    """Handshake on a connected non-blocking socket; the certificate must bear `name`. Raises OSError that says why."""
+    """Handshake on a connected non-blocking socket; the certificate must bear `name`. Raises OSError with the reason."""
     gate = Gate(sock)
     one = bytearray(1)
     try:
@@ -177,6 +177,6 @@ async def wrap(sock: "Any", made: "Any", name: str, turn: "Any" = None) -> TlsSt
             await Readable(sock)
     except (OSError, ValueError) as error:
         text = "tls: %s" % str(error).strip()
-        if not gate.heard and ("RESET" in text or "closed" in text):
+        if not gate.answered and ("RESET" in text or "closed" in text):
             text += ", no TLS answer: a plain-text port?"
     raise OSError(text)

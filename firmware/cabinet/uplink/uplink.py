@@ -28,7 +28,7 @@ class UplinkOptions:
         self.user = None
         self.password = None
         self.tls = None  # or {"ca": ..., "hostname": ..., "cert": ..., "key": ...}: files, PEM text or bytes
-        self.interfaces = False  # whether the network is uplink/interfaces.py, which is told how each session ended
+        self.interfaces = False  # whether the network is uplink/interfaces.py, which needs to know how each session ended
         self.prefix = "swapcab/v1"
         self.window = 16  # messages in flight
         self.batch = 16  # events in one message of a backlog
@@ -37,7 +37,7 @@ class UplinkOptions:
         self.compact = False  # in arrays, leave out what is the same as in the envelope before; for metered lines
         self.telemetry_gather_ms = 1000
         self.month_bytes = 0  # budget of a metered line; telemetry waits when it is used up, events never
-        self.state_settle_ms = 0  # so long a changed word of a slot's state waits for more changes
+        self.state_settle_ms = 0  # for how long a changed word of a slot's state waits for more changes
         self.keepalive_s = 60
         self.state_pause_ms = 60000  # between two messages about a slot in which only measured values moved
         self.inbound_bytes = 1024  # largest packet taken from the broker
@@ -176,7 +176,7 @@ class Uplink:
         session = self._session = Session(self)
         try:
             reason = await session.run()
-        except Exception as error:  # no memory to connect, say: a session that failed like any other
+        except Exception as error:  # such as no memory to connect: a session that failed like any other
             reason = "failed: %r" % error
             print("uplink:", reason)
         if session.acknowledged > 2:  # it was worth it: more than birth and online
@@ -193,7 +193,7 @@ class Uplink:
         return again
 
     def _time_goes_on(self) -> None:
-        """To be called often while there is no link, which may be for weeks: the clock's milliseconds tell no more than six days."""
+        """To be called often while there is no link, which may be for weeks: the clock's milliseconds wrap after six days."""
         self.meter.roll()
         if self._down_ms is not None:
             passed_s = ticks.diff(self.clock.ticks_ms(), self._down_ms) // 1000
@@ -213,9 +213,9 @@ class Uplink:
             self._down_s = 0
 
     def subscribed(self, granted: bool) -> None:
-        """The broker's answer to the subscription; refused, events go on and commands stay out."""
+        """The broker's answer to the subscription. If it is refused, events are still published and no commands come."""
         self.commands_refused = not granted
-        if self.connected:  # else session_up tells
+        if self.connected:  # else session_up sets it
             self._tell_connected()
 
     def _tell_connected(self) -> None:

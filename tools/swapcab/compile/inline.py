@@ -4,7 +4,7 @@
 dictionary of its module and of each that imports it, and a search whenever it is read: 60 to 100 bytes. mpy-cross folds constants,
 but only private ones and only inside one file; here all files are known. Imports for the type checker go as well.
 
-Lines stay where they are, and so tracebacks stay right. A constant keeps its definition if some text or another script names it.
+Lines keep their numbers, and so tracebacks remain right. A constant keeps its definition if some text or another script names it.
 """
 
 from __future__ import annotations
@@ -202,14 +202,14 @@ class _Replacer:
             if node.module == "micropython":
                 self._without_const(node)
             else:
-                stay = []
+                kept_aliases = []
                 for alias in node.names:
                     local = alias.asname or alias.name
                     if local in self._read or local not in self._gone:
-                        stay.append(alias)
+                        kept_aliases.append(alias)
                         self._left.add(alias.name)
-                if len(stay) < len(node.names):
-                    kept = ", ".join(ast.unparse(alias) for alias in stay)
+                if len(kept_aliases) < len(node.names):
+                    kept = ", ".join(ast.unparse(alias) for alias in kept_aliases)
                     self._file.edits.append((node, f"from {node.module} import {kept}" if kept else "pass"))
 
     def _without_const(self, node: ast.ImportFrom) -> None:

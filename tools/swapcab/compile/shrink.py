@@ -2,7 +2,7 @@
 
 MicroPython keeps each different name once in RAM, with 8 to 12 bytes of table beside its letters, and doubles the table
 when it is full. A name with one leading underscore is the business of its own file, so every file can call its private
-things `_a`, `_b`, ...: the firmware then has some 450 names fewer. Lines stay where they are, and so tracebacks stay right.
+things `_a`, `_b`, ...: the firmware then has some 450 names fewer. Lines keep their numbers, and so tracebacks remain right.
 
 Files whose classes inherit from one another count as one. Left alone is what the rest of the world may look up: a name
 that some file uses without making it, that stands in a string, or that is imported.
