@@ -213,7 +213,7 @@ class _Replacer:
                     self._file.edits.append((node, f"from {node.module} import {kept}" if kept else "pass"))
 
     def _without_const(self, node: ast.ImportFrom) -> None:
-        """The compiler knows `X = const(...)` without being told what const is."""
+        """The compiler knows `X = const(...)` without importing const."""
         calls = [n.value.func for n in self._file.tree.body if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call)]
         folded = sum(isinstance(function, ast.Name) and function.id == "const" for function in calls)
         used = sum(isinstance(n, ast.Name) and n.id == "const" for n in ast.walk(self._file.tree))

@@ -1,7 +1,7 @@
 """Schemas and tables of the event model, from firmware/cabinet/core/events.py: `python -m swapcab.docs.events [--check]`.
 
 Writes docs/schema/*.json, docs/asyncapi.json and the generated part of docs/events.md. With --check nothing is written and
-the exit code tells whether what is there is up to date.
+the exit code is 1 if a file is out of date.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "properties": {name: whole[name] for name in ("boot", "seq", "time", "tq", "ticks", "type", "slot", "pack", "data")},
         "additionalProperties": False,
     }
-    one = "docs/events.md tells on which topic."
+    one = "The topic stands in docs/events.md."
     quality = {"enum": ["unknown", "rtc", "sync"]}
     found["birth"] = {
         "$schema": DRAFT,

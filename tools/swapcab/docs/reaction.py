@@ -12,7 +12,7 @@ WIRE = ROOT / "tools" / "swapcab" / "docs" / "reaction_wire.json"
 CAN_FRAME_MS = 0.54  # extended, eight bytes, 250 kbit/s
 ROUND_MS = 50
 STATUS_MS = 200  # between two status frames of a pack on CAN
-LINE_MS = 10  # looks at the lines, and the stop frames of twelve chargers
+LINE_MS = 10  # polling the lines, and the stop frames of twelve chargers
 # seen in one control round, or one exchange, and acted on in the next
 LATER = ("neighbour_hot", "ghost", "door_forced", "duplicate", "marked", "chemistry")
 
@@ -28,12 +28,12 @@ cabinet, twelve of them have the same frame.
 - *least* is what is then physically possible: the stop frame goes ahead of all others and waits at most for one CAN frame
   ({frame} ms), before the round writes anything to flash.
 - *at most* is what wires and cycle add in the worst case: a control round ({round} ms) until the fault is seen, one more until a delay has
-  passed, on CAN {status} ms until the pack's next status frame completes the five that make a reading, {line} ms for looks at the lines and
+  passed, on CAN {status} ms until the pack's next status frame completes the five that make a reading, {line} ms for polling the lines and
   for the stop frames of all chargers. A few faults move a door's or a slot's state first and take a round more.
 
 In brackets: conditions of the interlock, which need no rule. A fault that arises between two frames waits for the next one before any
 of this begins: packs on RS485 are asked every 500 ms while they are charged (an answer of 47 bytes takes 4.1 ms at 115,200 baud), those on
-CAN tell their status every 200 ms and the rest every 500 ms, chargers tell every second, slot boards are asked every 100 ms for
+CAN send their status every 200 ms and the rest every 500 ms, chargers send every second, slot boards are asked every 100 ms for
 switches and every 2 s for temperatures.
 
 | fault | carried by | asked | least | median | largest | at most | trials | stopped by |
@@ -48,15 +48,15 @@ that they wait for) until the rule stands and nothing can be charged.
 |---|---|---|---|---|---|---|
 """
 
-# rules of which no time can be told
+# rules without a time
 WORDS = {
-    "unidentified": "no driver tells values of a pack that has not said who it is: `pack_silent` comes in its place",
+    "unidentified": "no driver reports values of a pack without an identity: `pack_silent` comes in its place",
     "frozen": "the pack link's drivers hold back a measurement that repeats itself, so that its age ends charging: (measurement frozen)",
     "serial_changed": "the pack link's drivers refuse a pack with another serial number at once: (another serial number)",
 }
 
 NOTES = """
-*mains\\_…*: no driver tells the mains' voltage or current yet; the value is put into the reading together with a slot board's answer.
+*mains\\_…*: no driver reports the mains' voltage or current yet; the value is put into the reading together with a slot board's answer.
 `soft_short`: its half hour of rest is put into core's memory. `charge_long` counts by itself: from the instant at which the time is up.
 `unproven`: 10 s, or three challenges that a pack leaves unanswered. The driver of an NPB charger withdraws a set-point that the charger
 does not confirm, before its data are too old. Without a row:
@@ -117,8 +117,8 @@ def _trials(row: dict[str, Any]) -> str:
 
 def _virtual(kept: dict[str, Any]) -> str:
     rows = kept["rows"]
-    told = {"trials": f"{sum(row['trials'] for row in rows):,}", "version": kept["version"], "frame": CAN_FRAME_MS}
-    lines = [HEAD.format(**told, round=ROUND_MS, status=STATUS_MS, line=LINE_MS)]
+    shown = {"trials": f"{sum(row['trials'] for row in rows):,}", "version": kept["version"], "frame": CAN_FRAME_MS}
+    lines = [HEAD.format(**shown, round=ROUND_MS, status=STATUS_MS, line=LINE_MS)]
     for row in rows:
         if row["stands"]:
             continue
@@ -145,9 +145,9 @@ def _wire(kept: dict[str, Any], virtual: dict[tuple[str, str], dict[str, Any]]) 
 
 
 def missing(rules: ModuleType) -> list[str]:
-    """Rules that stop a charger and are told of nowhere on this page."""
-    told = names(virtual_rows()) | set(WORDS)
-    return [rules.IDS[rule] for rule in range(rules.COUNT) if rules.reaction(rule) >= rules.STOP and rules.IDS[rule] not in told]
+    """Rules that stop a charger and have no row on this page."""
+    shown = names(virtual_rows()) | set(WORDS)
+    return [rules.IDS[rule] for rule in range(rules.COUNT) if rules.reaction(rule) >= rules.STOP and rules.IDS[rule] not in shown]
 
 
 def render(rules: ModuleType) -> str:
