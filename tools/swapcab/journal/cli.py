@@ -135,13 +135,22 @@ def verify(
     raise typer.Exit(1 if faults else 0)
 
 
+WRONG_KEY = ". No sector carries a tag of this key: probably --key is that of another cabinet"
+
+
+def key_fits_nothing(journal: Journal) -> bool:
+    """Whether the head of every sector has another tag than the key gives: with the right key, some sectors verify."""
+    sectors = sum(len(image.sectors) for image in journal.images.values())
+    return journal.has_key and sectors == sum(f.kind == "edited" and f.words == "sector header" for f in journal.faults)
+
+
 def verdict(journal: Journal) -> str:
     """One sentence."""
     faults = journal.faults
     if faults:
         first = faults[0]
         where = f"ring {first.ring}, event {first.sequence}" + (f" (image offset {first.offset})" if first.offset else "")
-        return f"NOT GENUINE: {where}: {first.kind}: {first.words}"
+        return f"NOT GENUINE: {where}: {first.kind}: {first.words}" + (WRONG_KEY if key_fits_nothing(journal) else "")
     if not journal.images:
         return "a capture: nothing to verify but that no sequence is missing"
     if not journal.has_key:

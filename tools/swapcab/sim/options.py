@@ -103,6 +103,8 @@ class Options:
             raise OptionError("--profile and --dbc go together: the cabinet reads by the profile, the packs send by the DBC file")
         if not 0 <= self.npb <= min(4, self.slots):
             raise OptionError(f"--npb {self.npb}: from 0 to {min(4, self.slots)}; these chargers have four addresses on a bus")
+        if self.folder and (self.folder / "flash.bin").exists():
+            raise OptionError(f"--folder {self.folder}: holds the flash of an earlier run; name a new folder")
         if self.broker:
             broker_address(self.broker)
         if self.picture and not self.headless:

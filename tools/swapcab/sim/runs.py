@@ -42,13 +42,13 @@ def new_folder(runs: Path = RUNS) -> Path:
         except FileExistsError:  # another run took the number in this moment
             continue
         for number in [*numbers, int(folder.name)][:-KEEP]:
-            if not _in_use(runs / str(number)):
+            if (runs / str(number)).is_dir() and not _in_use(runs / str(number)):
                 shutil.rmtree(runs / str(number), ignore_errors=True)
         return folder
 
 
 def _numbers(runs: Path) -> list[int]:
-    return sorted(int(path.name) for path in runs.iterdir() if path.name.isdigit() and path.is_dir())
+    return sorted(int(path.name) for path in runs.iterdir() if path.name.isdigit())
 
 
 def _in_use(folder: Path) -> bool:

@@ -60,7 +60,7 @@ def _facts(simulation: Simulation) -> list[tuple[str, str, str]]:
     audit = simulation.view.get("audit") or {}
     link = str(state.value("link", "?"))
     if simulation.net.is_cut:
-        link += " (network cut)"
+        link = "network cut"
     up = state.value("connected") or link.startswith(("up", "connected", "online"))
     rider = (simulation.view.get("riders") or {}).get("present")
     violations = audit.get("violation_count", 0)
@@ -68,9 +68,9 @@ def _facts(simulation: Simulation) -> list[tuple[str, str, str]]:
     return [
         ("link", link, "green" if up and not simulation.net.is_cut else "red"),
         ("backlog", str(max(0, simulation.backlog())), ""),
+        ("violations", str(violations), "bold red" if violations else "green"),
         ("swaps", str(swaps.get("completed", 0)), "bold"),
         ("refused", str(swaps.get("refused", 0)), ""),
-        ("violations", str(violations), "bold red" if violations else "green"),
         ("rider", str(rider.get("state")) if rider else "none", "cyan" if rider else "dim"),
         ("heap", heap, ""),
         ("loop gap", f"{state.stats.loop_gap_ms_max:.0f} ms", ""),
