@@ -103,7 +103,7 @@ class Run:
                 self.connected_s = time.time() - self.began
                 self._work()
                 self.phase = "the last events"
-                self.fleet.say("hold")
+                self.fleet.send("hold")
                 self._until(lambda: self.fleet.total("made") == self.fleet.total("done"))
             finally:
                 self.fleet.stop()
@@ -133,7 +133,7 @@ class Run:
         if self.own:
             self.own.kill()
         else:
-            self.fleet.say("cut")
+            self.fleet.send("cut")
         self.marks.append((time.time(), "outage"))
         over = time.time() + outage.length_s
         self._until(lambda: time.time() >= over)
@@ -141,7 +141,7 @@ class Run:
         if self.own:
             self.own.start()
         else:
-            self.fleet.say("restore")
+            self.fleet.send("restore")
         back = time.time()
         self.marks.append((back, "back"))
         self.phase = "all come back"
