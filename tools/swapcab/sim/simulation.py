@@ -240,8 +240,8 @@ class Simulation:
                 self.phase = "drain"
                 self._drain_since = now
         if self.phase == "drain":
-            quiet_since = max(self._drain_since, self.net.receiver.last_event_s if self.net.receiver else 0.0)
-            if self._drained() or now - quiet_since > DRAIN_LIMIT_S:
+            idle_since = max(self._drain_since, self.net.receiver.last_event_s if self.net.receiver else 0.0)
+            if self._drained() or now - idle_since > DRAIN_LIMIT_S:
                 self.phase = "done"
 
     def _rider_busy(self) -> bool:
