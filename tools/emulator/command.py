@@ -15,8 +15,9 @@ from emulator.faults import FaultError, check, faulty, parse
 from emulator.host import BoardError, EmulatedBoard, Options
 from emulator.jig import Jig
 from swapcab.paths import ROOT
+from swapcab.sim.ending import reap_on_signal
 from swapcab.sim.network import NetError
-from swapcab.sim.simulation import reap_on_signal, short
+from swapcab.sim.simulation import short
 
 DEFAULT_FOLDER = ROOT / "build" / "emulated"
 

@@ -109,7 +109,7 @@ class Rig:
             if frame is None:
                 break
             can_id, extended, data = frame
-            for answer in self.can.hear(can_id, extended, data, self.plant.now):
+            for answer in self.can.receive(can_id, extended, data, self.plant.now):
                 self._deliver(chip, answer)
         for frame in self.can.poll(self.plant.now):
             self._deliver(chip, frame)

@@ -121,5 +121,5 @@ def test_a_fault_of_the_cabinet_needs_one_around_the_board():
 
 
 def test_a_port_where_nobody_answers_is_no_verdict(tmp_path):
-    assert run(Wish(str(tmp_path / "nothing"), folder=tmp_path)) == 2
+    assert run(Wish(str(tmp_path / "nothing"), folder=tmp_path)) == 3
     assert not list(tmp_path.iterdir())

@@ -8,8 +8,14 @@ from typing import Annotated
 import typer
 
 from swapcab.bench import checks
+from swapcab.exits import USAGE, example
 
 NAMES = [name for name, _title, _check in checks.CHECKS]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=example("swapcab bench --port /dev/ttyACM0 --operator"))(bench)
 
 
 def bench(
@@ -22,17 +28,17 @@ def bench(
     thorough: Annotated[bool, typer.Option("--thorough", help="try every sector of the flash that holds nothing")] = False,
     folder: Annotated[Path | None, typer.Option(help="where sheet and record go \\[default: build/bench]")] = None,
     running: Annotated[
-        float, typer.Option(min=0.0, max=86400.0, help="listen to a running cabinet for so many seconds instead, and send it nothing")
+        float, typer.Option(min=0.0, max=86400.0, help="listen to a running cabinet for RUNNING seconds instead, and send it nothing")
     ] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="the record as one JSON line on standard output")] = False,
 ) -> None:
-    """The acceptance test of a controller: what is faulty, and what to do next. Exit code 0 accepted, 1 rejected, 2 not reached."""
+    """The acceptance test of a controller: what is faulty, and what to do next."""
     from swapcab.bench import command
 
     unknown = [name for name in only or [] if name not in NAMES]
     if unknown or (operator and jig):
         typer.echo(f"--only: one of {', '.join(NAMES)}" if unknown else "--operator and --jig: one of both", err=True)
-        raise typer.Exit(2)
+        raise typer.Exit(USAGE)
     wish = command.Wish(
         port, jig or ("operator" if operator else "nobody"), tuple(only or ()), not no_reset, not no_broker, thorough,
         folder or command.FOLDER, as_json, running,

@@ -17,6 +17,7 @@ from swapcab.bench import checks, passive, sheet
 from swapcab.bench.common import FAIL, PASS, Bench, Result
 from swapcab.bench.hands import Hands, Jig, JigError, Nobody, Operator
 from swapcab.bench.link import LinkError, RawLink
+from swapcab.exits import BAD, GOOD, TROUBLE
 from swapcab.paths import ROOT
 
 FOLDER = ROOT / "build" / "bench"
@@ -90,7 +91,7 @@ def _hands(wish: Wish, console: Console, live: Live, shown: Checklist) -> Hands:
 
 
 def run(wish: Wish) -> int:
-    """0 accepted, 1 something is faulty, 2 the controller or the jig cannot be reached."""
+    """GOOD: accepted; BAD: something is faulty; TROUBLE: the controller or the jig cannot be reached."""
     console = Console(stderr=wish.as_json, highlight=False)
     taken = datetime.now().strftime("%Y-%m-%d %H:%M:%S")
     if wish.running_s:
@@ -110,7 +111,7 @@ def run(wish: Wish) -> int:
             shown.note = ""
     except (LinkError, JigError) as error:
         console.print(f"swapcab bench: {error}", style="red", markup=False)
-        return 2
+        return TROUBLE
     finally:
         link.close()
     kept = sheet.record(bench.identity, results, taken, bench.hands.name)
@@ -124,7 +125,7 @@ def _listen(wish: Wish, console: Console, taken: str) -> int:
         about, results = passive.listen_to(wish.port, wish.running_s)
     except OSError as error:
         console.print(f"swapcab bench: {error}", style="red", markup=False)
-        return 2
+        return TROUBLE
     table = Table(title="A running cabinet, listened to", title_justify="left")
     for column in ("what", "result", "figure", "faulty part, next step"):
         table.add_column(column)
@@ -142,7 +143,7 @@ def finish(wish: Wish, kept: dict, console: Console) -> int:
         console.print(f"sheet: {paths[1]}\nrecord: {paths[0]}", markup=False, soft_wrap=True)
     except OSError as error:
         console.print(f"swapcab bench: the record cannot be written: {error}", style="red", markup=False)
-        return 2
+        return TROUBLE
     good = sum(row["status"] == PASS for row in kept["results"])
     bad = [row for row in kept["results"] if row["status"] == FAIL]
     console.print(f"{kept['verdict']}: {good} passed, {len(bad)} failed, {len(kept['results']) - good - len(bad)} not tried")
@@ -150,4 +151,4 @@ def finish(wish: Wish, kept: dict, console: Console) -> int:
         console.print(f"  {row['part']} — {row['step']}", style="red", markup=False, soft_wrap=True)
     if wish.as_json:
         print(json.dumps(kept))
-    return 1 if bad else 0
+    return BAD if bad else GOOD

@@ -14,12 +14,19 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from swapcab.board_link import Link, LinkError
 from swapcab.compile import board_files
 from swapcab.compile.firmware import BuildError
+from swapcab.exits import BAD, TROUBLE, example, leave
 from swapcab.flash import provisioning
 from swapcab.flash.bundle import BundleError
 from swapcab.flash.firmware import Flash, FlashError, Request
 
 BoardOption = Annotated[str, typer.Option(help="|".join(board_files.names()))]
 PortOption = Annotated[str, typer.Option(help="serial port, as /dev/ttyACM0, or what swapcab emulate prints")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog=example("swapcab flash --board w5500_evb_pico2 --port /dev/ttyACM0 --settings settings.json"))(flash)
+    app.command(epilog=example("swapcab provision --port /dev/ttyACM0 --secrets secrets.json"))(provision)
 
 
 def flash(
@@ -47,9 +54,10 @@ def flash(
             work = Flash(Request(board, port, settings, dry_run, start, romfs), console.print, progress)
             with Link(port) as link:
                 report = work.run(link)
-    except (FlashError, LinkError, BuildError, BundleError, OSError) as error:
-        typer.echo(f"swapcab flash: {error}", err=True)
-        raise typer.Exit(1) from None
+    except (LinkError, OSError) as error:
+        raise leave("flash", error, TROUBLE) from None
+    except (FlashError, BuildError, BundleError) as error:
+        raise leave("flash", error, BAD) from None
     if as_json:
         typer.echo(json.dumps(asdict(report)))
 
@@ -64,6 +72,7 @@ def provision(
         with Link(port) as link:
             for line in provisioning.provision(link, secrets, force):
                 typer.echo(line)
-    except (provisioning.ProvisionError, LinkError, OSError) as error:
-        typer.echo(f"swapcab provision: {error}", err=True)
-        raise typer.Exit(1) from None
+    except (LinkError, OSError) as error:
+        raise leave("provision", error, TROUBLE) from None
+    except provisioning.ProvisionError as error:
+        raise leave("provision", error, BAD) from None

@@ -18,6 +18,7 @@ class Result:
     wrong: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     summary: str = ""
+    unreadable: bool = False  # the file itself cannot be read
 
 
 def check(file: Path, board: str = "") -> Result:
@@ -30,6 +31,7 @@ def check(file: Path, board: str = "") -> Result:
             text = opened.read(config.MAX_BYTES + 1)
     except OSError as error:
         result.wrong.append(f"{file}: {error.strerror or error}; give the path of a settings.json")
+        result.unreadable = True
         return result
     found: list[Exception] = []
     try:
