@@ -21,21 +21,21 @@ LEFT_OUT = ("CHANGELOG.md", "docs/glossary.md", "tools/swapcab/docs/words.py", "
 
 # word: (most places it may stand in, what the trade says)
 WORDS = {
-    "told": (616, "reported, published, journaled; of a set-point: commanded"),
-    "tells": (118, "reports, states, names"),
-    "gauge": (68, "loop profiler; a fuel gauge is a fuel gauge"),
+    "told": (554, "reported, published, journaled; of a set-point: commanded"),
+    "tells": (88, "reports, states, names"),
+    "gauge": (67, "loop profiler; a fuel gauge is a fuel gauge"),
     "let_go": (15, "unload"),
     "places": (30, "addresses, positions; an address conflict"),
-    "quiet": (79, "idle, silent, present at boot, repeat limit: whichever it is"),
+    "quiet": (74, "idle, silent, present at boot, repeat limit: whichever it is"),
     "contacts": (38, "connector; connector wear"),
-    "looks": (120, "readings; reads, checks"),
+    "looks": (114, "readings; reads, checks"),
     "stay": (95, "occupancy; remain; of a latch: until_removed"),
     "naps": (8, "idle skip"),
-    "hears": (39, "receives"),
-    "heard": (167, "received, answered"),
-    "believed": (17, "accepted, authenticated"),
-    "whoever": (35, "the operator, the technician, a pack that"),
-    "so-many": (2, "every N-th; N"),
+    "hears": (35, "receives"),
+    "heard": (157, "received, answered"),
+    "believed": (15, "accepted, authenticated"),
+    "whoever": (28, "the operator, the technician, a pack that"),
+    "so-many": (1, "every N-th; N"),
 }  # fmt: skip
 
 
