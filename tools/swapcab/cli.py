@@ -85,9 +85,8 @@ def sim(
     raise typer.Exit(run(options))
 
 
-app.command()(flash_cli.flash)
-app.command()(flash_cli.provision)
-app.command()(bench_cli.bench)
+flash_cli.register(app)
+bench_cli.register(app)
 
 
 @app.command(epilog="Faults of the hardware: " + "; ".join(f"{name}: {row.words}" for name, row in FAULTS.items()) + ".")

@@ -11,30 +11,39 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from swapcab.board_link import Link, LinkError
+from swapcab.board_link import LinkError
 from swapcab.compile import board_files
 from swapcab.compile.firmware import BuildError
+from swapcab.exits import BAD, INTERRUPTED, TROUBLE, example, leave
 from swapcab.flash import provisioning
 from swapcab.flash.bundle import BundleError
 from swapcab.flash.firmware import Flash, FlashError, Request
+from swapcab.maintenance import Maintenance
 
 BoardOption = Annotated[str, typer.Option(help="|".join(board_files.names()))]
-PortOption = Annotated[str, typer.Option(help="serial port, as /dev/ttyACM0, or what swapcab emulate prints")]
+PortOption = Annotated[str, typer.Option(help="serial port, as /dev/ttyACM0 or build/emulated/port")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog=example("swapcab flash --board w5500_evb_pico2 --port /dev/ttyACM0 --settings settings.json"))(flash)
+    app.command(epilog=example("swapcab provision --port /dev/ttyACM0 --secrets secrets.json"))(provision)
 
 
 def flash(
     board: BoardOption,
     port: PortOption,
-    settings: Annotated[Path | None, typer.Option(help="settings.json for this cabinet; without it those on the board stay")] = None,
-    romfs: Annotated[bool, typer.Option("--romfs", help="into the ROMFS partition, too: bytecode there takes no RAM")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="look and say, write nothing")] = False,
-    start: Annotated[bool, typer.Option(help="reset the board afterwards, so that the new copy runs")] = True,
+    settings: Annotated[Path | None, typer.Option(help="settings.json of this cabinet; without it those on the board stay")] = None,
+    romfs: Annotated[bool, typer.Option("--romfs", help="also into the ROMFS partition: bytecode there takes no RAM")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="report what would be sent and write nothing; stops the cabinet, too")] = False,
+    start: Annotated[bool, typer.Option(help="start the cabinet afterwards, so that the new copy runs")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="the report as one JSON line on standard output")] = False,
 ) -> None:
     """Bring the firmware onto a board: only what changed, read back, and at every moment a whole copy is there."""
     console = Console(stderr=as_json, highlight=False)
     columns = (TextColumn("{task.description:40}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     try:
+        _check_board(board)
         console.print(f"compiling for {board}")
         with Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task("", total=None)
@@ -45,13 +54,22 @@ def flash(
                     bar.update(task, description=what)
 
             work = Flash(Request(board, port, settings, dry_run, start, romfs), console.print, progress)
-            with Link(port) as link:
-                report = work.run(link)
-    except (FlashError, LinkError, BuildError, BundleError, OSError) as error:
-        typer.echo(f"swapcab flash: {error}", err=True)
-        raise typer.Exit(1) from None
+            with Maintenance(port, console.print, work.check) as stopped:
+                report = work.run(stopped)
+    except KeyboardInterrupt:
+        raise leave("flash", "interrupted; the board keeps a whole copy of the firmware", INTERRUPTED) from None
+    except (LinkError, OSError) as error:
+        raise leave("flash", error, TROUBLE) from None
+    except (FlashError, BuildError, BundleError) as error:
+        raise leave("flash", error, BAD) from None
     if as_json:
         typer.echo(json.dumps(asdict(report)))
+
+
+def _check_board(name: str) -> None:
+    """Raises FlashError with the names that there are."""
+    if name not in board_files.names():
+        raise FlashError(f"--board {name!r}: no such board; one of {', '.join(board_files.names())}")
 
 
 def provision(
@@ -61,9 +79,13 @@ def provision(
 ) -> None:
     """Give a board its identity: keys and broker login. They are never part of an image, never shown, and not read back."""
     try:
-        with Link(port) as link:
-            for line in provisioning.provision(link, secrets, force):
+        text = provisioning.read(secrets)
+        with Maintenance(port, typer.echo) as stopped:
+            for line in provisioning.provision(stopped, text, force):
                 typer.echo(line)
-    except (provisioning.ProvisionError, LinkError, OSError) as error:
-        typer.echo(f"swapcab provision: {error}", err=True)
-        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise leave("provision", "interrupted; the board has its old secrets or the new ones, whole", INTERRUPTED) from None
+    except (LinkError, OSError) as error:
+        raise leave("provision", error, TROUBLE) from None
+    except (provisioning.ProvisionError, BundleError) as error:
+        raise leave("provision", error, BAD) from None

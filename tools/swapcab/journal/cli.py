@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from swapcab.board_link import is_port
+from swapcab.exits import INTERRUPTED, USAGE, leave
 from swapcab.journal.report import report, stamp
 from swapcab.journal.source import Journal, SourceError, gaps_of, open_journal, read_key
 
@@ -29,9 +31,11 @@ RingOption = Annotated[str, typer.Option(help="only ring A or B")]
 def _open(source: str, key: str, sector_size: int, anchor: Path | None = None, cabinet: str = "") -> Journal:
     try:
         with Bar(console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("Verifying the chain")
+            task = bar.add_task("Reading and verifying")
             secret = read_key(key) if key else None
             return open_journal(source, secret, sector_size, anchor, lambda n, total: bar.update(task, completed=n, total=total), cabinet)
+    except KeyboardInterrupt:
+        raise leave("journal", "interrupted", INTERRUPTED) from None
     except (SourceError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
@@ -71,6 +75,9 @@ def tail(
     sector_size: SectorSize = 4096,
 ) -> None:
     """The newest events of each ring."""
+    if follow and is_port(source):
+        text = "--follow: each look would stop the cabinet; follow its MQTT stream (docs/events.md), or leave --follow out"
+        raise leave("journal tail", text, USAGE)
     shown: dict[str, int] = {}
     first = True
     while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from swapcab.bench.link import BoardError
+from swapcab.bench.controller import BoardError
 
 CHANNELS = {"kr-cu16": 16}  # slots of one board, where it is not 8
 ADDRESSES = {"waveshare-inputs": 4}  # of eight slots, where it is not 1
@@ -211,7 +211,7 @@ SWITCHES = {"slot-board": SlotBoard, "waveshare-inputs": FourInputBoards, "pin-i
 
 
 @dataclass(frozen=True)
-class Place:
+class SlotWiring:
     """Lock and switches of one slot. `locks` is None where the controller itself times the pulses: no board here can."""
 
     slot: int
@@ -235,7 +235,7 @@ class Place:
         return f"{self.locks.name if self.locks else 'pins'}, output {self.lock_channel + 1}"
 
 
-def places(groups: list[dict[str, Any]]) -> list[Place]:
+def slot_wirings(groups: list[dict[str, Any]]) -> list[SlotWiring]:
     """Every slot whose switches the bench can read."""
     found = []
     for group in groups:
@@ -248,10 +248,10 @@ def places(groups: list[dict[str, Any]]) -> list[Place]:
             made = LOCKS.get(io["driver"])
             locks = made(io["bus"], io["first_address"] + (slot - 1) // channels) if made else None
             address = inputs["first_address"] + (slot - 1) // 8 * ADDRESSES.get(inputs["driver"], 1)
-            found.append(Place(slot, locks, (slot - 1) % channels, SWITCHES[inputs["driver"]](inputs["bus"], address)))
+            found.append(SlotWiring(slot, locks, (slot - 1) % channels, SWITCHES[inputs["driver"]](inputs["bus"], address)))
     return found
 
 
-def boards(wanted: list[Place]) -> list[Board]:
+def boards(wanted: list[SlotWiring]) -> list[Board]:
     """Each board once, in the order of the slots."""
-    return list(dict.fromkeys(board for place in wanted for board in (place.locks, place.switches) if board is not None))
+    return list(dict.fromkeys(board for wiring in wanted for board in (wiring.locks, wiring.switches) if board is not None))
