@@ -18,7 +18,7 @@ from swapcab.maintenance import Maintenance, Say, to_stderr
 AREAS = ("journal-a", "journal-b", "state")
 WARNING = "{}: a running cabinet is out of service while its journal is read; chargers are off, doors stay locked"
 PIECE = 4096
-PIECE_LIMIT_S = 15
+PIECE_LIMIT_S = 5
 
 # Runs on the controller. An erased piece is reported as "-".
 READER = f"""
