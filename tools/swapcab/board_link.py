@@ -67,8 +67,8 @@ def open_line(port: str, timeout_s: float, exclusive: bool = True) -> serial.Ser
 
 def cannot_open(port: str, reason: Exception) -> LinkError:
     """Why a port cannot be opened, and what to do."""
-    if "\0" in port:
-        return LinkError(f"{port!r} is no port's name")
+    if not port or "\0" in port:
+        return LinkError(f"--port {port!r} is no port's name: {_ports_here()}")
     if os.path.islink(port) and not os.path.exists(port):
         return LinkError(f"{port} leads to {os.readlink(port)}, which is gone: plug the board in, or start swapcab emulate again")
     number = getattr(reason, "errno", None)
@@ -78,7 +78,7 @@ def cannot_open(port: str, reason: Exception) -> LinkError:
         return LinkError(f"no permission for {port}: {TO_GROUP}")
     if number in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in str(reason):
         return LinkError(f"{port} is busy: close the other program that uses it (a terminal, mpremote, another swapcab)")
-    if os.path.exists(port) and not stat.S_ISCHR(os.stat(port).st_mode):
+    if "configure port" in str(reason) or (os.path.exists(port) and not stat.S_ISCHR(os.stat(port).st_mode)):
         return LinkError(f"{port} is no serial port: {_ports_here()}")
     return LinkError(f"{port} cannot be opened ({reason}): is it the board's serial port? {_ports_here()}")
 

@@ -1,7 +1,8 @@
 """The embedded MQTT broker as a process of its own: `python -m swapcab.broker --port 0`.
 
 Prints {"port": N} as one line when it listens, and ends on SIGTERM, SIGINT, or when its standard input is closed if
---with-stdin is given. amqtt is for the simulator and the tests; operators run a real broker (docs/uplink.md).
+--with-stdin is given. A port in use is one sentence on standard error and exit code 3. amqtt is for the simulator and the tests;
+operators run a real broker (docs/uplink.md).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import signal
 import sys
 import warnings
 
+from swapcab.exits import GOOD, TROUBLE
+
 
 def _config(host: str, port: int) -> dict:
     return {
@@ -24,12 +27,15 @@ def _config(host: str, port: int) -> dict:
 
 
 async def serve(host: str, port: int, with_stdin: bool) -> None:
-    """Listen until told to stop."""
+    """Listen until a signal, or until standard input ends. Raises OSError if the port cannot be opened."""
     from amqtt.broker import Broker
 
     broker = Broker(_config(host, port))
-    await broker.start()
-    listening = broker._servers["default"].instance  # amqtt does not tell otherwise which port it was given
+    try:
+        await broker.start()
+    except Exception as error:  # amqtt wraps the OSError of a port in use in one of its own
+        raise OSError(f"cannot listen on {host}:{port}: {error.__cause__ or error}") from error
+    listening = broker._servers["default"].instance  # amqtt has no other way to ask which port it got
     print(json.dumps({"port": next(iter(listening.sockets)).getsockname()[1]}), flush=True)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -44,8 +50,8 @@ async def serve(host: str, port: int, with_stdin: bool) -> None:
         logging.getLogger(__name__).info("shutdown: %r", error)
 
 
-def main() -> None:
-    """Command line."""
+def main() -> int:
+    """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
@@ -54,8 +60,13 @@ def main() -> None:
     warnings.simplefilter("ignore")
     logging.basicConfig(level=logging.CRITICAL)
     logging.disable(logging.ERROR)
-    asyncio.run(serve(options.host, options.port, options.with_stdin))
+    try:
+        asyncio.run(serve(options.host, options.port, options.with_stdin))
+    except OSError as error:
+        print(f"swapcab.broker: {error}", file=sys.stderr)
+        return TROUBLE
+    return GOOD
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

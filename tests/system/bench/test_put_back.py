@@ -164,7 +164,7 @@ def test_a_pulled_cable_is_said_so_and_the_cabinet_starts_with_its_supply(cabine
     board.wait(lambda: board.received > before + 8000 or process.poll() is not None, LIMIT_S)
     board.unplug()
     code, _out, error = outcome(process)
-    assert code == USAGE and "was the cable pulled" in error and "take the supply away and give it back" in error
+    assert code == TROUBLE and "was the cable pulled" in error and "take the supply away and give it back" in error
     seen = len(board.console())
     board.plug()
     runs(cabinet, seen)
@@ -188,7 +188,7 @@ def test_a_busy_port_is_said_so(cabinet):
     fed = cabinet.board.feeds
     with serial.Serial(str(cabinet.board.port), exclusive=True):
         code, _out, error = outcome(command(cabinet, "journal tail {port}"))
-    assert code == USAGE and "is busy: close the other program" in error
+    assert code == TROUBLE and "is busy: close the other program" in error
     cabinet.board.wait(lambda: cabinet.board.feeds > fed + 3)
 
 

@@ -41,6 +41,6 @@ def test_an_unknown_setting_is_refused(tmp_path):
 
 def test_a_file_that_is_not_json_or_not_there_is_an_error_not_a_crash(tmp_path):
     file = tmp_path / "settings.json"
-    assert runner.invoke(app, ["settings", "check", str(file)]).exit_code == 1
+    assert runner.invoke(app, ["settings", "check", str(file)]).exit_code == 2
     file.write_bytes(b"\xff{")
     assert runner.invoke(app, ["settings", "check", str(file)]).exit_code == 1

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from swapcab.cli import app
-from swapcab.sim.options import Fault, OptionError, Options, Outage
+from swapcab.sim.options import FAULT_KINDS, Fault, OptionError, Options, Outage, broker_address
 
 runner = CliRunner()
 
@@ -24,7 +24,27 @@ def test_an_outage_that_makes_no_sense_is_refused(text):
         Outage.parse(text)
 
 
-@pytest.mark.parametrize("text", ["dead", "dead:", ":x", "dead:3@soon"])
+def test_a_fault_that_does_not_exist_is_answered_with_those_that_do():
+    with pytest.raises(OptionError) as refused:
+        Fault.parse("smoke:3")
+    assert all(kind in str(refused.value) for kind in FAULT_KINDS) and "none" not in FAULT_KINDS
+
+
+def test_the_folder_of_an_earlier_run_is_refused(tmp_path):
+    Options(folder=tmp_path).check()
+    (tmp_path / "flash.bin").touch()
+    with pytest.raises(OptionError, match="--folder"):
+        Options(folder=tmp_path).check()
+
+
+@pytest.mark.parametrize("url", ["http://x", "mqtt://", "mqtt://x:port", "mqtt://x:70000"])
+def test_a_broker_is_a_host_and_a_port(url):
+    assert broker_address("mqtt://box:1884") == broker_address("box:1884") == ("box", 1884)
+    with pytest.raises(OptionError, match="--broker"):
+        broker_address(url)
+
+
+@pytest.mark.parametrize("text", ["dead", "dead:", ":x", "dead:3@soon", "dead:3@-1"])
 def test_a_fault_that_makes_no_sense_is_refused(text):
     with pytest.raises(OptionError, match="--fault"):
         Fault.parse(text)
@@ -40,6 +60,8 @@ def test_a_fault_that_makes_no_sense_is_refused(text):
         ["--fault", "dead:13"],
         ["--outage", "x"],
         ["--swaps", "-1"],
+        ["--bad-every", "-1"],
+        ["--broker", "http://x"],
     ],
 )
 def test_the_command_line_names_the_option_that_is_wrong_and_starts_nothing(arguments):

@@ -78,7 +78,7 @@ def test_verify_says_genuine_or_what_was_done(image: Path, lived: tuple[bytes, l
     image.write_bytes(data)
     code, out, _ = run("verify", image, "--key", KEY.hex())
     assert code == 1
-    assert f"NOT GENUINE: ring A, event {record.sequence}" in out
+    assert f"NOT GENUINE: ring A, event {record.sequence}" in out and "another cabinet" not in out
 
 
 def test_sectors_that_the_firmware_could_not_erase_are_no_tampering() -> None:
@@ -94,7 +94,7 @@ def test_sectors_that_the_firmware_could_not_erase_are_no_tampering() -> None:
 def test_a_wrong_key_is_not_genuine_and_no_key_is_no_verdict(image: Path) -> None:
     """Only the device key can tell."""
     code, out, _ = run("verify", image, "--key", "11" * 32)
-    assert code == 1 and "NOT GENUINE" in out
+    assert code == 1 and "NOT GENUINE" in out and "probably --key is that of another cabinet" in out
     code, out, _ = run("verify", image)
     assert code == 0 and "without the device key" in out
 
@@ -156,6 +156,23 @@ def test_a_spreadsheet_is_never_made_to_run_a_cell(tmp_path: Path) -> None:
     capture.write_text(json.dumps({**envelope, "slot": 1, "pack": "=1+1", "data": {}}) + "\n")
     code, out, _ = run("export", capture, "-f", "csv")
     assert code == 0 and ",'=1+1," in out
+
+
+def test_a_cell_without_content_stays_empty(tmp_path: Path) -> None:
+    """An event of the cabinet has no slot and no pack."""
+    capture = tmp_path / "seen.jsonl"
+    envelope = {"v": 1, "cabinet": "", "boot": 1, "ring": "A", "seq": 1, "time": None, "tq": "unknown", "ticks": 1, "type": "pack.removed"}
+    capture.write_text(json.dumps({**envelope, "slot": None, "pack": "", "data": {}}) + "\n")
+    code, out, _ = run("export", capture, "-f", "csv")
+    assert code == 0 and out.splitlines()[1] == ",A,1,1,,unknown,1,pack.removed,,,{}"
+
+
+def test_a_report_carries_the_name_of_the_cabinet_whose_settings_lie_beside_the_image(image: Path) -> None:
+    """A flash image itself holds no name."""
+    image.with_name("settings.json").write_text(json.dumps({"cabinet": {"id": "cab-0042"}}))
+    assert "cabinet cab-0042" in run("export", image, "-f", "html")[1]
+    assert json.loads(run("export", image)[1].splitlines()[0])["cabinet"] == "cab-0042"
+    assert "cabinet c7" in run("export", image, "-f", "html", "--cabinet", "c7")[1]
 
 
 def test_dump_and_tail_print_one_line_an_event(image: Path) -> None:

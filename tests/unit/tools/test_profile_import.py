@@ -138,7 +138,7 @@ def test_the_command_line_lists_shows_checks_and_compiles(tmp_path: Path) -> Non
     code, text = swapcab("profile", "compile", "swap-80", "-o", str(tmp_path))
     assert code == 0 and (tmp_path / "swap-80.profile").read_bytes() == (ROOT / "build/profiles/swap-80.profile").read_bytes()
     code, text = swapcab("profile", "check", "nobody")
-    assert code == 1 and "no such profile; give a .json file, or one of daly-can" in text
+    assert code == 2 and "no such profile; give a .json file, or one of daly-can" in text
 
 
 def test_settings_are_checked_with_the_profiles_that_they_name(tmp_path: Path) -> None:

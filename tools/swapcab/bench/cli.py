@@ -10,12 +10,17 @@ import typer
 from swapcab.bench import checks
 from swapcab.exits import USAGE, example
 
+EXAMPLES = example(
+    "swapcab bench --port /dev/ttyACM0 --operator",
+    "swapcab bench --port build/emulated/port --jig build/emulated/jig",
+    "swapcab bench --port /dev/ttyACM0 --running 60",
+)
 NAMES = [name for name, _title, _check in checks.CHECKS]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=example("swapcab bench --port /dev/ttyACM0 --operator"))(bench)
+    app.command(epilog=EXAMPLES)(bench)
 
 
 def bench(

@@ -14,20 +14,28 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from swapcab.board_link import LinkError
 from swapcab.compile import board_files
 from swapcab.compile.firmware import BuildError
-from swapcab.exits import BAD, INTERRUPTED, TROUBLE, example, leave
+from swapcab.exits import BAD, INTERRUPTED, TROUBLE, USAGE, example, leave, os_text
 from swapcab.flash import provisioning
 from swapcab.flash.bundle import BundleError
 from swapcab.flash.firmware import Flash, FlashError, Request
 from swapcab.maintenance import Maintenance
 
+FLASH_EXAMPLES = example(
+    "swapcab flash --board w5500_evb_pico2 --port /dev/ttyACM0 --settings settings.json",
+    "swapcab flash --board emulated --port build/emulated/port --settings build/emulated/settings.json",
+)
+PROVISION_EXAMPLES = example(
+    "swapcab provision --port /dev/ttyACM0 --secrets secrets.json",
+    "swapcab provision --port build/emulated/port --secrets build/emulated/secrets.json --force",
+)
 BoardOption = Annotated[str, typer.Option(help="|".join(board_files.names()))]
 PortOption = Annotated[str, typer.Option(help="serial port, as /dev/ttyACM0 or build/emulated/port")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(epilog=example("swapcab flash --board w5500_evb_pico2 --port /dev/ttyACM0 --settings settings.json"))(flash)
-    app.command(epilog=example("swapcab provision --port /dev/ttyACM0 --secrets secrets.json"))(provision)
+    app.command(epilog=FLASH_EXAMPLES)(flash)
+    app.command(epilog=PROVISION_EXAMPLES)(provision)
 
 
 def flash(
@@ -44,6 +52,7 @@ def flash(
     columns = (TextColumn("{task.description:40}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     try:
         _check_board(board)
+        _check_file(settings)
         console.print(f"compiling for {board}")
         with Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task("", total=None)
@@ -58,12 +67,27 @@ def flash(
                 report = work.run(stopped)
     except KeyboardInterrupt:
         raise leave("flash", "interrupted; the board keeps a whole copy of the firmware", INTERRUPTED) from None
-    except (LinkError, OSError) as error:
+    except FileError as error:
+        raise leave("flash", error, USAGE) from None
+    except LinkError as error:
         raise leave("flash", error, TROUBLE) from None
     except (FlashError, BuildError, BundleError) as error:
         raise leave("flash", error, BAD) from None
     if as_json:
         typer.echo(json.dumps(asdict(report)))
+
+
+class FileError(Exception):
+    """A file of the command line cannot be read."""
+
+
+def _check_file(path: Path | None) -> None:
+    """Raises FileError, before a board is touched."""
+    try:
+        if path is not None:
+            path.read_bytes()
+    except OSError as error:
+        raise FileError(os_text(error)) from None
 
 
 def _check_board(name: str) -> None:
@@ -79,13 +103,16 @@ def provision(
 ) -> None:
     """Give a board its identity: keys and broker login. They are never part of an image, never shown, and not read back."""
     try:
+        _check_file(secrets)
         text = provisioning.read(secrets)
         with Maintenance(port, typer.echo) as stopped:
             for line in provisioning.provision(stopped, text, force):
                 typer.echo(line)
     except KeyboardInterrupt:
         raise leave("provision", "interrupted; the board has its old secrets or the new ones, whole", INTERRUPTED) from None
-    except (LinkError, OSError) as error:
+    except FileError as error:
+        raise leave("provision", error, USAGE) from None
+    except LinkError as error:
         raise leave("provision", error, TROUBLE) from None
     except (provisioning.ProvisionError, BundleError) as error:
         raise leave("provision", error, BAD) from None

@@ -137,8 +137,6 @@ class Flash:
         self.facts = board_files.facts(request.board)
         if "refuse" in self.facts:
             raise FlashError(f"{request.board}: {self.facts['refuse']}")
-        self.image = read_image(request.image) if request.image else compile_image(request.board)
-        self.parts = self.image.parts
         self.settings = request.settings.read_bytes() if request.settings else None
         self.profiles: dict[str, bytes] = {}
         if request.settings is not None and self.settings is not None:
@@ -147,6 +145,8 @@ class Flash:
                 self.profiles = {f"/{name}": data for name, data in profile_files.files(request.settings).items()}
             except ValueError as error:
                 raise FlashError(str(error)) from None
+        self.image = read_image(request.image) if request.image else compile_image(request.board)
+        self.parts = self.image.parts
 
     def check(self, identity: Identity) -> None:
         """Raises FlashError for another board than the one named, or a MicroPython that is too old."""

@@ -1,9 +1,9 @@
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 """Many uplinks in one MicroPython process, for `swapcab fleet`: the uplink of the firmware, with a journal that only counts.
 
-Takes {"host", "port", "first", "cabinets", "every_ms"} as JSON in its arguments and the words "cut", "restore", "hold" and "stop" on
-standard input, one a line; prints one JSON line four times a second: how many are connected, events made and acknowledged, and when
-connections were opened, accepted and drained since the line before.
+The arguments are JSON: {"host", "port", "first", "cabinets", "every_ms"}. Standard input takes the commands "cut", "restore", "hold"
+and "stop", one a line. One JSON line four times a second reports how many cabinets are connected, events made and acknowledged, and
+when connections were opened, accepted and drained since the previous line.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ TURN_MS = 50
 
 
 class Record:
-    """What the journal hands out."""
+    """A record as the journal returns it."""
 
     boot = 1
     ticks_ms = 123456
@@ -99,7 +99,7 @@ class Fleet:
         self.due = [os.urandom(1)[0] * self.every_ms >> 8 for _ in self.cabinets]  # ms of this process's life
 
     def look(self, now_ms):
-        """Make the events that are due; note who was accepted, and who has caught up again."""
+        """Make the events that are due; note which cabinets were accepted, and which have drained their backlog."""
         for index, cabinet in enumerate(self.cabinets):
             if self.every_ms and now_ms >= self.due[index]:
                 self.due[index] += self.every_ms
@@ -116,7 +116,7 @@ class Fleet:
                 self.drained.append(time.time())
 
     def report(self):
-        """Print what has happened since the last time."""
+        """Print what has happened since the previous report."""
         cabinets = self.cabinets
         line = {
             "connected": sum(self.up),
@@ -134,7 +134,7 @@ class Fleet:
         self.line.opened, self.accepted, self.drained = [], [], []
 
     def obey(self, word):
-        """A word from outside; False: stop."""
+        """Carry out a command; False: stop."""
         if word == "cut":
             self.line.up = False
             for cabinet in self.cabinets:
@@ -147,7 +147,7 @@ class Fleet:
         return word not in ("stop", "")
 
     async def run(self):
-        """Until told to stop."""
+        """Run until the command stop."""
         for cabinet in self.cabinets:
             asyncio.create_task(cabinet.run())
         poll = select.poll()

@@ -1,4 +1,4 @@
-"""A fleet of simulated cabinets on one broker: processes with many uplinks each, and what they report second by second."""
+"""A fleet of simulated cabinets on one broker: processes with many uplinks each, and what these report second by second."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PIECE = 250  # the interpreter takes no longer arguments
 
 
 class FleetError(Exception):
-    """Something could not be started or has died."""
+    """A broker or a process of the fleet did not start, or has ended; the text says which."""
 
 
 class OwnBroker:
@@ -53,7 +53,7 @@ class OwnBroker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Returns when it listens."""
+        """Start the broker; returns when it listens. Raises FleetError."""
         env = {**os.environ, "PYTHONPATH": str(ROOT / "tools")}
         with open(self._log, "ab") as log:
             self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
@@ -66,7 +66,7 @@ class OwnBroker:
         raise FleetError(f"{self.kind} did not start; see {self._log}")
 
     def kill(self) -> None:
-        """It dies without a word."""
+        """SIGKILL, as if its machine failed."""
         if self._process:
             self._process.kill()
             self._process.wait()
@@ -91,7 +91,7 @@ def mosquitto_path() -> str:
 
 @dataclass
 class Story:
-    """All that the cabinets have told, in seconds since the epoch."""
+    """Everything the cabinets have reported; times in seconds since the epoch."""
 
     opened: list[float] = field(default_factory=list)
     accepted: list[float] = field(default_factory=list)
@@ -132,20 +132,20 @@ class Member:
             self._on_report(said)
 
     def say(self, word: str) -> None:
-        """A word of fleet_cabinets.py."""
+        """Send a command of cabinets.py: cut, restore, hold or stop."""
         assert self._process.stdin
         with contextlib.suppress(OSError):
             self._process.stdin.write(word.encode() + b"\n")
             self._process.stdin.flush()
 
     def check(self) -> None:
-        """Raises FleetError if it has died."""
+        """Raises FleetError if the process has ended."""
         if self._process.poll() is not None:
             self._reader.join(5)
             raise FleetError("a process of the fleet ended:\n" + "\n".join(self._other))
 
     def stop(self) -> None:
-        """Let it end, or end it."""
+        """Ask the process to end; kill it after 10 s."""
         self.say("stop")
         try:
             self._process.wait(10)
@@ -178,23 +178,23 @@ class Fleet:
             self.story.drained += said["drained"]
 
     def total(self, name: str) -> int:
-        """The sum over all processes."""
+        """Sum of a counter over all processes."""
         return sum(member.latest[name] for member in self.members)
 
     def look(self) -> None:
-        """Note the present state; raises FleetError if a process has died."""
+        """Note the present state. Raises FleetError if a process has ended."""
         for member in self.members:
             member.check()
         done = self.total("done")
         self.story.course.append((time.time(), self.total("connected"), done, self.total("made") - done))
 
     def say(self, word: str) -> None:
-        """To all processes."""
+        """Send a command to all processes."""
         for member in self.members:
             member.say(word)
 
     def moments(self, name: str, since: float) -> list[float]:
-        """When it happened, in seconds after `since`, sorted."""
+        """When something happened (a name of Story), in seconds after `since`, sorted."""
         with self._lock:
             return sorted(moment - since for moment in getattr(self.story, name) if moment >= since)
 
@@ -207,6 +207,6 @@ class Fleet:
 
 
 def per_second(moments: list[float]) -> list[int]:
-    """How many in each second from the first on."""
+    """Number of moments in each second, from second 0 on."""
     counts = Counter(int(moment) for moment in moments)
     return [counts[second] for second in range(max(counts) + 1)] if counts else []

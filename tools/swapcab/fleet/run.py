@@ -1,11 +1,12 @@
-"""`swapcab fleet`: what a broker takes, and how a fleet comes back after an outage.
+"""`swapcab fleet`: what a broker takes, and how a fleet reconnects after an outage.
 
-All cabinets connect, make events, suffer the outages that were asked for, and drain; the run ends with a table and one JSON line.
+All cabinets connect, make events, go through the outages of the options, and drain; the run ends with a table and one JSON line.
 """
 
 from __future__ import annotations
 
 import json
+import socket
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -15,13 +16,14 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
+from swapcab.exits import BAD, GOOD, TROUBLE, USAGE
 from swapcab.fleet import view as fleet_view
 from swapcab.fleet.fleet import Fleet, FleetError, OwnBroker, mosquitto_path, per_second
 from swapcab.rows import Row, publish
-from swapcab.sim.network import NetError, broker_address
-from swapcab.sim.options import OptionError, Outage
+from swapcab.sim.options import OptionError, Outage, broker_address
 
 TICK_S = 0.2
+CONNECT_LIMIT_S = 20.0
 LIMIT_S = 900.0  # for all to connect, and for all to drain
 
 
@@ -48,9 +50,17 @@ class Options:
             raise OptionError("--outage: one ends after the next has begun")
 
 
+def _reach(host: str, port: int) -> None:
+    """Find out before the fleet starts whether anything listens there. Raises FleetError."""
+    try:
+        socket.create_connection((host, port), CONNECT_LIMIT_S).close()
+    except OSError as error:
+        raise FleetError(f"no MQTT broker answers at {host}:{port}: {error}; start one there, or leave --broker out") from error
+
+
 @dataclass
 class Return:
-    """How the fleet came back from one outage; seconds after its end."""
+    """How the fleet reconnected after one outage; times in seconds after its end."""
 
     length_s: float
     made: int  # events during the outage
@@ -71,6 +81,7 @@ class Run:
             self.host, self.port = self.own.host, self.own.port
         else:
             self.host, self.port = broker_address(options.broker)
+            _reach(self.host, self.port)
         self.fleet = Fleet(self.host, self.port, options.cabinets, int(options.every_s * 1000))
         self.began = time.time()
         self.phase = "starting"
@@ -81,7 +92,7 @@ class Run:
         self.rss = 0
 
     def go(self) -> dict[str, Any]:
-        """All of it; raises FleetError."""
+        """The whole run; returns its figures. Raises FleetError."""
         with Live(console=self.console, auto_refresh=False, transient=True) as self.screen:
             if self.own:
                 self.own.start()
@@ -97,26 +108,26 @@ class Run:
             finally:
                 self.fleet.stop()
                 if self.own:
-                    self._weigh()
+                    self._broker_load()
                     self.own.kill()
         return self._figures()
 
     def _work(self) -> None:
         start = time.time()
-        busy_before = self._weigh()
+        busy_before = self._broker_load()
         for outage in sorted(self.options.outages, key=lambda one: one.at_s):
             self.phase = "work"
             self._until(lambda at=start + outage.at_s: time.time() >= at)
             if outage is min(self.options.outages, key=lambda one: one.at_s):
-                self.steady_share = (self._weigh() - busy_before) / max(0.1, time.time() - start)
-            self._suffer(outage)
+                self.steady_share = (self._broker_load() - busy_before) / max(0.1, time.time() - start)
+            self._outage(outage)
         if not self.options.outages:
             self.phase = "work"
             self._until(lambda: time.time() >= start + self.options.seconds)
-            self.steady_share = (self._weigh() - busy_before) / (time.time() - start)
+            self.steady_share = (self._broker_load() - busy_before) / (time.time() - start)
 
-    def _suffer(self, outage: Outage) -> None:
-        """An own broker dies; of another one, which is not ours to kill, the lines are cut."""
+    def _outage(self, outage: Outage) -> None:
+        """One outage: a broker that this run started is killed; with a broker of others, the cabinets' lines are cut."""
         self.phase = "the broker is dead" if self.own else "the lines are cut"
         made = self.fleet.total("made")
         if self.own:
@@ -138,8 +149,8 @@ class Run:
         moments = (self.fleet.moments(name, back) for name in ("accepted", "drained", "opened"))
         self.returns.append(Return(outage.length_s, made, *moments))
 
-    def _weigh(self) -> float:
-        """Processor seconds of the broker."""
+    def _broker_load(self) -> float:
+        """Processor seconds of the broker so far; notes its memory."""
         if not self.own:
             return 0.0
         busy_s, rss = self.own.load()
@@ -196,22 +207,22 @@ def _share(moments: list[float], cabinets: int, share: float) -> float | None:
     return round(moments[at], 1) if len(moments) > at else None
 
 
-def rows(said: dict[str, Any]) -> list[Row]:
+def rows(figures: dict[str, Any]) -> list[Row]:
     """The summary."""
     made = [
-        Row("cabinets", said["cabinets"], "", said["broker"]),
-        Row("all connected after", said["all_connected_s"], "s"),
-        Row("largest connect rate at the start", said["first_connects_per_s_max"], "in one second"),
-        Row("events made", said["events_made"]),
-        Row("not acknowledged at the end", said["events_made"] - said["events_acknowledged"], "", "0", said["ok"]),
-        Row("events sent again", said["events_resent"]),
-        Row("largest rate of acknowledged events", said["acknowledged_per_s_max"], "events/s"),
-        Row("connections that ended", said["connections_ended"]),
+        Row("cabinets", figures["cabinets"], "", figures["broker"]),
+        Row("all connected after", figures["all_connected_s"], "s"),
+        Row("largest connect rate at the start", figures["first_connects_per_s_max"], "in one second"),
+        Row("events made", figures["events_made"]),
+        Row("not acknowledged at the end", figures["events_made"] - figures["events_acknowledged"], "", "0", figures["ok"]),
+        Row("events sent again", figures["events_resent"]),
+        Row("largest rate of acknowledged events", figures["acknowledged_per_s_max"], "events/s"),
+        Row("connections that ended", figures["connections_ended"]),
     ]
-    if said["broker_cpu_pct"] is not None:
-        made.append(Row("broker at work, of one core", said["broker_cpu_pct"], "%"))
-        made.append(Row("broker, resident memory", said["broker_rss_mb"], "MB"))
-    for one in said["returns"]:
+    if figures["broker_cpu_pct"] is not None:
+        made.append(Row("broker at work, of one core", figures["broker_cpu_pct"], "%"))
+        made.append(Row("broker, resident memory", figures["broker_rss_mb"], "MB"))
+    for one in figures["returns"]:
         made += [
             Row(f"outage of {one['outage_s']:g} s, events meanwhile", one["events_during"]),
             Row("  half connected, half drained after", f"{one['half_connected_s']}, {one['half_drained_s']}", "s"),
@@ -223,27 +234,27 @@ def rows(said: dict[str, Any]) -> list[Row]:
 
 
 def run(options: Options) -> int:
-    """A whole run; returns the exit code."""
+    """A whole run. Returns GOOD, BAD (an event was not acknowledged), USAGE or TROUBLE. Raises OSError for a file."""
     console = Console(stderr=True)
     try:
         options.check()
         with tempfile.TemporaryDirectory(prefix="swapcab-fleet-") as folder:
             Path(folder).chmod(0o755)  # Mosquitto gives up root before it reads its configuration
             one = Run(options, Path(folder), console)
-            said = one.go()
-    except (OptionError, NetError) as error:
-        console.print(str(error), style="red", highlight=False)
-        return 2
+            figures = one.go()
+    except OptionError as error:
+        console.print(f"swapcab fleet: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        return USAGE
     except FleetError as error:
-        console.print(str(error), style="red", highlight=False)
-        return 1
-    publish(rows(said), f"swapcab fleet, {options.cabinets} cabinets", "fleet", console)
+        console.print(f"swapcab fleet: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        return TROUBLE
+    publish(rows(figures), f"swapcab fleet, {options.cabinets} cabinets", "fleet", console)
     for back in one.returns:
         console.print(fleet_view.histogram(f"connects per second after the outage of {back.length_s:g} s", per_second(back.connected)))
     if options.plot:
         options.plot.write_text(fleet_view.svg(one.fleet, one.began, one.marks))
-    line = json.dumps(said, separators=(",", ":"))
+    line = json.dumps(figures, separators=(",", ":"))
     if options.json_path:
         options.json_path.write_text(line + "\n")
     print(line, flush=True)
-    return 0 if said["ok"] else 1
+    return GOOD if figures["ok"] else BAD

@@ -15,17 +15,24 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from swapcab.board_link import is_port
-from swapcab.exits import INTERRUPTED, USAGE, leave
+from swapcab.exits import INTERRUPTED, TROUBLE, USAGE, example, leave
 from swapcab.journal.report import report, stamp
-from swapcab.journal.source import Journal, SourceError, gaps_of, open_journal, read_key
+from swapcab.journal.source import Journal, PortError, SourceError, gaps_of, open_journal, read_key
 
-app = typer.Typer(no_args_is_help=True, help="A cabinet's journal: dump, tail, verify, export, ledger.")
+IMAGE = "build/sim/1/flash.bin --key build/sim/1/secrets.json"  # of the examples
+EXAMPLE = example(f"swapcab journal verify {IMAGE}")
+app = typer.Typer(no_args_is_help=True, help="Dump, verify and export a cabinet's journal.", epilog=EXAMPLE)
 
 Source = Annotated[str, typer.Argument(help="flash image, capture of the MQTT stream (.jsonl, .log), or serial port of a controller")]
 Key = Annotated[str, typer.Option(help="device key: hex, or a file with it (also a secrets.json)")]
 SectorSize = Annotated[int, typer.Option(help="bytes that one erase covers")]
-Cabinet = Annotated[str, typer.Option(help="cabinet id to write into envelopes")]
+Cabinet = Annotated[str, typer.Option(help="Cabinet id for envelopes and report. \\[default: of the settings.json beside an image]")]
 RingOption = Annotated[str, typer.Option(help="only ring A or B")]
+
+
+def register(root: typer.Typer) -> None:
+    """Add the commands."""
+    root.add_typer(app, name="journal")
 
 
 def _open(source: str, key: str, sector_size: int, anchor: Path | None = None, cabinet: str = "") -> Journal:
@@ -33,12 +40,23 @@ def _open(source: str, key: str, sector_size: int, anchor: Path | None = None, c
         with Bar(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("Reading and verifying")
             secret = read_key(key) if key else None
-            return open_journal(source, secret, sector_size, anchor, lambda n, total: bar.update(task, completed=n, total=total), cabinet)
+            name = cabinet or ("" if is_port(source) else name_beside(source))
+            return open_journal(source, secret, sector_size, anchor, lambda n, total: bar.update(task, completed=n, total=total), name)
     except KeyboardInterrupt:
         raise leave("journal", "interrupted", INTERRUPTED) from None
+    except PortError as error:
+        raise leave("journal", error, TROUBLE) from None
     except (SourceError, OSError) as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+        raise typer.Exit(USAGE) from None
+
+
+def name_beside(source: str) -> str:
+    """The cabinet's id from the settings.json in the folder of an image, or ""; a flash image holds no name."""
+    try:
+        return str(json.loads(Path(source).with_name("settings.json").read_text())["cabinet"]["id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def when(envelope: dict[str, Any]) -> str:
@@ -57,7 +75,7 @@ def line_of(envelope: dict[str, Any]) -> str:
     return f"{envelope['ring']}{envelope['seq']:<7} {when(envelope):<20} {envelope['type']:<20}{slot}{pack} {data}".rstrip()
 
 
-@app.command()
+@app.command(epilog=example(f"swapcab journal dump {IMAGE}"))
 def dump(source: Source, key: Key = "", ring: RingOption = "", sector_size: SectorSize = 4096) -> None:
     """Every event, one a line."""
     for envelope in _open(source, key, sector_size).envelopes():
@@ -65,7 +83,7 @@ def dump(source: Source, key: Key = "", ring: RingOption = "", sector_size: Sect
             typer.echo(line_of(envelope))
 
 
-@app.command()
+@app.command(epilog=example(f"swapcab journal tail {IMAGE} --count 5"))
 def tail(
     source: Source,
     key: Key = "",
@@ -95,7 +113,7 @@ def tail(
         time.sleep(1)
 
 
-@app.command()
+@app.command(epilog=example(f"swapcab journal verify {IMAGE}"))
 def verify(
     source: Source,
     key: Key = "",
@@ -125,13 +143,22 @@ def verify(
     raise typer.Exit(1 if faults else 0)
 
 
+WRONG_KEY = ". No sector carries a tag of this key: probably --key is that of another cabinet"
+
+
+def key_fits_nothing(journal: Journal) -> bool:
+    """Whether the head of every sector has another tag than the key gives: with the right key, some sectors verify."""
+    sectors = sum(len(image.sectors) for image in journal.images.values())
+    return journal.has_key and sectors == sum(f.kind == "edited" and f.words == "sector header" for f in journal.faults)
+
+
 def verdict(journal: Journal) -> str:
     """One sentence."""
     faults = journal.faults
     if faults:
         first = faults[0]
         where = f"ring {first.ring}, event {first.sequence}" + (f" (image offset {first.offset})" if first.offset else "")
-        return f"NOT GENUINE: {where}: {first.kind}: {first.words}"
+        return f"NOT GENUINE: {where}: {first.kind}: {first.words}" + (WRONG_KEY if key_fits_nothing(journal) else "")
     if not journal.images:
         return "a capture: nothing to verify but that no sequence is missing"
     if not journal.has_key:
@@ -139,7 +166,7 @@ def verdict(journal: Journal) -> str:
     return "genuine: every record carries the device's chain tag and follows the one before"
 
 
-@app.command()
+@app.command(epilog=example(f"swapcab journal ledger {IMAGE}"))
 def ledger(
     source: Source,
     key: Key = "",
@@ -150,7 +177,7 @@ def ledger(
     facts = _open(source, key, sector_size).ledger
     if facts is None:
         typer.echo(f"{source}: holds no state area; the ledger stands in an image of the whole flash or on a controller", err=True)
-        raise typer.Exit(2)
+        raise typer.Exit(USAGE)
     if as_json:
         typer.echo(json.dumps(facts.as_json()))
         raise typer.Exit(1 if facts.faults else 0)
@@ -171,10 +198,10 @@ def ledger(
     raise typer.Exit(1 if facts.faults else 0)
 
 
-@app.command()
+@app.command(epilog=example(f"swapcab journal export {IMAGE} --format csv --output events.csv"))
 def export(
     source: Source,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="file to write [default: standard output]")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="file to write \\[default: standard output]")] = None,
     form: Annotated[str, typer.Option("--format", "-f", help="jsonl, csv or html")] = "jsonl",
     key: Key = "",
     anchor: Annotated[Path | None, typer.Option(help="capture of the MQTT stream, see verify")] = None,
@@ -185,7 +212,7 @@ def export(
     """Events as JSON lines or CSV, or a compliance report as one HTML file."""
     if form not in ("jsonl", "csv", "html"):
         typer.echo(f"--format {form}: jsonl, csv or html", err=True)
-        raise typer.Exit(2)
+        raise typer.Exit(USAGE)
     journal = _open(source, key, sector_size, anchor, cabinet)
     with Bar(console=Console(stderr=True), transient=True) as bar:
         total = sum(i.head - i.first for i in journal.images.values()) or len(journal.captured)
@@ -216,6 +243,9 @@ def plain(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
+SPREADSHEET_RUNS = ("=", "+", "-", "@", "\t")  # a cell that begins so is a formula for a spreadsheet
+
+
 def write_csv(envelopes: list[dict[str, Any]], stream: TextIO) -> None:
     """One event a row; the data as JSON in the last column. Cells that a spreadsheet would run are made plain text."""
     columns = ("cabinet", "ring", "seq", "boot", "time", "tq", "ticks", "type", "slot", "pack")
@@ -223,4 +253,4 @@ def write_csv(envelopes: list[dict[str, Any]], stream: TextIO) -> None:
     writer.writerow((*columns, "data"))
     for e in envelopes:
         cells = [*(e.get(c) for c in columns), json.dumps(e.get("data", {}), separators=(",", ":"), default=plain)]
-        writer.writerow("'" + c if isinstance(c, str) and c[:1] in "=+-@\t" else c for c in cells)
+        writer.writerow("'" + c if isinstance(c, str) and c.startswith(SPREADSHEET_RUNS) else c for c in cells)

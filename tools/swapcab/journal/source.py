@@ -20,6 +20,10 @@ class SourceError(Exception):
     """The source cannot be read; the text says what to do."""
 
 
+class PortError(SourceError):
+    """The controller or its port failed; the text says what to do."""
+
+
 @dataclass
 class Journal:
     """What was read, whatever it came from."""
@@ -48,9 +52,12 @@ def read_key(text: str) -> bytes:
     """A device key: 64 hex digits, a file with them, or a secrets file with "device_key" in it."""
     path = Path(text)
     if path.is_file():
-        text = path.read_text().strip()
+        text = path.read_text(errors="replace").strip()
         if text.startswith("{"):
-            text = str(json.loads(text).get("device_key", ""))
+            try:
+                text = str(json.loads(text).get("device_key", ""))
+            except ValueError:
+                raise SourceError(f"{path}: is not JSON; the key is device_key in secrets.json") from None
     if not re.fullmatch(r"([0-9a-fA-F]{2}){16,64}", text):
         raise SourceError("the key must be 32 to 128 hex digits, a file with them, or a JSON file with device_key")
     return bytes.fromhex(text)
@@ -91,12 +98,14 @@ def anchors_of(envelopes: list[dict[str, Any]]) -> list[Anchor]:
 def open_journal(source: str, key: bytes | None, sector_size: int, anchor: Path | None, told: Progress, cabinet: str = "") -> Journal:
     """Read and verify. `source` is an image file, a capture (.jsonl, .json, .log, .txt), or a serial port."""
     path = Path(source)
+    if not 256 <= sector_size <= 1 << 20:
+        raise SourceError(f"--sector-size {sector_size}: from 256 to 1048576 bytes; 4096 with the boards of docs/boards.md")
     seen = read_capture(anchor) if anchor is not None else []  # before a cabinet is stopped for a file that is not there
     if is_port(source):
         try:
             data, sector_size, named = read_controller(source, told)
         except (LinkError, ControllerError) as error:
-            raise SourceError(str(error)) from None
+            raise PortError(str(error)) from None
         cabinet = cabinet or named
     elif path.suffix in (".jsonl", ".json", ".log", ".txt"):
         if not path.is_file():

@@ -8,12 +8,28 @@ from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Packs whose protocol is a data file (docs/profiles.md): check, compile, import a DBC file.")
+from swapcab.exits import BAD, USAGE, example
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Packs whose protocol is a data file (docs/profiles.md): check, compile, import a DBC file.",
+    epilog=example("swapcab profile check daly-can"),
+)
+
+
+def register(root: typer.Typer) -> None:
+    """Add the commands."""
+    root.add_typer(app, name="profile")
 
 
 def _fail(error: Exception) -> typer.Exit:
+    """BAD for a profile or a DBC file that is wrong, USAGE for one that is not there or for an option that is wrong."""
+    from swapcab.profile.dbc import ImportMistake
+    from swapcab.profile.source import ProfileMissing, ProfileMistake
+
     typer.echo(str(error), err=True)
-    return typer.Exit(1)
+    wrong_content = isinstance(error, (ImportMistake, ProfileMistake)) and not isinstance(error, ProfileMissing)
+    return typer.Exit(BAD if wrong_content else USAGE)
 
 
 def _checked(name: str) -> Any:
@@ -30,13 +46,13 @@ def _verdict(checked: Any) -> str:
 
     if checked.proof == form.PROOF_PACK_LINK:
         return "can prove itself by the pack link's challenge: packs may be charged and handed out"
-    missing = f"; it does not tell {', '.join(checked.missing)}" if checked.missing else ""
+    missing = f"; it does not report {', '.join(checked.missing)}" if checked.missing else ""
     return f"cannot prove itself: packs are watched and given back, never charged and never handed out{missing}"
 
 
-@app.command("list")
+@app.command("list", epilog=example("swapcab profile list"))
 def list_profiles() -> None:
-    """The profiles that ship."""
+    """List the profiles that ship."""
     from rich.console import Console
     from rich.table import Table
 
@@ -52,9 +68,9 @@ def list_profiles() -> None:
     Console().print(table)
 
 
-@app.command()
-def show(name: Annotated[str, typer.Argument(help="a profile that ships, or a .json file")]) -> None:
-    """What a profile reads, and where it comes from."""
+@app.command(epilog=example("swapcab profile show daly-can"))
+def show(name: Annotated[str, typer.Argument(help="A profile that ships, or a .json file.")]) -> None:
+    """Show what a profile reads, and where it comes from."""
     from rich.console import Console
     from rich.table import Table
 
@@ -83,9 +99,9 @@ def _plausible(tree: dict[str, Any]) -> str:
     return f"{tree.get('min', low)} .. {tree.get('max', high)}"
 
 
-@app.command()
-def check(file: Annotated[str, typer.Argument(help="a .json file, or a profile that ships")]) -> None:
-    """Say what is wrong with a profile, or that nothing is, and what its packs may be used for."""
+@app.command(epilog=example("swapcab profile check swap-80"))
+def check(file: Annotated[str, typer.Argument(help="A .json file, or a profile that ships.")]) -> None:
+    """Name what is wrong with a profile, or report that nothing is, and what its packs may be used for."""
     from swapcab.profile.compile import compiled
     from swapcab.profile.source import ProfileMistake
 
@@ -98,12 +114,12 @@ def check(file: Annotated[str, typer.Argument(help="a .json file, or a profile t
     typer.echo(_verdict(checked))
 
 
-@app.command("compile")
+@app.command("compile", epilog=example("swapcab profile compile swap-80 --out ."))
 def compile_profile(
-    file: Annotated[str, typer.Argument(help="a .json file, or a profile that ships")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="folder of the settings.json that names it")] = Path("."),
+    file: Annotated[str, typer.Argument(help="A .json file, or a profile that ships.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the settings.json that names the profile.")] = Path("."),
 ) -> None:
-    """Write NAME.profile, which lies beside the settings.json of a cabinet that uses it."""
+    """Write NAME.profile, to be put beside the settings.json of a cabinet that uses it."""
     from swapcab.profile.compile import compiled
     from swapcab.profile.source import ProfileMistake
 
@@ -111,24 +127,26 @@ def compile_profile(
     target = out / f"{checked.name}.profile"
     try:
         target.write_bytes(compiled(checked))
-    except (ProfileMistake, OSError) as error:
+    except ProfileMistake as error:
         raise _fail(error) from None
     typer.echo(f"{target}: {target.stat().st_size} bytes")
 
 
-@app.command("import")
+@app.command("import", epilog=example("swapcab profile import pack.dbc --map PackVolt=pack_mv --fixed chemistry=lfp"))
 def import_dbc(
-    file: Annotated[Path, typer.Argument(help="the maker's DBC file")],
-    name: Annotated[str, typer.Option(help="name of the profile [default: that of the file]")] = "",
-    maker: Annotated[str, typer.Option(help="maker, where the pack does not tell it; up to 8 characters")] = "",
-    maps: Annotated[list[str] | None, typer.Option("--map", help="SIGNAL=QUANTITY, SIGNAL=serial:7, SIGNAL=pack_mv@V, SIGNAL=-")] = None,
-    fixed: Annotated[list[str] | None, typer.Option(help="QUANTITY=VALUE that is the same for all packs, as chemistry=lfp")] = None,
-    addresses: Annotated[str, typer.Option(help="FIRST-LAST, in the low 8 bits of identifiers; none: one pack a line")] = "",
-    baud: Annotated[int, typer.Option(help="bits per second of the bus")] = 250000,
-    challenge: Annotated[bool, typer.Option("--challenge", help="the packs answer the pack link's challenge (docs/pack-link.md)")] = False,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="file to write [default: NAME.json here]")] = None,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="DBC file of the maker.")],
+    name: Annotated[str, typer.Option(help="Name of the profile. \\[default: the name of the file]")] = "",
+    maker: Annotated[str, typer.Option(help="Maker, if the pack does not report it; up to 8 characters.")] = "",
+    maps: Annotated[
+        list[str] | None, typer.Option("--map", help="SIGNAL=QUANTITY, SIGNAL=serial:7, SIGNAL=pack_mv@V, SIGNAL=- (left out). Repeatable.")
+    ] = None,
+    fixed: Annotated[list[str] | None, typer.Option(help="QUANTITY=VALUE of all packs, as in chemistry=lfp. Repeatable.")] = None,
+    addresses: Annotated[str, typer.Option(help="FIRST-LAST, in the low 8 bits of the identifiers. \\[default: one pack a line]")] = "",
+    baud: Annotated[int, typer.Option(help="Bits per second of the bus.")] = 250000,
+    challenge: Annotated[bool, typer.Option("--challenge", help="The packs answer the pack link's challenge (docs/pack-link.md).")] = False,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="File to write. \\[default: NAME.json in this folder]")] = None,
 ) -> None:
-    """Make a profile from a DBC file: guesses by names and units, shows what it made of each signal, and checks the result."""
+    """Make a profile from a DBC file: guess each signal by name and unit, show every guess, and check the result."""
     from swapcab.profile.dbc import ImportMistake, Wish, convert
     from swapcab.profile.guess import explicit
     from swapcab.profile.source import ProfileMistake

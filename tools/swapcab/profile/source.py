@@ -38,6 +38,10 @@ class ProfileMistake(ValueError):
         self.where = where
 
 
+class ProfileMissing(ProfileMistake):
+    """There is no such profile, or its file cannot be read."""
+
+
 @dataclass
 class Field:
     """One value in an answer, checked. `scale` and `offset` are exact: value = (raw + add) * num // den."""
@@ -115,7 +119,7 @@ def load(path: Path) -> dict[str, Any]:
     try:
         tree = json.loads(path.read_text())
     except OSError as error:
-        raise ProfileMistake(str(path), f"cannot be read ({error.strerror})") from None
+        raise ProfileMissing(str(path), f"cannot be read ({error.strerror})") from None
     except ValueError as error:
         raise ProfileMistake(str(path), f"no JSON: {error}") from None
     if not isinstance(tree, dict):
@@ -130,7 +134,7 @@ def find(name: str) -> Path:
         return path
     if not (FOLDER / f"{name}.json").is_file():
         there = ", ".join(sorted(p.stem for p in FOLDER.glob("*.json")))
-        raise ProfileMistake(name, f"no such profile; give a .json file, or one of {there}")
+        raise ProfileMissing(name, f"no such profile; give a .json file, or one of {there}")
     return FOLDER / f"{name}.json"
 
 

@@ -9,12 +9,12 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from swapcab.netcut import NetCut
 from swapcab.paths import ROOT
 from swapcab.processes import Child
 from swapcab.receiver import Receiver
+from swapcab.sim.options import broker_address
 
 START_LIMIT_S = 60.0
 SETTLE_S = 0.5
@@ -23,23 +23,16 @@ SETTLE_LIMIT_S = 20.0
 
 
 class NetError(Exception):
-    """The broker could not be reached or has gone."""
-
-
-def broker_address(url: str) -> tuple[str, int]:
-    """Host and port of `mqtt://HOST:PORT` or `HOST:PORT`."""
-    parts = urlsplit(url if "//" in url else f"mqtt://{url}")
-    if parts.scheme not in ("mqtt", "tcp") or not parts.hostname:
-        raise NetError(f"--broker {url}: write mqtt://HOST:PORT")
-    return parts.hostname, parts.port or 1883
+    """The broker cannot be reached, or has ended."""
 
 
 class Net:
-    """`start()`, then `cut()` and `restore()`; `receiver` has what arrived."""
+    """`start()`, then `cut()` and `restore()`; `receiver` holds what arrived at the broker."""
 
     def __init__(self, folder: Path, broker_url: str, cabinet: str) -> None:
         self.cabinet = cabinet
         self.firmware_port = 0
+        self.address = ("", 0)  # host and port of the broker itself, once started
         self.receiver: Receiver | None = None
         self._url = broker_url
         self._line: NetCut | None = None
@@ -64,14 +57,21 @@ class Net:
                 if self._broker.exit_code() is not None or time.monotonic() > limit:
                     raise NetError("the broker did not start:\n" + self._broker.tail())
             host, port = "127.0.0.1", self._port
+        self.address = (host, port)
         self.receiver = Receiver(host, port, self.cabinet, keep=KEEP_EVENTS)
         try:
             self.receiver.start(START_LIMIT_S)
         except OSError as error:
             self.receiver = None
-            raise NetError(f"no MQTT broker at {host}:{port}: {error}") from error
+            raise NetError(f"no MQTT broker answers at {host}:{port}: {error}; start one there, or leave --broker out") from error
         self._line = NetCut(host, port)
         self.firmware_port = self._line.start()
+
+    @property
+    def subscribe_line(self) -> str:
+        """A command that shows everything the cabinet publishes, ready to be copied."""
+        host, port = self.address
+        return f"mosquitto_sub -h {host} -p {port} -t 'swapcab/v1/#' -v"
 
     def watch(self) -> None:
         """Raises NetError if the embedded broker has died."""
@@ -80,21 +80,21 @@ class Net:
 
     @property
     def is_cut(self) -> bool:
-        """Whether nothing passes."""
+        """Whether the line to the broker is cut."""
         return self._line is not None and self._line.is_cut
 
     @property
     def cuts(self) -> int:
-        """How often the line was cut."""
+        """Number of cuts so far."""
         return self._line.counters.cuts if self._line else 0
 
     def cut(self) -> None:
-        """The network is gone."""
+        """Cut the line between firmware and broker."""
         if self._line and not self._line.is_cut:
             self._line.cut()
 
     def restore(self) -> None:
-        """The network is back."""
+        """Restore the line."""
         if self._line:
             self._line.restore()
 
@@ -106,11 +106,11 @@ class Net:
             return list(self.receiver.latest)[-count:]
 
     def settle(self) -> None:
-        """Let what the broker has acknowledged reach the receiver: until it has heard no new event for a while."""
+        """Wait until no new event has reached the receiver for a while: what the broker has acknowledged is then there."""
         limit = time.monotonic() + SETTLE_LIMIT_S
-        heard = -1
-        while self.receiver and heard != self.receiver.received and time.monotonic() < limit:
-            heard = self.receiver.received
+        counted = -1
+        while self.receiver and counted != self.receiver.received and time.monotonic() < limit:
+            counted = self.receiver.received
             time.sleep(SETTLE_S)
 
     def close(self) -> None:

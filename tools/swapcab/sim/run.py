@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import re
 import time
 from collections.abc import Callable
@@ -12,44 +14,80 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from swapcab.exits import BAD, GOOD, INTERRUPTED, TROUBLE, os_text
 from swapcab.rows import publish
 from swapcab.sim import result as sim_result
 from swapcab.sim.account import take_account
-from swapcab.sim.keyboard import Keyboard
+from swapcab.sim.ending import ended_by_signals, undisturbed
+from swapcab.sim.keyboard import Keyboard, TerminalGone
+from swapcab.sim.network import NetError
 from swapcab.sim.options import Options
 from swapcab.sim.panel import draw
 from swapcab.sim.plant_client import PlantError
-from swapcab.sim.simulation import SimError, Simulation, reap_on_signal
+from swapcab.sim.simulation import SimError, Simulation
 from swapcab.sim.view import panel_view
 
 TICK_S = 0.05
-PICTURE_WIDTH = 118
-EXIT_BROKEN = 1
-EXIT_TROUBLE = 2
+PICTURE_SIZE = (118, 40)
 
 
 def run(options: Options) -> int:
-    """A whole run; returns the exit code: 0, 1 for a broken invariant, 2 if something could not be started or died."""
-    reap_on_signal()
+    """A whole run. Returns GOOD, BAD (a broken invariant), TROUBLE (a part did not start, or ended), or INTERRUPTED."""
     console = Console(stderr=options.headless)
-    simulation = Simulation(options)
+    simulation = None
     try:
-        with console.status("starting broker, plant and firmware"):
-            simulation.start()
-        if not options.headless:
-            _live(simulation, console)
-            return 0
-        picture = _headless(simulation, console)
-        simulation.stop_firmware()
-        result = sim_result.figures(simulation, take_account(simulation.folder, simulation.net))
-    except (SimError, PlantError) as error:
-        console.print(f"[red]{error}[/]\nlogs: {simulation.folder}", highlight=False)
-        return EXIT_TROUBLE
+        with ended_by_signals():
+            for path in filter(None, (options.json_path, options.picture)):
+                _writable(path)
+            simulation = Simulation(options)
+            try:
+                return _run(simulation, console)
+            finally:
+                with undisturbed():
+                    simulation.close()
+    except (SimError, PlantError, NetError) as error:
+        logs = f"\nlogs: {simulation.folder}" if simulation else ""
+        return _ended(console, f"swapcab sim: {error}{logs}", TROUBLE)
+    except OSError as error:
+        if error.errno == errno.EIO and not options.headless:  # the panel cannot be drawn
+            return INTERRUPTED
+        return _ended(console, f"swapcab sim: {os_text(error)}", TROUBLE)
+    except TerminalGone:
+        return _ended(console, "swapcab sim: the terminal was closed", INTERRUPTED)
     except KeyboardInterrupt:
-        console.print(f"stopped; logs: {simulation.folder}")
-        return 130
-    finally:
-        simulation.close()
+        return _ended(console, "swapcab sim: interrupted", INTERRUPTED)
+
+
+def _ended(console: Console, text: str, code: int) -> int:
+    """Report how the run ended, if the terminal is still there."""
+    with contextlib.suppress(OSError):
+        console.print(text, style="red" if code == TROUBLE else "", highlight=False, markup=False, soft_wrap=True)
+    return code
+
+
+def _writable(path: Path) -> None:
+    """Find out before a long run whether its result can be written. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    was_there = path.exists()
+    path.open("ab").close()
+    if not was_there:
+        path.unlink()
+
+
+def _run(simulation: Simulation, console: Console) -> int:
+    options = simulation.options
+    with console.status("starting broker, plant and firmware"):
+        simulation.start()
+    host, port = simulation.net.address
+    follow = f"broker: mqtt://{host}:{port}; follow it with: {simulation.net.subscribe_line}"
+    console.print(follow, highlight=False, markup=False, soft_wrap=True)
+    if not options.headless:
+        _live(simulation, console)
+        console.print(f"ended; logs: {simulation.folder}", highlight=False, markup=False, soft_wrap=True)
+        return GOOD
+    picture = _headless(simulation, console)
+    simulation.stop_firmware()
+    result = sim_result.figures(simulation, take_account(simulation.folder, simulation.net))
     return _verdict(options, result, picture, simulation.folder)
 
 
@@ -69,11 +107,11 @@ def _verdict(options: Options, result: dict[str, Any], picture: str, folder: Pat
         options.picture.parent.mkdir(parents=True, exist_ok=True)
         options.picture.write_text(picture)
     print(line, flush=True)
-    return 0 if sim_result.held(result) else EXIT_BROKEN
+    return GOOD if sim_result.held(result) else BAD
 
 
 def _headless(simulation: Simulation, console: Console) -> str:
-    """Until it is done; returns the panel as SVG if a picture is wanted."""
+    """Run to the end; returns the panel as SVG, or "" if none is asked for."""
     picture = ""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -92,7 +130,7 @@ def _headless(simulation: Simulation, console: Console) -> str:
 
 
 def _photogenic(simulation: Simulation) -> bool:
-    """A moment at which there is something to see: a few swaps done, a rider at an open door, packs charging."""
+    """Whether there is something to see: half of the swaps done, an open door, packs charging."""
     slots = simulation.view.get("slots") or []
     charging = sum(1 for slot in slots if (slot.get("current_ma") or 0) > 500)
     opened = any(slot.get("door_closed") is False for slot in slots)
@@ -102,15 +140,17 @@ def _photogenic(simulation: Simulation) -> bool:
 def photograph(simulation: Simulation) -> str:
     """The panel as it is now, as SVG."""
     with open("/dev/null", "w") as nowhere:
-        console = Console(record=True, width=PICTURE_WIDTH, file=nowhere, force_terminal=True, color_system="truecolor")
-        console.print(draw(panel_view(simulation)))
+        width, height = PICTURE_SIZE
+        console = Console(record=True, width=width, height=height, file=nowhere, force_terminal=True, color_system="truecolor")
+        console.print(draw(panel_view(simulation, events=6), width, height))
         drawn = console.export_svg(title="make sim")
     return re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL)  # a picture fetches nothing
 
 
 def _live(simulation: Simulation, console: Console) -> None:
-    """The panel until `q` is pressed, or until all swaps are done if a number was asked for."""
+    """Show the panel until `q` is pressed, or until all swaps are done if --swaps was given. Raises TerminalGone."""
     message = ""
+    page = 0
     actions: dict[str, Callable[[], str]] = {
         "r": lambda: _bring(simulation, "normal"),
         "b": lambda: _bring(simulation, "bad_pack"),
@@ -123,27 +163,28 @@ def _live(simulation: Simulation, console: Console) -> None:
             key = keyboard.key(TICK_S)
             if key == "q":
                 return
+            page += key == "s"
             if key in actions:
                 message = actions[key]()
             simulation.tick()
             now = time.monotonic()
             if now - drawn_at >= 0.2 or key:
                 drawn_at = now
-                live.update(draw(panel_view(simulation, message, console.size.height)), refresh=True)
+                live.update(draw(panel_view(simulation, message), console.size.width, console.size.height, page), refresh=True)
 
 
 def _bring(simulation: Simulation, kind: str) -> str:
     simulation.ask(cmd="rider", kind=kind)
-    return "a rider comes" if kind == "normal" else "a rider with a bad pack comes"
+    return "a rider is coming" if kind == "normal" else "a rider with a bad pack is coming"
 
 
 def _network(simulation: Simulation) -> str:
     simulation.toggle_network()
-    return "the network is cut" if simulation.net.is_cut else "the network is back"
+    return "network cut" if simulation.net.is_cut else "network restored"
 
 
 def _power(simulation: Simulation) -> str:
     simulation.cut_power()
-    return "the power was cut; the firmware starts again"
+    return "power cut; the firmware is restarting"
 
 

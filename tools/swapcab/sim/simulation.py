@@ -1,11 +1,9 @@
-"""One simulated cabinet: broker, network, plant and firmware started, watched, hurt on schedule, and stopped."""
+"""One simulated cabinet: start broker, network, plant and firmware, watch them, apply the troubles on schedule, stop all."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -17,9 +15,9 @@ from swapcab.settings import template as settings_template
 from swapcab.sim.network import Net
 from swapcab.sim.options import Options
 from swapcab.sim.plant_client import PlantClient, PlantError
+from swapcab.sim.runs import RunFolder, new_folder
 from swapcab.sim.state import FirmwareState
 
-RUNS = ROOT / "build" / "sim"
 START_LIMIT_S = 60.0
 STALL_LIMIT_S = 300.0
 DRAIN_LIMIT_S = 180.0
@@ -28,20 +26,7 @@ EXIT_SETTINGS = 64
 
 
 class SimError(Exception):
-    """The run cannot go on; the text says which part failed and shows the end of its log."""
-
-
-def new_folder() -> Path:
-    """build/sim/<n> with the first free n."""
-    RUNS.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while True:
-        folder = RUNS / str(number)
-        try:
-            folder.mkdir()
-            return folder
-        except FileExistsError:
-            number += 1
+    """The run cannot go on; the text names the part that failed and shows the end of its log."""
 
 
 def short(path: Path) -> str:
@@ -58,7 +43,7 @@ class Simulation:
         options.check()
         self.options = options
         self.folder = options.folder or new_folder()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._in_use = RunFolder(self.folder)
         self.state = FirmwareState(options.slots)
         self.net = Net(self.folder, options.broker, settings_template.CABINET_ID)
         self.plant: PlantClient | None = None
@@ -98,7 +83,7 @@ class Simulation:
     # ---- start
 
     def start(self) -> None:
-        """Bring everything up; raises SimError."""
+        """Start everything. Raises SimError, NetError, OSError."""
         self.net.start()
         driver = self._profile_driver()
         settings_template.write(self.folder, self.options.slots, "127.0.0.1", self.net.firmware_port, self.options.npb, driver)
@@ -114,7 +99,7 @@ class Simulation:
         self.phase = "swaps"
 
     def _profile_driver(self) -> str:
-        """What the packs on CAN speak; a profile is compiled into the run folder."""
+        """Driver of the packs on CAN; a profile is compiled into the run folder."""
         if not self.options.profile:
             return "pack-link-can"
         from swapcab.profile.compile import compiled
@@ -152,12 +137,12 @@ class Simulation:
         raise SimError("the firmware did not start:\n" + self.firmware.tail())
 
     def ask(self, **command: Any) -> dict[str, Any]:
-        """A command to the plant."""
+        """Send a command to the plant; returns its answer."""
         if self.plant is None:
             raise SimError("the plant is not connected")
         return self.plant.ask(**command)
 
-    # ---- what happens to it
+    # ---- troubles
 
     def _power_on(self) -> None:
         self.firmware.start()
@@ -178,18 +163,18 @@ class Simulation:
         self._power_on_at = time.monotonic() + off_s
 
     def toggle_network(self) -> None:
-        """Cut it or restore it."""
+        """Cut the network, or restore it."""
         if self.net.is_cut:
             self.net.restore()
         else:
             self.net.cut()
 
     def elapsed_s(self) -> float:
-        """Since the firmware was up."""
+        """Seconds since the firmware was up."""
         return time.monotonic() - self.firmware_up_s if self.firmware_up_s else 0.0
 
     def refresh(self, oldest_s: float = 0.0) -> None:
-        """A new snapshot of the plant unless the last one is younger."""
+        """Take a new snapshot of the plant, unless the last one is younger than `oldest_s`."""
         now = time.monotonic()
         if self.plant is not None and now - self._snapshot_at >= oldest_s:
             self.view = self.plant.snapshot()
@@ -197,11 +182,11 @@ class Simulation:
 
     @property
     def swaps(self) -> dict[str, int]:
-        """As the riders saw them: completed, refused, abandoned."""
+        """Swaps as the riders saw them: completed, refused, abandoned."""
         return self.view.get("swaps") or {}
 
     def tick(self) -> None:
-        """Do what is due; raises SimError if a part has died."""
+        """Do what is due. Raises SimError or NetError if a part has ended."""
         now = time.monotonic()
         elapsed = self.elapsed_s()
         self._watch(now)
@@ -276,7 +261,7 @@ class Simulation:
         return self._powered and self.state.lines > 0 and self.backlog() == 0
 
     def backlog(self) -> int:
-        """Events that the broker has not acknowledged, as the firmware says."""
+        """Events that the broker has not acknowledged, as the firmware reports them; -1 while unknown."""
         value = self.state.value("backlog", -1)
         if isinstance(value, dict):
             return sum(value.values())
@@ -294,7 +279,7 @@ class Simulation:
         self._powered = False
 
     def cpu_share_pct(self) -> float:
-        """Of one core, while the firmware was powered."""
+        """Processor time of the firmware in percent of one core."""
         elapsed = self.elapsed_s()
         return 100.0 * self.firmware.cpu_s() / elapsed if elapsed > 0 else 0.0
 
@@ -309,14 +294,6 @@ class Simulation:
             self.plant = None
         self.plant_process.stop()
         self.net.close()
-        (self.folder / "snapshot.json").write_text(json.dumps(self.view, indent=1))
-
-
-def reap_on_signal() -> None:
-    """Turn SIGTERM into an exception, so that `close()` runs."""
-
-    def leave(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, leave)
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+        with contextlib.suppress(OSError):
+            (self.folder / "snapshot.json").write_text(json.dumps(self.view, indent=1))
+        self._in_use.close()
