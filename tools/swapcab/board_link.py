@@ -28,6 +28,7 @@ READ_LIMIT_S = 15
 PROMPT_LIMITS_S = (2, 4, 10, 10)  # of each attempt: a board in the middle of a reset loses what it is sent, so the first are short
 RECONNECT_LIMIT_S = 60.0
 FAILURES = (TransportError, OSError, ValueError, IndexError, TypeError, struct.error)  # of mpremote, when an answer is cut short
+STARTING = re.compile(rb'File "[^"]*(?:boot|main|start)\.py"[^\x04]*KeyboardInterrupt')  # in the traceback
 TO_GROUP = "add yourself to the group that owns it (Debian: sudo usermod -aG dialout $USER), then log in again"
 PULLED = "was the cable pulled, or the board reset? Plug it in and run the command again"
 
@@ -93,6 +94,8 @@ def _ports_here() -> str:
 class Transport(SerialTransport):
     """mpremote's, with an end to its waiting: while a board prints without a pause, mpremote looks at no clock."""
 
+    seen = b""  # what came while the prompt was asked for
+
     def read_until(
         self,
         min_num_bytes: int,
@@ -114,6 +117,7 @@ class Transport(SerialTransport):
                 data += line.read(1)
         finally:
             line.timeout = waits
+            self.seen += data
         return data
 
 
@@ -135,6 +139,7 @@ class Link:
     def __init__(self, port: str) -> None:
         self.port = port
         self.prelude: Callable[[int], str] | None = None  # (time limit in s) -> code that goes before that of each call
+        self.interrupted = False  # a script with which a board starts was interrupted by connecting
         self._transport: SerialTransport | None = None
         self._in_call = False
 
@@ -148,7 +153,7 @@ class Link:
         self._in_call = False
         reason: Exception | None = None
         for limit_s in PROMPT_LIMITS_S:
-            self._transport = _transport(self.port)
+            transport = self._transport = _transport(self.port)
             if reason is None:
                 opened()
             try:
@@ -160,6 +165,8 @@ class Link:
                 reason = error
                 self._transport.in_raw_repl = False
                 self.close()
+            finally:
+                self.interrupted |= STARTING.search(transport.seen) is not None
         raise LinkError(
             f"{self.port} does not answer like MicroPython ({reason}): is it the board's port? Press its reset button and try again; "
             "a new board needs MicroPython first (docs/boards.md)"
@@ -204,7 +211,7 @@ class Link:
             with contextlib.redirect_stdout(io.StringIO()):
                 yield
         except FAILURES as error:
-            raise LinkError(f"{self.port} answers no more: {PULLED}") from error
+            raise LinkError(f"{self.port} answers no more ({error}): {PULLED}") from error
 
     def value(self, expression: str, limit_s: int = 60) -> Any:
         """What an expression is on the board: numbers, text, bytes, tuples and alike. Raises as `call` does."""

@@ -159,10 +159,10 @@ class Maintenance:
         except LinkError:  # no prompt, or no cabinet's board: nothing that could be put back
             self._was_running = False
             raise
-        self._was_running = identity.running
+        self._was_running = identity.running or self.link.interrupted  # or the cabinet was just starting
         if self._check is not None:
             self._check(identity)
-        if identity.running:
+        if self._was_running:
             self.stopped_s = time.monotonic()
             self.link.call(LEAVE_SERVICE)
             self.link.reset()
@@ -184,7 +184,7 @@ class Maintenance:
                     self.link.close()
                     self.link.connect()
                 if self._was_running is None:
-                    self._was_running = start = identify(self.link).running
+                    self._was_running = start = identify(self.link).running or self.link.interrupted
                 if start:
                     self.link.call(ENTER_SERVICE)
                     self.link.reset()

@@ -157,6 +157,17 @@ def test_the_board_restarts_the_cabinet_by_itself_after_a_command_that_was_kille
     runs(cabinet, len(board.console()))
 
 
+def test_a_cabinet_that_is_interrupted_while_it_starts_is_put_back(cabinet):
+    board = cabinet.board
+    for marker in ("switch: /app_a", ""):  # in the middle of loading, and as early as the port allows
+        seen = len(board.console())
+        board.power_off()
+        board.power_on()
+        board.wait(lambda seen=seen, marker=marker: marker in board.console()[seen:] if marker else board.up, LIMIT_S)
+        code, _out, error = end_of(command(cabinet, BENCH), cabinet)
+        assert code == GOOD, error
+
+
 def test_a_pulled_cable_is_said_so_and_the_cabinet_starts_with_its_supply(cabinet):
     board = cabinet.board
     before = board.received
