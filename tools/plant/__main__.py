@@ -17,13 +17,13 @@ from plant.wire_profile import Maker
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="plant", description=__doc__)
-    parser.add_argument("--dir", required=True, type=Path, help="run directory: symlinks, secrets.json, plant.json, plant.sock")
+    parser.add_argument("--dir", required=True, type=Path, help="run folder: symlinks, secrets.json, plant.json, plant.sock")
     parser.add_argument("--slots", type=int, default=12, help="2 .. 48 (default 12)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--speed", type=float, default=60.0, help="packs charge so many times faster than real ones (default 60)")
-    parser.add_argument("--npb", type=int, default=0, help="so many of the first slots have NPB chargers, 0 .. 4 (default 0)")
-    parser.add_argument("--profile", type=Path, help="profile (.json) that the packs on CAN speak in place of the pack link; needs --dbc")
-    parser.add_argument("--dbc", type=Path, help="the maker's DBC file that it was imported from")
+    parser.add_argument("--speed", type=float, default=60.0, help="how much faster than real packs the simulated ones charge (default 60)")
+    parser.add_argument("--npb", type=int, default=0, help="slots 1 to NPB have Mean Well NPB chargers, 0 .. 4 (default 0)")
+    parser.add_argument("--profile", type=Path, help="profile (.json) of the packs on CAN, in place of the pack link; needs --dbc")
+    parser.add_argument("--dbc", type=Path, help="DBC file of the maker, from which the profile was imported")
     arguments = parser.parse_args(argv)
     if (arguments.profile is None) != (arguments.dbc is None):
         parser.error("--profile and --dbc go together")

@@ -1,7 +1,7 @@
-"""An independent judge of what the controller does to the physical world. It reads the models, never the wire, and trusts nobody.
+"""An independent judge of what the controller does to the physical world. It reads the models alone, never the wire.
 
-Each invariant is a row: a name, a grace (seconds that the condition may stand) and a question put to a slot ten times a second. One
-breach is recorded once, until its condition has gone.
+Each invariant is a row: a name, a grace (seconds that the condition may stand) and a condition of a slot, evaluated ten times a second.
+A breach is recorded once, until its condition has ended.
 """
 
 from plant import pack as packs
@@ -35,7 +35,7 @@ def _hot_pack(world: "World", slot: "Slot", pack: "Pack") -> bool:
 
 def _too_much_current(world: "World", slot: "Slot", pack: "Pack") -> bool:
     if world.faults.get(slot.number) == "late":
-        return False  # a limit that falls all the time has fallen again before it is known
+        return False  # a limit that keeps falling has fallen again before the controller can read it
     return slot.charger.out_a * 1000.0 > pack.allowed_charge_ma() * 1.05 + 300.0
 
 
@@ -92,9 +92,9 @@ ENERGISED = (
 EVENTS = (
     ("two_doors", "two doors open at once"),
     ("pulse_with_door_open", "a lock pulse while another door is open"),
-    ("door_without_pulse", "a door opened and nobody gave a pulse"),
+    ("door_without_pulse", "a door opened without a pulse"),
     ("unlocked_under_load", "the bolt was drawn while charge current flowed"),
-    ("hot_pack_released", "a lock pulse on a slot with a hot pack that has told of itself"),
+    ("hot_pack_released", "a lock pulse on a slot with a hot pack that has reported its readings"),
     ("bad_pack_handed_out", "a rider took a bad pack that is not the rider's own"),
     ("bad_pack_accepted", "a rider got a full pack for a bad one"),
     ("unproven_pack_handed_out", "a rider took a pack that never proved itself"),
@@ -104,8 +104,8 @@ EVENTS = (
 class Auditor:
     """Watches one world."""
 
-    SAMPLES = 0.1  # s between two looks at currents
-    LIMIT = 200  # records that are kept; the count goes on
+    SAMPLES = 0.1  # s between two samples of the currents
+    LIMIT = 200  # records that are kept; `count` goes on
 
     def __init__(self, world: "World") -> None:
         self.world = world
@@ -119,13 +119,13 @@ class Auditor:
         self._breaks = [s.load_breaks for s in world.slots]
 
     def record(self, name: str, slot: int, detail: str) -> None:
-        """Write a violation down."""
+        """Record a violation."""
         self.count += 1
         if len(self.violations) < self.LIMIT:
             self.violations.append({"t": round(self.world.now, 2), "name": name, "slot": slot, "detail": detail})
 
     def step(self, dt: float) -> None:
-        """Look at everything once."""
+        """Judge the world once; `dt` seconds have passed since the last call."""
         world = self.world
         self.checks += 1
         self._unseen += dt
@@ -147,7 +147,7 @@ class Auditor:
             if closed != self._doors[index]:
                 self._doors[index] = closed
                 if not closed and slot.since_pulse > 1.0:
-                    self.record("door_without_pulse", slot.number, "the door opened and nobody gave a pulse")
+                    self.record("door_without_pulse", slot.number, "the door opened without a pulse")
             if not closed:
                 opened += 1
         if opened > 1:
@@ -162,7 +162,7 @@ class Auditor:
         self._ask(ENERGISED if charger.energised else (), ENERGISED, slot, dt)
 
     def _ask(self, asked: tuple, rows: tuple, slot: "Slot", dt: float) -> None:
-        """Put the questions of `asked`; whatever of `rows` stood before and is not asked has passed."""
+        """Evaluate the conditions of `asked`; a condition of `rows` that is not evaluated counts as ended."""
         for name, grace, question, meaning in asked:
             if question(self.world, slot, slot.pack):
                 self._breach(name, slot.number, grace, dt, meaning)
@@ -184,7 +184,7 @@ class Auditor:
             self._standing[key] = stood + dt
 
     def forgive(self, number: int) -> None:
-        """What stands at a slot is judged as if it began now."""
+        """Restart the grace of everything that stands at a slot."""
         for key in list(self._standing):
             if key[1] == number:
                 del self._standing[key]
@@ -193,7 +193,7 @@ class Auditor:
         for other in self.world.slots:
             if other is not slot and (not other.door_closed or other.pulse_left > 0.0):
                 self.record("pulse_with_door_open", slot.number, "door %d is open" % other.number)
-        if slot.pack is not None and slot.pack.temp_c >= HOT_C and slot.told_for > TAKING_S:
+        if slot.pack is not None and slot.pack.temp_c >= HOT_C and slot.reported_for > TAKING_S:
             self.record("hot_pack_released", slot.number, "%.1f degC" % slot.pack.temp_c)
 
     def handed_out(self, slot: "Slot", pack: "Pack") -> None:

@@ -1,6 +1,6 @@
-"""The world: a cabinet's slots, the packs in it and around it, the riders, the air, the mains, and the auditor who watches.
+"""The world: a cabinet's slots, the packs in and around the cabinet, the riders, the air, the mains, and the auditor.
 
-Portable and free of clocks: `step(dt)` lets time pass. Wire ends (or a simulator in the same process) read and drive the models.
+Portable and without a clock: `step(dt)` lets time pass. Wire ends (or a simulator in the same process) read and drive the models.
 """
 
 from plant import proof
@@ -27,31 +27,31 @@ CHARGER_BASE = 0xA0
 class World:
     """Everything outside the controller."""
 
-    PASSER_BY = 30.0  # s until somebody shuts a door that stands open and unattended
+    PASSER_BY = 30.0  # s until a passer-by shuts a door that stands open and unattended
 
     def __init__(
         self, slots: int = 12, seed: int = 1, speed: float = 60.0, fleet_master: bytes = proof.FLEET_MASTER, npb: int = 0
     ) -> None:
-        """`npb`: so many of the first slots have NPB chargers, the others Elcon ones."""
+        """Slots 1 to `npb` have Mean Well NPB chargers, the others Elcon chargers."""
         self.now = 0.0
         self.speed = speed
         self.rng = Rng(seed)
         self.fleet = Fleet(Rng(seed + 7919), fleet_master)
         self.slots = [Slot(n + 1, NpbCharger(n, True) if n < npb else Charger(CHARGER_BASE + n + 1)) for n in range(slots)]
-        self.modbus_slots = slots * 2 // 3  # the packs of the others are on CAN
+        self.modbus_slots = slots * 2 // 3  # slots 1 to this one have packs on RS485, the others on CAN
         self.ambient_c = 24.0
         self.mains = True
-        self.out_in = False  # the cabinet gives first and takes then
+        self.out_in = False  # the cabinet gives a pack first and takes one afterwards
         self.dangers = {}  # name -> True
         self.faults = {}  # slot number -> kind
-        self.sick = {}  # slot number -> pack that a fault of the slot has made sick, wherever it is by now
-        self.mute_slots = {}  # slot number -> True: the BMS cannot be heard
-        self.can_off = False  # nothing that packs say on CAN reaches the controller
-        self.field = []  # packs on the road: the riders' own
+        self.sick = {}  # slot number -> pack to which a fault of the slot was given, wherever it is now
+        self.mute_slots = {}  # slot number -> True: no frame of the BMS reaches the controller
+        self.can_off = False  # no frame of a pack on CAN reaches the controller
+        self.field = []  # packs on the road, with riders
         self.taken_away = []  # bad packs that left with their owners
         self.rider: "Rider | Collector | None" = None
         self.queue = []  # riders yet to come
-        self.jig_pack: "Pack | None" = None  # what a test jig has taken out and not put back yet
+        self.jig_pack: "Pack | None" = None  # the pack that a test jig has taken out and not put back
         self.kiosk_out = []  # tokens shown and not yet sent
         self.counts = {"completed": 0, "refused": 0, "abandoned": 0}
         self.visits = 0
@@ -63,7 +63,7 @@ class World:
         self.auditor = Auditor(self)
 
     def _fill(self) -> None:
-        """Packs in all slots but one (small cabinets) or two of the last third; those of the first two thirds all have one."""
+        """Fill the slots: one slot of the last third stays empty, or two in a larger cabinet."""
         rng = self.rng
         first = self.modbus_slots
         count = len(self.slots) - first
@@ -129,7 +129,7 @@ class World:
     # ---- riders
 
     def bring(self, kind: str) -> "Rider | Collector":
-        """Another rider sets out. Raises ValueError for a kind that does not exist."""
+        """Let another rider come. Raises ValueError for a kind that does not exist."""
         if kind not in RIDER_KINDS:
             raise ValueError("no such rider: " + kind)
         rng = self.rng
@@ -139,7 +139,7 @@ class World:
             return collector
         if kind == "bad_pack":
             vices = BAD_KINDS
-            if sum(s.pack is None for s in self.slots) < 2:  # a hot pack stays inside for good: the last empty slot is spared
+            if sum(s.pack is None for s in self.slots) < 2:  # a hot pack never leaves: the last empty slot must remain
                 vices = [k for k in BAD_KINDS if k != "hot"]
             pack = self.fleet.make(rng.choice(vices), rng.between(0.1, 0.6), self.ambient_c + 4.0)
         elif kind in BAD_KINDS:
@@ -165,7 +165,7 @@ class World:
         return pack
 
     def hand(self, number: int, what: str) -> int:
-        """What a test jig does at a slot: `door open`, `door shut`, `pack in`, `pack out`, or only look; the last lock pulse in ms."""
+        """A test jig acts at a slot: `door open`, `door shut`, `pack in`, `pack out` or `look`. Returns the last lock pulse in ms."""
         slot = self.slots[number - 1]
         if what == "door open":
             slot.door_closed, slot.locked = slot.door_stuck, slot.lock_jammed
@@ -185,22 +185,22 @@ class World:
         self.kiosk_out.append(token)
 
     def hear(self, slot: int, code: str, sentence: str) -> None:
-        """The controller writes a sentence on the kiosk."""
+        """The kiosk shows a sentence of the controller; a rider at the cabinet reads it."""
         if self.rider is not None and self.rider.at_cabinet:
             self.rider.hear(slot, code, sentence)
 
     def open_doors(self) -> list:
-        """Slots whose door stands open, as anybody can see."""
+        """Slots whose door stands open."""
         return [s for s in self.slots if not s.door_closed]
 
     def handed_out(self, rider: Rider, slot: Slot, pack: Pack) -> None:
-        """A rider took somebody else's pack."""
+        """A rider took a pack that is not their own."""
         self.auditor.handed_out(slot, pack)
 
-    # ---- trouble
+    # ---- dangers and faults
 
     def severe_danger(self) -> bool:
-        """True if something stands at which nothing may be charged."""
+        """True while a danger stands that forbids all charging."""
         return any(self.dangers.get(d) for d in _SEVERE)
 
     def set_danger(self, danger: str, on: bool) -> None:
@@ -210,7 +210,7 @@ class World:
         self.dangers[danger] = on
 
     def set_fault(self, number: int, kind: str) -> None:
-        """Give slot `number` a fault, in place of what it had. Raises ValueError for what does not exist."""
+        """Give slot `number` a fault in place of its present one. Raises ValueError for a kind or slot that does not exist."""
         if kind not in FAULTS:
             raise ValueError("no such fault: " + kind)
         if not 1 <= number <= len(self.slots):
@@ -218,7 +218,7 @@ class World:
         slot = self.slots[number - 1]
         charger = slot.charger
         if charger.stuck or charger.silent:
-            self.auditor.forgive(number)  # it obeys only from now on
+            self.auditor.forgive(number)  # the charger obeys only from now on
         charger.silent = kind == "charger_silent"
         charger.stuck = kind == "charger_stuck"
         charger.broken = kind == "charger_fault"
@@ -243,14 +243,14 @@ class World:
     # ---- accounts
 
     def places(self) -> list:
-        """Every pack where it is found: slots, hands, the road, away."""
+        """Every pack that is somewhere: in slots, in hands, on the road, away."""
         found = [s.pack for s in self.slots if s.pack is not None]
         for rider in ([self.rider] if self.rider is not None else []) + self.queue:
             found.extend(rider.hands)
         return found + self.field + self.taken_away
 
     def snapshot(self) -> dict:
-        """All that a test or a panel wants to know."""
+        """The state of everything, for tests and the panel."""
         return {
             "t": round(self.now, 2),
             "slots": [self._slot_view(s) for s in self.slots],

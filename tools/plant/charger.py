@@ -1,4 +1,4 @@
-"""A charger channel that speaks as the Elcon/TC chargers do: a set-point lives for five seconds, then the output goes off."""
+"""A charger channel with the protocol of the Elcon/TC chargers: a set-point is valid for five seconds, then the output goes off."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ COMMUNICATION = 1 << 4
 
 
 class Charger:
-    """One channel. It knows only the voltage at its output, not the pack behind it."""
+    """One channel. Its model has the voltage at the output only, nothing of the pack behind it."""
 
     COMMAND_LIFE = 5.0  # s without a command until the output goes off
     RISE = 8.0  # A/s at most
@@ -31,9 +31,9 @@ class Charger:
         self.out_a = 0.0
         self.temp_c = 25.0
         self.faults = COMMUNICATION
-        self.silent = False  # fault: neither hears nor speaks
-        self.stuck = False  # fault: hears, but does not stop
-        self.broken = False  # fault: says that its hardware failed
+        self.silent = False  # fault: neither receives nor sends
+        self.stuck = False  # fault: receives, and does not stop
+        self.broken = False  # fault: reports a hardware failure
         self.commands = 0
 
     def command(self, volts: float, amps: float, start: bool) -> None:

@@ -1,4 +1,4 @@
-"""Somebody of the operator's who fetches packs that the cabinet will not give to riders. Portable."""
+"""A technician of the operator, who collects packs that the cabinet does not give to riders. Portable."""
 
 from plant.rider import COMING, GONE, HANDLING, LEAVING, SHUTTING, WAITING
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 class Collector:
-    """Comes, waits for the operator to open a door, takes the pack that lies there, shuts the door, and waits for the next until none
-    has opened for a while. A pack that is still dangerously hot is left where it is."""
+    """Comes, waits until the operator opens a door by command, takes the pack, shuts the door, and leaves when no door has opened
+    for a while. A pack that is still dangerously hot is left in its slot."""
 
     PATIENCE = 60.0
     HOT_C = 60.0
@@ -31,7 +31,7 @@ class Collector:
         return self.state not in (COMING, GONE)
 
     def hear(self, slot: int, code: str, sentence: str) -> None:
-        """The kiosk speaks to riders."""
+        """The kiosk's sentences are for riders."""
 
     def view(self) -> dict:
         """For the snapshot."""

@@ -1,4 +1,4 @@
-"""Where packs come from: genuine ones of two makes, and each kind of bad one."""
+"""The packs of the simulated world: genuine ones of two makes, and every kind of bad one."""
 
 from plant import pack as packs
 from plant import proof
@@ -8,7 +8,7 @@ BAD_KINDS = ("wrong_class", "clone", "hot", "deep_discharged", "unknown_chemistr
 
 
 class Fleet:
-    """Makes packs and knows every pack that was ever made."""
+    """Makes packs, and keeps a list of every pack made."""
 
     def __init__(self, rng: Rng, fleet_master: bytes) -> None:
         self.rng = rng

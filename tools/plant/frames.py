@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 TURNAROUND = 0.003  # s a slave takes before it answers
-LATE = 0.6  # s that a late one takes
+LATE = 0.6  # s that a late slave takes
 PROOF_REQUEST, PROOF_ANSWER, REFUSAL = 0x01, 0x41, 0x7F
 BAD_REQUEST, NO_KEY = 0x13, 0x22  # reasons of a refusal
 COMMAND_ID, STATUS_ID = 0x180600F4, 0x18FF5000
@@ -30,7 +30,7 @@ ID_MASK = 0xFFFF00FF
 
 
 def sealed(frame: bytes) -> bytes:
-    """With its CRC."""
+    """The frame with its CRC."""
     crc = crc16(frame)
     return frame + bytes((crc & 0xFF, crc >> 8))
 
@@ -54,7 +54,7 @@ class RtuUnits:
         return range(1, (len(world.slots) + image.CHANNELS - 1) // image.CHANNELS + 1 if self.boards else world.modbus_slots + 1)
 
     def answer(self, request: bytes) -> "tuple[float, bytes] | None":
-        """One request, one answer or none."""
+        """The answer to one request, or None."""
         if len(request) < 8 or crc16(request[:-2]) != request[-2] | request[-1] << 8:
             return None
         unit = request[0]
@@ -72,7 +72,7 @@ class RtuUnits:
         if fault == "crc":
             frame = frame[:-2] + bytes((frame[-2] ^ 0x5A, frame[-1] ^ 0xA5))
         elif not self.boards and fault not in ("late", "foreign"):
-            self.world.slots[unit - 1].tell()
+            self.world.slots[unit - 1].message_sent()
         return (LATE if fault == "late" else TURNAROUND), frame
 
     def _answer(self, unit: int, function: int, data: bytes) -> "bytes | int":
@@ -134,7 +134,7 @@ class PackNode:
         self.peer = IsoTpPeer()
 
     def alive(self) -> bool:
-        """True if it takes part in the traffic of the bus. A wrong CRC on CAN is a frame that no controller hands over."""
+        """True if the node takes part in the bus. A frame with a wrong CRC on CAN never leaves the CAN controller."""
         return self.slot.talks and self.world.faults.get(self.node) not in ("dead", "crc")
 
     def encode(self, pack: "Pack", frame: int, part: int) -> bytes:
@@ -164,17 +164,17 @@ class PackNode:
                 part = self.part = (self.part + 1) % image.IDENTITY_PARTS
             node = self.node - 1 if fault == "foreign" else self.node
             if frame < image.PACK_CELL_GROUP and node == self.node and not self.world.can_off:
-                self.slot.tell(frame, image.PACK_CELL_GROUP)
+                self.slot.message_sent(frame, image.PACK_CELL_GROUP)
             out.append((image.can_id(frame, node), True, self.encode(pack, frame, part)))
         self.talk(pack, now, out)
 
-    def hear(self, data: bytes, now: float, out: list) -> None:
+    def receive(self, data: bytes, now: float, out: list) -> None:
         """A frame of the challenge arrived."""
         pack = self.slot.pack
         if pack is None or not self.alive():
             return
         frames = []
-        request = self.peer.hear(data, now, frames)
+        request = self.peer.receive(data, now, frames)
         if request is not None:
             refusal = self.ask(pack, request)
             if refusal is not None:
@@ -198,7 +198,7 @@ class PackNode:
         return bytes((REFUSAL, PROOF_REQUEST, NO_KEY)) if mac is None else bytes((PROOF_ANSWER,)) + mac
 
     def talk(self, pack: "Pack", now: float, out: list) -> None:
-        """Let the transport work."""
+        """Let the transport layer send what is due."""
         if not self.waiting and not self.peer.busy:
             return
         frames = []
@@ -237,8 +237,8 @@ class CanNodes:
         self.commands += image.charger_command(self.chargers[address], data)
 
     def ask_npb(self, charger: "NpbCharger", data: bytes) -> "bytes | None":
-        """A frame to an NPB charger; its answer."""
-        return charger.hear(data)
+        """Send a frame to an NPB charger; returns its answer."""
+        return charger.receive(data)
 
     def poll(self, now: float) -> list:
         """Frames that are due."""
@@ -252,8 +252,8 @@ class CanNodes:
                     out.append((STATUS_ID | address, True, self.status(address)))
         return out
 
-    def hear(self, can_id: int, extended: bool, data: bytes, now: float) -> list:
-        """A frame from the controller; returns what is sent at once."""
+    def receive(self, can_id: int, extended: bool, data: bytes, now: float) -> list:
+        """Receive a frame of the controller; returns the frames that are sent at once."""
         out = []
         middle = can_id >> 8 & 0xFF
         if extended and can_id & ID_MASK == COMMAND_ID and middle in self.chargers:
@@ -263,5 +263,5 @@ class CanNodes:
             if answer is not None:
                 out.append((FROM_UNIT | can_id & 0xFF, True, answer))
         elif extended and can_id & ID_MASK == image.CHALLENGE_ID and middle in self.nodes:
-            self.nodes[middle].hear(data, now, out)
+            self.nodes[middle].receive(data, now, out)
         return out

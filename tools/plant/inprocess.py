@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def request_length(head: bytes) -> int:
-    """Length of the Modbus request that begins like this; 0 as long as it cannot be told."""
+    """Length of the Modbus request that begins with these bytes; 0 while more bytes are needed."""
     if len(head) < 2:
         return 0
     if head[1] in (15, 16):
@@ -22,7 +22,7 @@ def request_length(head: bytes) -> int:
 
 
 class LineInProcess:
-    """A SerialLine with Modbus RTU units on it. Answers come when the baud rate and the units let them come, byte by byte."""
+    """A SerialLine with Modbus RTU units. Answers arrive byte by byte, at the pace of the baud rate and of the units."""
 
     BURST_EVERY = 2.5  # s between bursts of a babbling unit, on average
     GAP = 0.002  # s of silence after which half a request is forgotten
@@ -97,7 +97,7 @@ class CanInProcess:
     """A CanPort with the plant's nodes on its bus."""
 
     QUEUE = 64  # frames that the controller's receive queue holds; more are lost
-    TICK = 0.01  # s between two looks at what is due
+    TICK = 0.01  # s between two checks of what is due
 
     def __init__(self, nodes: CanNodes, now: "Callable[[], float]", bitrate: int = 250000) -> None:
         self.bitrate = bitrate
@@ -110,9 +110,9 @@ class CanInProcess:
         self._due = 0.0
 
     def send(self, can_id: int, extended: bool, data: "bytes | bytearray | memoryview") -> bool:
-        """The controller sends; the nodes hear it at once."""
+        """The controller sends; the nodes receive the frame at once."""
         self.sent += 1
-        self._take(self.nodes.hear(can_id, extended, bytes(data), self.now()))
+        self._take(self.nodes.receive(can_id, extended, bytes(data), self.now()))
         return True
 
     def _take(self, frames: list) -> None:

@@ -1,6 +1,6 @@
-"""ISO 15765-2 as a pack speaks it: takes one request, gives one answer, both of at most 64 bytes. Portable; time comes in as seconds.
+"""The pack's end of ISO 15765-2: receives one request, sends one answer, both of at most 64 bytes. Portable; time is passed in seconds.
 
-The wire end uses the can-isotp package instead; this one is for simulators that run in one process without it.
+The wire end uses the can-isotp package instead; this file is for simulators that run in one process without it.
 """
 
 FILL = b"\xcc"
@@ -35,7 +35,7 @@ class IsoTpPeer:
         """True while a message is on its way."""
         return self._incoming is not None or bool(self._outgoing)
 
-    def hear(self, data: bytes, now: float, out: list) -> "bytes | None":
+    def receive(self, data: bytes, now: float, out: list) -> "bytes | None":
         """A frame from the host. Frames to send are appended to `out`; returns a whole request when there is one."""
         kind = data[0] >> 4 if data else 15
         self._at = now

@@ -1,4 +1,4 @@
-"""A charger channel that speaks as the Mean Well NPB chargers do: it answers what it is asked, and never stops by itself. Portable."""
+"""A charger channel with the protocol of the Mean Well NPB chargers: answers requests, and never stops by itself. Portable."""
 
 import struct
 
@@ -24,12 +24,12 @@ CURVE_ENABLED = 0x0080
 
 
 class NpbCharger(Charger):
-    """Every set-point goes into the EEPROM. As delivered it is on at power-on; `installed`: whoever built it in has set that to off."""
+    """Every set-point is written to the EEPROM. As delivered, the unit is on at power-on; `installed`: set to off at power-on."""
 
     MIN_V, MAX_V = 42.0, 80.0
     MIN_A, MAX_A = 0.5, 20.0
-    COMMAND_LIFE = 1e9  # nobody has to speak to it
-    OFF_AFTER = 1.0  # s without mains until it has forgotten what it was told
+    COMMAND_LIFE = 1e9  # needs no repeated command
+    OFF_AFTER = 1.0  # s without mains until its commands are forgotten
 
     def __init__(self, address: int, installed: bool = False) -> None:
         Charger.__init__(self, address)
@@ -65,13 +65,13 @@ class NpbCharger(Charger):
         self.age = 0.0
         return Charger.step(self, dt, pack, mains, ambient_c)
 
-    def hear(self, data: bytes) -> "bytes | None":
-        """A frame to this unit, by struct; the answer, if it gives one."""
+    def receive(self, data: bytes) -> "bytes | None":
+        """Receive a frame, decoded by struct; returns the answer, or None for no answer."""
         if len(data) < 2:
             return None
         command = data[0] | data[1] << 8
         if len(data) == 2:
-            name, value = self.tell(command)
+            name, value = self.value_of(command)
             if name is None:
                 return None
             return struct.pack("<HB", command, value) if command == OPERATION else struct.pack("<HH", command, value & 0xFFFF)
@@ -81,7 +81,7 @@ class NpbCharger(Charger):
         return None
 
     def write(self, name: str, value: int) -> None:
-        """A value by its name in npb.dbc, raw."""
+        """Write a raw value by its name in npb.dbc."""
         if self.silent or not self.powered:
             return
         self.commands += 1
@@ -113,8 +113,8 @@ class NpbCharger(Charger):
             bits |= 1 << 5
         return bits
 
-    def tell(self, command: int) -> "tuple[str | None, int]":
-        """(name, raw value) of what a question for this command is answered with; (None, 0): no answer."""
+    def value_of(self, command: int) -> "tuple[str | None, int]":
+        """(name, raw value) that a read of this command returns; (None, 0): no answer."""
         name = NAMES.get(command)
         if name is None or self.silent or not self.powered:
             return None, 0
@@ -130,5 +130,5 @@ class NpbCharger(Charger):
 
     @property
     def energised(self) -> bool:
-        """True if it would drive current into what hangs at it."""
+        """True if the output would drive current into what is connected."""
         return self.started and not self.faults & (HARDWARE | OVER_TEMPERATURE | INPUT_VOLTAGE | COMMUNICATION)

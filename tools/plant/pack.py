@@ -9,7 +9,7 @@ from plant.status import Status
 
 LFP = 1
 NMC = 2
-UNKNOWN = 7  # a chemistry code that nobody knows
+UNKNOWN = 7  # a chemistry code that no controller has
 
 # alarm bits as on the pack link
 CELL_OVER_VOLTAGE = 1 << 0
@@ -31,7 +31,7 @@ BALANCING = 1 << 2
 _STOPS_CHARGE = CELL_OVER_VOLTAGE | PACK_OVER_VOLTAGE | CHARGE_OVER_TEMPERATURE | CHARGE_UNDER_TEMPERATURE | CHARGE_OVER_CURRENT | INTERNAL
 _STOPS_DISCHARGE = CELL_UNDER_VOLTAGE | PACK_UNDER_VOLTAGE | DISCHARGE_OVER_TEMPERATURE | DISCHARGE_UNDER_TEMPERATURE | INTERNAL
 
-# open-circuit voltage of a cell (V) over state of charge; below zero lies deep discharge
+# open-circuit voltage of a cell (V) over state of charge; below zero is deep discharge
 _OCV = {
     LFP: (
         (-0.10, 1.50), (-0.02, 2.20), (0.0, 2.70), (0.05, 3.05), (0.10, 3.18), (0.20, 3.24), (0.30, 3.275), (0.50, 3.30), (0.70, 3.33),
@@ -67,7 +67,7 @@ def ocv(chemistry: int, soc: float) -> float:
 
 
 class Pack:
-    """One pack. `kind` tells the world, not the wire, what is the matter with it: "genuine" or the name of a vice."""
+    """One pack. `kind` is "genuine" or what is wrong with the pack; it is for the world alone and never on the wire."""
 
     HEAT_CAPACITY = 9000.0  # J/K, about 10 kg
     COOLING = 0.8  # W/K to the compartment's air
@@ -87,8 +87,8 @@ class Pack:
         self.serial = serial
         self.kind = kind
         self.maker = "OPENPACK"
-        self.chemistry = chemistry  # as the BMS tells it
-        self.cell_type = chemistry if chemistry in _OCV else LFP  # as it is
+        self.chemistry = chemistry  # as the BMS reports it
+        self.cell_type = chemistry if chemistry in _OCV else LFP  # the real one
         self.cells = cells
         self.capacity_mah = capacity_mah
         self.nominal_mv = cells * (3200 if self.cell_type == LFP else 3600)
@@ -98,7 +98,7 @@ class Pack:
         self.soh = 0.97
         self.cycles = 100
         self.temp_c = 25.0
-        self.heater_w = 0.0  # a fault: heat from nowhere
+        self.heater_w = 0.0  # a fault: heat without a current
         self.current_a = 0.0
         self.charged_ah = 0.0  # of the real pack, as if charging took its real time
         self.alarms = 0
@@ -109,7 +109,7 @@ class Pack:
         self.r_cell = 0.0015 * 30000 / capacity_mah  # ohm at rest in the middle of the curve
         self.bms_dead = False
         self.frozen = False  # the BMS repeats its last measurement
-        self.lying = False  # the BMS tells a pack voltage that its cells do not add up to
+        self.lying = False  # the BMS reports a pack voltage that is not the sum of its cells
         self.stuck_sensor = False  # one temperature sensor hangs at its lowest value
         self._weak_cell_mv = None  # what the cell of an unbalanced pack had before
         self.nonce = None
@@ -151,7 +151,7 @@ class Pack:
         return self.rest_v() + self.current_a * self.resistance()
 
     def cell_mv(self) -> list:
-        """Voltage of every cell; computed once a step and only if somebody asks."""
+        """Voltage of every cell; computed at most once a step, on demand."""
         if self._cells_at != self.counter:
             base = self.volts() / self.cells * 1000.0
             self._cell_mv = [max(0, int(base + o)) for o in self.offsets_mv]
@@ -191,7 +191,7 @@ class Pack:
             self._protect()
 
     def afflict(self, vice: str) -> None:
-        """Make it sick: hot, unbalanced, frozen, lie or sensor_stuck. Other words do nothing."""
+        """Give the pack a defect: hot, unbalanced, frozen, lie or sensor_stuck. Other words do nothing."""
         self.frozen = vice == "frozen"
         self.lying = vice == "lie"
         self.stuck_sensor = vice == "sensor_stuck"
@@ -201,7 +201,7 @@ class Pack:
             self.offsets_mv[self.cells // 2] = -350
 
     def cure(self) -> None:
-        """Undo `afflict`. Heat stays until it has gone into the air."""
+        """Undo `afflict`. The pack stays hot until it has cooled down."""
         self.afflict("")
         if self._weak_cell_mv is not None:
             self.offsets_mv[self.cells // 2] = self._weak_cell_mv

@@ -46,7 +46,7 @@ class Plant:
         self._task = asyncio.get_running_loop().create_task(self._physics())
 
     def _write_papers(self, seed: int, speed: float) -> None:
-        """secrets.json once (a device key must outlive a restart) and plant.json, which tells what hangs where."""
+        """Write secrets.json once (a device key must outlive a restart), and plant.json: what is connected where."""
         path = self.dir / "secrets.json"
         if not path.exists():
             keys = {"fleet_master": proof.FLEET_MASTER.hex(), "device_key": secrets.token_hex(32)}
@@ -100,7 +100,7 @@ class Plant:
                 self.world.hear(int(parts[1]), parts[2], parts[3])
 
     def _show_cards(self, now: float) -> None:
-        """Tokens onto the line. A controller that is there reads them at once; what nobody reads is lost, as on a real line."""
+        """Send tokens. A running controller reads them at once; unread tokens are lost, as on a real line."""
         if now - self._card_at > self.CARD_LIFE and self.kiosk.unread():
             self.kiosk.forget_unread()
         for token in self.world.kiosk_out:
@@ -137,14 +137,14 @@ class Plant:
         }
 
     def failed(self) -> "BaseException | None":
-        """What ended a task that never ends, if one has ended."""
+        """The error that ended a task which should never end, or None."""
         for task in (self._task, self.can.task):
             if task.done() and not task.cancelled():
                 return task.exception() or RuntimeError("a task of the plant ended")
         return None
 
     def close(self) -> None:
-        """Give everything back."""
+        """Close all ports."""
         self._task.cancel()
         self.can.close()
         for port in (self.packs_line.port, self.io_line.port, self.can.adapter.port, self.kiosk):

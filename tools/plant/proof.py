@@ -1,4 +1,4 @@
-"""How a pack proves who it is: HMAC-SHA256 with a key of its own, derived from the fleet's master secret.
+"""How a pack proves its identity: HMAC-SHA256 with a key of its own, derived from the fleet's master secret.
 
 MicroPython has neither `hmac` nor `sha256.copy()`, so both constructions (RFC 2104, RFC 5869) stand here in full; the tests compare
 them with the standard library's.
@@ -33,7 +33,7 @@ def hkdf_sha256(secret: bytes, info: bytes, length: int = DIGEST) -> bytes:
 
 
 def pack_key(fleet_master: bytes, serial: str) -> bytes:
-    """The key that only this pack and the fleet's keeper know."""
+    """The key of one pack; only the pack and the keeper of the fleet's master secret have it."""
     return hkdf_sha256(fleet_master, b"swapcab pack" + serial.encode())
 
 

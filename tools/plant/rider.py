@@ -1,4 +1,4 @@
-"""A rider at the cabinet: somebody with a token and an empty pack, who sees doors and reads the kiosk, and nothing else.
+"""A rider at the cabinet: a person with a token and an empty pack, who sees doors and reads the kiosk, and nothing else.
 
 Stepped by `dt`. The rider's rules are a person's: an open empty compartment is for my pack, a pack in an open compartment is for me, a
 door that I have used gets shut. If nothing happens I show my card again; if I get my own pack back I try again; sooner or later I give up.
@@ -23,19 +23,19 @@ COMPLETED = "completed"
 REFUSED = "refused"
 ABANDONED = "abandoned"
 
-FAREWELLS = ("pack_dangerous", "pack_kept", "kept")  # after these a person goes home without a pack
+FAREWELLS = ("pack_dangerous", "pack_kept", "kept")  # after these riders go home without a pack
 FULL_SOC = 0.85  # what the display of a pack shows as full
 
 
 class Rider:
     """One visit of one rider. `manner` is "normal", "dawdle" or "walk_away"."""
 
-    PATIENCE = 60.0  # s until a rider who still holds the own pack gives up
-    AGAIN_AFTER_WORDS = 5.0  # s from showing the card to showing it again, if the kiosk said something and no door opened
-    AGAIN_UNHEARD = 12.0  # the same if the kiosk said nothing at all
-    AGAIN_INSIDE = 60.0  # the same with the own pack inside
-    AGAIN_INSIDE_BAD = 15.0  # somebody who knows that the pack is no good
-    SHOWS_INSIDE = 6  # times the card is shown with the own pack inside
+    PATIENCE = 60.0  # s until riders who still hold their own pack give up
+    AGAIN_AFTER_WORDS = 5.0  # s from showing the card to showing it again, if the kiosk has shown a sentence and no door opened
+    AGAIN_WITHOUT_WORDS = 12.0  # the same if the kiosk has shown nothing
+    AGAIN_INSIDE = 60.0  # the same with their own pack inside
+    AGAIN_INSIDE_BAD = 15.0  # the same with a bad pack inside, of which the rider knows
+    SHOWS_INSIDE = 6  # times the card is shown with their own pack inside
 
     def __init__(self, world: "World", token: str, pack: "Pack", manner: str = "normal", delay: float = 0.0) -> None:
         self.world = world
@@ -46,19 +46,19 @@ class Rider:
         self.hands = [pack]
         self.state = COMING
         self.timer = delay
-        self.slot: "Slot | None" = None  # the door that is being used
+        self.slot: "Slot | None" = None  # the slot whose door is in use
         self.shown = 0  # times the card was shown
         self.shown_inside = 0
         self.since_shown = 0.0
         self.since_event = 0.0
         self.waited = 0.0
-        self.tries = 0  # own pack got back
-        self.heard = False  # the kiosk said something since the card was shown
+        self.tries = 0  # times their own pack came back
+        self.answered = False  # the kiosk has shown a sentence since the card was shown
         self.said: "tuple[int, str, str] | None" = None
         self.said_of = 0  # the slot that the kiosk named last
         self.used_slots = []
         self.inserted = False
-        self.sent_away = False  # the kiosk said that the pack stays inside
+        self.sent_away = False  # the kiosk has shown that the pack stays inside
         self.ending = ""
         self.honest_tries = 3 if pack.kind == "genuine" else 1
         self.leaves_at = self.rng.below(3) if manner == "walk_away" else -1
@@ -73,7 +73,7 @@ class Rider:
         self.said = (slot, code, sentence)
         self.said_of = slot or self.said_of
         if slot == 0:
-            self.heard = True
+            self.answered = True
         elif not self.inserted:
             self.since_shown = 0.0
         if code in FAREWELLS and self.inserted:
@@ -134,7 +134,7 @@ class Rider:
         self.world.show_token(self.token)
         self.shown += 1
         self.since_shown = 0.0
-        self.heard = False
+        self.answered = False
 
     def _wait(self, dt: float) -> None:
         self.since_shown += dt
@@ -160,11 +160,11 @@ class Rider:
         self.waited += dt
         if self.waited > self.PATIENCE:
             self._leave(ABANDONED if self.tries == 0 else REFUSED)
-        elif self.since_shown >= (self.AGAIN_AFTER_WORDS if self.heard else self.AGAIN_UNHEARD):
+        elif self.since_shown >= (self.AGAIN_AFTER_WORDS if self.answered else self.AGAIN_WITHOUT_WORDS):
             self._show()
 
     def _handle(self) -> None:
-        """Before an open compartment: mine goes into an empty one; what lies in one is for me once I have given mine."""
+        """At an open compartment: put their own pack into an empty one; take the pack of another one after giving their own."""
         slot = self.slot
         if slot is None or slot.door_closed:
             self.state = WAITING
@@ -174,7 +174,7 @@ class Rider:
         holds_other = len(self.hands) > (1 if holds_own else 0)
         if slot.pack is None:
             if holds_own and self.leaves_at == 0:
-                self._leave(ABANDONED)  # changed the mind before the open door
+                self._leave(ABANDONED)  # before their own pack is put in
                 return
             if holds_own:
                 self.hands.remove(self.own)
@@ -186,7 +186,7 @@ class Rider:
                     return
         elif not holds_other and (not holds_own or self.world.out_in):
             if slot.pack is not self.own and self.own.kind != "genuine" and self.said_of in self.used_slots:
-                self._go_shutting()  # the kiosk spoke of the own pack last: what the operator opens meanwhile is not for this rider
+                self._go_shutting()  # the kiosk named their own pack last: what the operator opens meanwhile is not for this rider
                 return
             if slot.pack is not self.own and self.leaves_at == 2:
                 self._leave(ABANDONED)  # before the full pack is taken
@@ -212,7 +212,7 @@ class Rider:
         self.since_event = 0.0
         asked = slot is not None and slot.pack is None and self.said is not None and self.said[:2] == (slot.number, "put_pack_in")
         if asked and not self.hands:
-            self._leave(ABANDONED)  # the cabinet knows nothing of the pack that was given: it went in through a technician's door
+            self._leave(ABANDONED)  # the cabinet has no record of the pack that was given: it went in through a technician's door
             return
         holds_own = self.own in self.hands
         if not holds_own and self.hands:
@@ -226,7 +226,7 @@ class Rider:
                 return
             self.waited = 0.0
             self.since_shown = self.AGAIN_AFTER_WORDS - 1.0
-            self.heard = True
+            self.answered = True
         self.state = WAITING
 
     def _leave(self, ending: str) -> None:

@@ -11,7 +11,7 @@ _BITRATES = {"0": 10000, "1": 20000, "2": 50000, "3": 100000, "4": 125000, "5": 
 
 
 class SlcanAdapter:
-    """Speaks to the host on the pty and hands its frames to `on_frame`. Channel closed until the host opens it."""
+    """The adapter's end of the pty: frames of the host go to `on_frame`. The channel is closed until the host opens it."""
 
     def __init__(self, link: Path, bitrate: int, on_frame: Callable[[int, bool, bytes], None]) -> None:
         self.port = PtyPort(link, self._received)
@@ -84,7 +84,7 @@ class SlcanAdapter:
             return BELL
         self.frames_in += 1
         if self.host_bitrate and self.host_bitrate != self.bitrate:
-            return BELL  # nobody on the bus understands it
+            return BELL  # no bus speed of this adapter
         if line[0] in "tT":
             self.on_frame(can_id, extended, data)
         return b"Z\r" if extended else b"z\r"
@@ -105,7 +105,7 @@ def encode(can_id: int, extended: bool, data: bytes) -> bytes:
 
 
 class CanHub:
-    """The bus: what one node or adapter sends, all others hear."""
+    """The bus: every other node and adapter receives what one sends."""
 
     def __init__(self) -> None:
         self.nodes: list[Callable[[int, bool, bytes], None]] = []

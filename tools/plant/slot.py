@@ -27,20 +27,20 @@ class Slot:
         self.pulses = 0
         self.load_breaks = 0  # times the bolt was drawn while charge current flowed
         self.seated_for = 0.0
-        self.told = True  # since the pack was put in, the BMS has said all of a reading, so that the controller can have understood it
-        self.told_for = 3600.0  # s since then
-        self._said = 0  # a bit for each message of it
-        self.door_stuck = False  # fault: the bolt is drawn, the door does not come
+        self.reported = True  # since the pack was put in, the BMS has sent every message of a reading: the controller can know it
+        self.reported_for = 3600.0  # s since then
+        self._sent = 0  # a bit for each message of the reading
+        self.door_stuck = False  # fault: the bolt is drawn, and the door stays shut
         self.lock_jammed = False  # fault: the bolt does not move
-        self.presence_stuck: "bool | None" = None  # fault: the switch always says this
+        self.presence_stuck: "bool | None" = None  # fault: the switch always reports this
         self.sensor_lost = False  # fault: the temperature sensor of the compartment has come off
         self.temp_c = 25.0
-        self._air = 0.0  # s since the air was reckoned
+        self._air = 0.0  # s since the temperature of the air was computed
 
     # ---- what the lock board does
 
     def pulse(self, milliseconds: int) -> None:
-        """The board gives a pulse to the lock. One that comes during another replaces it."""
+        """The board gives the lock a pulse; a pulse during another replaces it."""
         self.pulse_left = milliseconds / 1000.0
         self.pulse_on = 0.0
         self.pulses += 1
@@ -51,14 +51,14 @@ class Slot:
             return self.presence_stuck
         return self.pack is not None
 
-    # ---- what the pack says
+    # ---- what the pack reports
 
-    def tell(self, message: int = 0, messages: int = 1) -> None:
-        """One of the messages that make up a reading went out, whole and under the pack's own name."""
-        self._said |= 1 << message
-        self.told = self.told or self._said == (1 << messages) - 1
+    def message_sent(self, message: int = 0, messages: int = 1) -> None:
+        """Note that one of the `messages` of a reading went out, whole and under the pack's own address."""
+        self._sent |= 1 << message
+        self.reported = self.reported or self._sent == (1 << messages) - 1
 
-    # ---- what hands do
+    # ---- what people do
 
     def insert(self, pack: "Pack") -> None:
         """Put a pack in. Raises ValueError if the door is shut or the place taken: hands cannot do that."""
@@ -66,9 +66,9 @@ class Slot:
             raise ValueError("slot %d: cannot insert" % self.number)
         self.pack = pack
         self.seated_for = 0.0
-        self.told = False
-        self.told_for = 0.0
-        self._said = 0
+        self.reported = False
+        self.reported_for = 0.0
+        self._sent = 0
 
     def take(self) -> "Pack":
         """Take the pack out. Raises ValueError if that cannot be."""
@@ -121,8 +121,8 @@ class Slot:
         current = self.charger.step(dt, pack if connected else None, mains, ambient_c)
         if pack is not None:
             self.seated_for += dt
-            if self.told:
-                self.told_for += dt
+            if self.reported:
+                self.reported_for += dt
             pack.step(dt, current, self.temp_c, speed)
         self._air += dt
         if self._air >= 1.0:

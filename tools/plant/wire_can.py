@@ -24,7 +24,7 @@ FRAME_NAMES = ("PackStatus", "PackLimits", "PackCells", "PackTemperatures", "Pac
 
 
 def load(name: str) -> Any:
-    """A DBC file that lies beside this one."""
+    """A DBC file in this folder."""
     return cantools.database.load_file(HERE / name)
 
 
@@ -48,7 +48,7 @@ class WirePackNode(PackNode):
         """By the DBC."""
         return self.messages[frame].encode(image.can_values(pack, frame, part), scaling=False, padding=False, strict=False)
 
-    def hear(self, data: bytes, now: float, out: list) -> None:
+    def receive(self, data: bytes, now: float, out: list) -> None:
         """A frame of the challenge arrived."""
         pack = self.slot.pack
         if pack is None or not self.alive():
@@ -80,7 +80,7 @@ class CanBus(CanNodes):
     TICK = 0.01
 
     def __init__(self, world: World, link: Path, seed: int, bitrate: int = 250000, maker: Any = None) -> None:
-        """`maker`: a wire_profile.Maker whose packs stand on this bus in place of those that speak the pack link."""
+        """`maker`: a wire_profile.Maker whose packs are on this bus, in place of packs with the pack link."""
         self.maker = maker
         self.loop = asyncio.get_running_loop()
         packs, elcon = load("pack_link.dbc"), load("elcon.dbc")
@@ -117,7 +117,7 @@ class CanBus(CanNodes):
     def ask_npb(self, charger: NpbCharger, data: bytes) -> "bytes | None":
         """By the DBC."""
         if len(data) == 2:
-            name, value = charger.tell(int.from_bytes(data, "little"))
+            name, value = charger.value_of(int.from_bytes(data, "little"))
             if name is None:
                 return None
             answer = self.npb_answer.encode({"Command": VALUES[name], name: value}, scaling=False, padding=False, strict=False)
@@ -130,7 +130,7 @@ class CanBus(CanNodes):
         return None
 
     def _heard(self, can_id: int, extended: bool, data: bytes) -> None:
-        self.hub.send(self.hear(can_id, extended, data, self.loop.time()))
+        self.hub.send(self.receive(can_id, extended, data, self.loop.time()))
 
     async def _run(self) -> None:
         while True:
@@ -138,7 +138,7 @@ class CanBus(CanNodes):
             await asyncio.sleep(self.TICK)
 
     def close(self) -> None:
-        """Fall silent."""
+        """Stop sending and receiving."""
         self.task.cancel()
 
     def stats(self) -> dict:

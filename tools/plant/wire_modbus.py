@@ -1,6 +1,6 @@
 """Modbus RTU slaves on a pty, served by pymodbus: its framer, its request and response PDUs, its exceptions. CPython only.
 
-Below pymodbus lies a byte layer of our own that is the wire: it keeps the pace of the baud rate, and it is where lines go wrong.
+Below pymodbus, a byte layer of our own is the wire: it keeps the pace of the baud rate, and applies the faults of a line.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ from plant.wire_pty import PtyPort
 
 
 class Registers(Protocol):
-    """What pymodbus's PDUs ask of a datastore."""
+    """What the PDUs of pymodbus call on a datastore."""
 
     async def async_getValues(self, device_id: int, func_code: int, address: int, count: int = 1) -> "list[Any] | ExcCodes":
-        """Read; raises NoSuchIdException where nobody is at home."""
+        """Read; raises NoSuchIdException where no device has this address."""
         ...
 
     async def async_setValues(self, device_id: int, func_code: int, address: int, values: list) -> "ExcCodes | None":
@@ -34,7 +34,7 @@ class Registers(Protocol):
         """What is wrong with the wire of this device."""
         ...
 
-    def told(self, device_id: int) -> None:
+    def answered(self, device_id: int) -> None:
         """An answer of this device goes out that the controller can understand."""
         ...
 
@@ -68,9 +68,9 @@ class PackRegisters:
             return ExcCodes.ILLEGAL_FUNCTION
         return None if image.pack_write(pack, address, values) else ExcCodes.ILLEGAL_ADDRESS
 
-    def told(self, device_id: int) -> None:
+    def answered(self, device_id: int) -> None:
         """An answer of this pack goes out that the controller can understand."""
-        self.world.slots[device_id - 1].tell()
+        self.world.slots[device_id - 1].message_sent()
 
     def fault(self, device_id: int) -> str:
         """The fault of the slot, if it is one of the wire."""
@@ -116,8 +116,8 @@ class BoardRegisters:
         """The fault of a board."""
         return self.faults.get(device_id, "")
 
-    def told(self, device_id: int) -> None:
-        """Nobody keeps account of what boards have told."""
+    def answered(self, device_id: int) -> None:
+        """Answers of boards are not counted."""
 
 
 class ModbusLine:
@@ -141,7 +141,7 @@ class ModbusLine:
         self.garbage = 0
         self._buffer = b""
         self._last = 0.0
-        self._free_at = 0.0  # when the line is quiet again
+        self._free_at = 0.0  # when the line is idle again
         self._babble_at = 0.0
         self._tasks: set[asyncio.Task] = set()
 
@@ -197,7 +197,7 @@ class ModbusLine:
         elif fault == "late":
             delay = self.LATE
         else:
-            self.registers.told(unit)
+            self.registers.answered(unit)
         self.answers += 1
         self._send(frame, delay)
 
@@ -211,8 +211,8 @@ class ModbusLine:
             frame = frame[half:]
         self.loop.call_at(self._free_at, self.port.write, frame)
 
-    async def quiet(self) -> None:
-        """Return when nothing more is about to be sent."""
+    async def idle(self) -> None:
+        """Return when nothing more waits to be sent."""
         while self._tasks or self.loop.time() < self._free_at:
             await asyncio.sleep(max(0.0, self._free_at - self.loop.time()))
 

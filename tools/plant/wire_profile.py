@@ -1,4 +1,4 @@
-"""Packs of a maker of whom there is only a DBC file: cantools encodes each frame by it; the profile says which signal tells what.
+"""Packs of another maker, from the maker's DBC file: cantools encodes each frame by it; the profile gives each signal its quantity.
 
 CPython only. Multiplexed messages are sent part by part, in turn."""
 
@@ -29,7 +29,7 @@ _DEFAULT_CYCLE_MS = 500
 
 
 class Maker:
-    """What a DBC file and the profile made of it say together."""
+    """A DBC file together with the profile made of it."""
 
     def __init__(self, profile: Path, dbc: Path) -> None:
         tree = json.loads(profile.read_text())
@@ -73,7 +73,7 @@ class Maker:
 
 
 def quantity(pack: Pack, to: str, index: int) -> int:
-    """What a pack would tell, in the units of a reading; 0 for what it does not know."""
+    """What a pack reports of a quantity, in the units of a reading; 0 for a quantity that it does not have."""
     s = pack.status()
     kind, _, word = to.partition(".")
     if kind == "alarm":
@@ -126,11 +126,11 @@ class MakerNode(WirePackNode):
                 can_id = can_id & ~0xFF | (self.node - 1 if fault == "foreign" else self.node)
             data = self.rng.data(message.length) if fault == "babble" else self.maker.encode(message, part, pack)
             if fault not in ("foreign", "babble"):
-                self.slot.tell(index, len(self.maker.messages))
+                self.slot.message_sent(index, len(self.maker.messages))
             out.append((can_id, message.is_extended_frame, data))
         self.talk(pack, now, out)
 
-    def hear(self, data: bytes, now: float, out: list) -> None:
-        """A challenge; who has no key does not answer."""
+    def receive(self, data: bytes, now: float, out: list) -> None:
+        """A frame of the challenge; a maker without a key does not answer."""
         if self.maker.proves:
-            super().hear(data, now, out)
+            super().receive(data, now, out)

@@ -1,8 +1,8 @@
-"""A TCP proxy that stands for the network: it can be cut, slowed down and broken.
+"""A TCP proxy that takes the place of the network: it can be cut, slowed down and broken.
 
 `Proxy` is the asyncio part; `NetCut` runs one in a thread of its own for callers without a loop. While cut, nothing
-passes in either direction and new connections get no further than the proxy; what was on the way arrives after `restore()`
-if both ends are still there, as it is with TCP over a line that comes back.
+passes in either direction and new connections get no further than the proxy; data on the way arrives after `restore()`
+if both ends are still there, as with TCP over a line that comes back.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ QUEUED_CHUNKS = 256
 
 @dataclass
 class Counters:
-    """What has passed."""
+    """What has passed the proxy."""
 
     connections: int = 0
     open: int = 0
@@ -36,7 +36,7 @@ class Proxy:
         self.delay_ms = delay_ms  # one way
         self.counters = Counters()
         self.port = 0
-        # (direction "up" or "down", bytes) -> bytes to pass on; b"" swallows them, None breaks the connection
+        # (direction "up" or "down", bytes) -> bytes to pass on; b"" drops them, None breaks the connection
         self.mangle: Callable[[str, bytes], bytes | None] | None = None
         self._open = asyncio.Event()
         self._open.set()
@@ -65,12 +65,12 @@ class Proxy:
         return not self._open.is_set()
 
     def cut(self) -> None:
-        """Nothing passes any more."""
+        """Let nothing pass any more."""
         self.counters.cuts += 1
         self._open.clear()
 
     def restore(self) -> None:
-        """The line is back."""
+        """Let everything pass again."""
         self._open.set()
 
     def abort_all(self) -> None:
@@ -202,11 +202,11 @@ class NetCut:
         done.wait(5)
 
     def cut(self) -> None:
-        """Nothing passes any more when this returns."""
+        """Let nothing pass any more, from the return of this call on."""
         self._and_wait(self.proxy.cut)
 
     def restore(self) -> None:
-        """The line is back."""
+        """Let everything pass again."""
         self._and_wait(self.proxy.restore)
 
     def abort_all(self) -> None:

@@ -17,7 +17,7 @@ FILE_WIDTH = 140  # columns of a table that goes to a file or a log
 
 @dataclass(frozen=True)
 class Row:
-    """One figure. `met` is None where there is no goal or where the machine's speed decides; False breaks the run."""
+    """One figure. `met` is None where there is no goal or where the machine's speed decides; False fails the run."""
 
     name: str
     figure: Any
@@ -27,7 +27,7 @@ class Row:
 
 
 def table(rows: list[Row], title: str) -> Table:
-    """For a person."""
+    """The rows as a table for a person."""
     drawn = Table(title=title, title_justify="left", header_style="bold")
     for column in ("name", "figure", "unit", "goal", "met"):
         drawn.add_column(column, justify="right" if column == "figure" else "left", no_wrap=column == "name")

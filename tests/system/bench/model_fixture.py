@@ -19,7 +19,9 @@ from peers import Peers
 from plant.cabinet_world import World
 from plant.frames import CanNodes, RtuUnits
 from plant.rng import Rng
+from swapcab.bench import checks, sheet
 from swapcab.bench.board import can, controller, flash, lines, network, unit
+from swapcab.bench.common import Bench
 from swapcab.bench.controller import BoardError
 from swapcab.settings import template as settings_template
 
@@ -107,7 +109,7 @@ class ModelFixture:
             if frame is None:
                 break
             can_id, extended, data = frame
-            for answer in self.can.hear(can_id, extended, data, self.plant.now):
+            for answer in self.can.receive(can_id, extended, data, self.plant.now):
                 self._deliver(chip, answer)
         for frame in self.can.poll(self.plant.now):
             self._deliver(chip, frame)
@@ -239,3 +241,18 @@ def no_report(*_said: object) -> None:
 def module_of(fixture: ModelFixture) -> types.ModuleType:
     """The board's module."""
     return fixture.bench.module
+
+
+def bench_of(fixture: ModelFixture, wanted: set[str]) -> dict:
+    """The record of a bench."""
+    bench = Bench(fixture, fixture, fixture.unix_s)
+    results = checks.run(bench, wanted, no_report)
+    return sheet.record(bench.identity, results, "2026-11-22 13:30", fixture.name)
+
+
+def changed_settings(fixture: ModelFixture, change: Callable[[dict], None]) -> None:
+    """Change the settings that the bench reads."""
+    file = fixture.folder / "settings.json"
+    settings = json.loads(file.read_text())
+    change(settings)
+    file.write_text(json.dumps(settings))

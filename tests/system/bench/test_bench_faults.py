@@ -1,26 +1,17 @@
 """A bench with each of many hardware faults: the sheet names the faulty part, and no other."""
 
-import json
 import random
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from model_fixture import ModelFixture, no_report
+from model_fixture import ModelFixture, bench_of, changed_settings
 
 from plant.crc16 import crc16
 from swapcab.bench import checks, sheet
-from swapcab.bench.common import Bench
 
 IN_PROCESS = {name for name, _title, _check in checks.CHECKS} - {"loop"}  # the loop needs MicroPython's asyncio
-
-
-def bench_of(fixture: ModelFixture, wanted: set[str]) -> dict:
-    """The record of a bench."""
-    bench = Bench(fixture, fixture, fixture.unix_s)
-    results = checks.run(bench, wanted, no_report)
-    return sheet.record(bench.identity, results, "2026-11-22 13:30", fixture.name)
 
 
 def corrupted(answer: bytes, every: int, count: list[int]) -> bytes:
@@ -280,13 +271,6 @@ def test_a_sector_that_the_journal_could_not_erase_is_looked_at_before_all_other
     found = fixture.call("journal", "journal-a", "A", 1)
     assert found["tried"] == 1 and found["bad"] == [] and fixture.world.nor.peek(100 * 4096 + 2000) == 0xFF
     assert fixture.world.nor.erases > erased
-
-
-def changed_settings(fixture: ModelFixture, change: Callable[[dict], None]) -> None:
-    file = fixture.folder / "settings.json"
-    settings = json.loads(file.read_text())
-    change(settings)
-    file.write_text(json.dumps(settings))
 
 
 def test_lock_boards_that_the_bench_does_not_know_are_said_to_be_untried(tmp_path: Path) -> None:

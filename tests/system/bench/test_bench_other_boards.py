@@ -4,9 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from model_fixture import ModelFixture
+from model_fixture import ModelFixture, bench_of, changed_settings
 from peers import INPUTS, LOCKS
-from test_bench_faults import bench_of, changed_settings
 
 NPB = 4
 FOUR_BOARDS = {"bus": "io", "driver": "waveshare-inputs", "first_address": INPUTS}

@@ -142,7 +142,7 @@ def test_one_faulty_pack_leaves_its_neighbours_answering(tmp_path: Path) -> None
             for fault in ("dead", "crc", "foreign", "late"):
                 plant.world.set_fault(sick, fault)
                 assert not await answers(client, sick, IMPATIENT), fault
-                await plant.packs_line.quiet()  # a late answer must not meet the next request
+                await plant.packs_line.idle()  # a late answer must not meet the next request
                 assert all([await answers(client, unit) for unit in healthy]), fault
             plant.world.set_fault(sick, "none")
             assert await answers(client, sick)

@@ -47,7 +47,7 @@ class Wire:
         if self.cut:
             return True
         self.out.append(bytes(data))
-        answer = self.unit.hear(bytes(data))
+        answer = self.unit.receive(bytes(data))
         if answer is not None:
             self.inbox.append(answer)
         return True

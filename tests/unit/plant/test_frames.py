@@ -145,11 +145,11 @@ def exchange(world, nodes, node, request):
         host.poll(world.now, to_pack)
         answers = []
         for data in to_pack:
-            answers.extend(nodes.hear(image.CHALLENGE_ID | node << 8, True, data, world.now))
+            answers.extend(nodes.receive(image.CHALLENGE_ID | node << 8, True, data, world.now))
         to_pack = []
         for can_id, _, data in answers + nodes.poll(world.now):
             if can_id == image.ANSWER_ID | node:
-                whole = host.hear(data, world.now, to_pack)
+                whole = host.receive(data, world.now, to_pack)
                 if whole is not None:
                     came.append(whole)
         if came:
@@ -171,22 +171,22 @@ def test_a_pack_proves_itself_over_iso_tp():
 def test_a_transport_that_loses_a_frame_gives_up_and_works_again():
     peer = IsoTpPeer()
     out = []
-    assert peer.hear(bytes((0x10, 33)) + b"abcdef", 0.0, out) is None and out[0][0] == 0x30
-    assert peer.hear(b"\x22ghijklm", 0.1, out) is None and peer.aborted == 1
-    assert peer.hear(bytes((0x10, 33)) + b"abcdef", 0.2, out) is None
+    assert peer.receive(bytes((0x10, 33)) + b"abcdef", 0.0, out) is None and out[0][0] == 0x30
+    assert peer.receive(b"\x22ghijklm", 0.1, out) is None and peer.aborted == 1
+    assert peer.receive(bytes((0x10, 33)) + b"abcdef", 0.2, out) is None
     peer.poll(1.5, out)
     assert peer.aborted == 2 and not peer.busy
-    assert peer.hear(b"\x03abc", 2.0, out) == b"abc"
+    assert peer.receive(b"\x03abc", 2.0, out) == b"abc"
     for garbage in (b"", b"\x00", b"\x0f", b"\x10", b"\xff" * 8, b"\x1f\xff" + bytes(6), b"\x30"):
-        assert peer.hear(garbage, 2.0, out) is None
+        assert peer.receive(garbage, 2.0, out) is None
 
 
 def test_a_charger_hears_commands_from_the_bus():
     world, nodes, _ = can_world()
     charger = world.slots[0].charger
-    nodes.hear(frames.COMMAND_ID | charger.address << 8, True, bytes.fromhex("0230003200000000"), 0.0)
+    nodes.receive(frames.COMMAND_ID | charger.address << 8, True, bytes.fromhex("0230003200000000"), 0.0)
     assert charger.started and charger.set_v == 56.0 and charger.set_a == 5.0
-    nodes.hear(frames.COMMAND_ID | charger.address << 8, True, bytes.fromhex("0000000001000000"), 0.0)
+    nodes.receive(frames.COMMAND_ID | charger.address << 8, True, bytes.fromhex("0000000001000000"), 0.0)
     assert not charger.started
-    nodes.hear(frames.COMMAND_ID | charger.address << 8, True, b"\x02\x30", 0.0)
+    nodes.receive(frames.COMMAND_ID | charger.address << 8, True, b"\x02\x30", 0.0)
     assert not charger.started

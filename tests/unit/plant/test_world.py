@@ -366,7 +366,7 @@ def test_a_hot_pack_that_has_said_nothing_since_it_came_is_given_back_unblamed()
         world.set_fault(slot.number, "crc")
         world.step(0.5)
         request = sealed(bytes((slot.number, 3, 1, 0, 0, 8)))
-        assert units.answer(request) is not None and not slot.told
+        assert units.answer(request) is not None and not slot.reported
         if told:
             world.set_fault(slot.number, "none")
             assert units.answer(request) is not None
@@ -388,14 +388,14 @@ def test_a_pack_on_can_has_told_of_itself_once_all_frames_of_a_reading_went_out_
     sent = []
     for tenth in range(1, 20):
         node.poll(tenth / 10, sent)
-    assert len(sent) > 20 and not slot.told
+    assert len(sent) > 20 and not slot.reported
     world.set_fault(slot.number, "none")
     before = len(sent)
     node.poll(2.01, sent)
-    assert len(sent) > before and not slot.told
+    assert len(sent) > before and not slot.reported
     for tenth in range(21, 27):
         node.poll(tenth / 10, sent)
-    assert slot.told
+    assert slot.reported
 
 
 def test_who_gave_a_pack_into_a_technicians_door_and_is_asked_for_one_leaves():

@@ -36,7 +36,7 @@ def test_a_run_that_was_killed_is_removed_in_its_turn(tmp_path: Path):
     assert not first.exists()
 
 
-def test_other_files_beside_the_runs_stay(tmp_path: Path):
+def test_other_files_beside_the_runs_remain(tmp_path: Path):
     (tmp_path / "notes").mkdir()
     (tmp_path / "7").write_text("no folder")
     for _ in range(KEEP + 1):

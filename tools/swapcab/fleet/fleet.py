@@ -19,10 +19,11 @@ from typing import Any
 
 import psutil
 
+from swapcab import programs
 from swapcab.paths import LIB, ROOT
 
 IN_A_PROCESS = 25
-START_LIMIT_S = 120.0
+START_LIMIT_S = 600.0
 PIECE = 250  # the interpreter takes no longer arguments
 
 
@@ -41,9 +42,9 @@ class OwnBroker:
             self.port = probe.getsockname()[1]
         self._log = folder / f"{kind}.log"
         if kind == "mosquitto":
-            program = mosquitto_path()
+            program = programs.find("mosquitto")
             if not program:
-                raise FleetError("mosquitto is not installed; Debian: apt-get install mosquitto, or --broker amqtt")
+                raise FleetError(programs.absent("mosquitto") + "; or --broker amqtt")
             config = folder / "mosquitto.conf"
             lines = "set_tcp_nodelay true\npersistence false\nallow_anonymous true\nmax_queued_messages 0\nlog_type notice\n"
             config.write_text(f"listener {self.port} {self.host}\n{lines}")
@@ -81,14 +82,6 @@ class OwnBroker:
         return 0.0, 0
 
 
-def mosquitto_path() -> str:
-    """The program, or ""."""
-    for folder in (*os.environ.get("PATH", "").split(os.pathsep), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"):
-        if (Path(folder) / "mosquitto").is_file():
-            return str(Path(folder) / "mosquitto")
-    return ""
-
-
 @dataclass
 class Story:
     """Everything the cabinets have reported; times in seconds since the epoch."""
@@ -123,19 +116,19 @@ class Member:
         assert self._process.stdout
         for line in self._process.stdout:
             try:
-                said = json.loads(line)
+                report = json.loads(line)
             except ValueError:
                 self._other.append(line.decode(errors="replace").rstrip())
                 del self._other[:-20]
                 continue
-            self.latest = said
-            self._on_report(said)
+            self.latest = report
+            self._on_report(report)
 
-    def say(self, word: str) -> None:
+    def send(self, command: str) -> None:
         """Send a command of cabinets.py: cut, restore, hold or stop."""
         assert self._process.stdin
         with contextlib.suppress(OSError):
-            self._process.stdin.write(word.encode() + b"\n")
+            self._process.stdin.write(command.encode() + b"\n")
             self._process.stdin.flush()
 
     def check(self) -> None:
@@ -146,7 +139,7 @@ class Member:
 
     def stop(self) -> None:
         """Ask the process to end; kill it after 10 s."""
-        self.say("stop")
+        self.send("stop")
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
@@ -171,11 +164,11 @@ class Fleet:
             count = min(IN_A_PROCESS, self.cabinets + 1 - first)
             self.members.append(Member({**self._want, "first": first, "cabinets": count}, self._take))
 
-    def _take(self, said: dict[str, Any]) -> None:
+    def _take(self, report: dict[str, Any]) -> None:
         with self._lock:
-            self.story.opened += said["opened"]
-            self.story.accepted += said["accepted"]
-            self.story.drained += said["drained"]
+            self.story.opened += report["opened"]
+            self.story.accepted += report["accepted"]
+            self.story.drained += report["drained"]
 
     def total(self, name: str) -> int:
         """Sum of a counter over all processes."""
@@ -188,10 +181,10 @@ class Fleet:
         done = self.total("done")
         self.story.course.append((time.time(), self.total("connected"), done, self.total("made") - done))
 
-    def say(self, word: str) -> None:
+    def send(self, command: str) -> None:
         """Send a command to all processes."""
         for member in self.members:
-            member.say(word)
+            member.send(command)
 
     def moments(self, name: str, since: float) -> list[float]:
         """When something happened (a name of Story), in seconds after `since`, sorted."""
@@ -201,7 +194,7 @@ class Fleet:
     def stop(self) -> None:
         """End all processes."""
         for member in self.members:
-            member.say("stop")
+            member.send("stop")
         for member in self.members:
             member.stop()
 

@@ -16,9 +16,10 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
+from swapcab import programs
 from swapcab.exits import BAD, GOOD, TROUBLE, USAGE
 from swapcab.fleet import view as fleet_view
-from swapcab.fleet.fleet import Fleet, FleetError, OwnBroker, mosquitto_path, per_second
+from swapcab.fleet.fleet import Fleet, FleetError, OwnBroker, per_second
 from swapcab.rows import Row, publish
 from swapcab.sim.options import OptionError, Outage, broker_address
 
@@ -77,7 +78,7 @@ class Run:
         self.console = console
         self.own: OwnBroker | None = None
         if options.broker in ("", "mosquitto", "amqtt"):
-            self.own = OwnBroker(options.broker or ("mosquitto" if mosquitto_path() else "amqtt"), folder)
+            self.own = OwnBroker(options.broker or ("mosquitto" if programs.find("mosquitto") else "amqtt"), folder)
             self.host, self.port = self.own.host, self.own.port
         else:
             self.host, self.port = broker_address(options.broker)
@@ -103,7 +104,7 @@ class Run:
                 self.connected_s = time.time() - self.began
                 self._work()
                 self.phase = "the last events"
-                self.fleet.say("hold")
+                self.fleet.send("hold")
                 self._until(lambda: self.fleet.total("made") == self.fleet.total("done"))
             finally:
                 self.fleet.stop()
@@ -133,7 +134,7 @@ class Run:
         if self.own:
             self.own.kill()
         else:
-            self.fleet.say("cut")
+            self.fleet.send("cut")
         self.marks.append((time.time(), "outage"))
         over = time.time() + outage.length_s
         self._until(lambda: time.time() >= over)
@@ -141,7 +142,7 @@ class Run:
         if self.own:
             self.own.start()
         else:
-            self.fleet.say("restore")
+            self.fleet.send("restore")
         back = time.time()
         self.marks.append((back, "back"))
         self.phase = "all come back"

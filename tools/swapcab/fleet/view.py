@@ -1,4 +1,4 @@
-"""What a person sees of a fleet: the live table, a histogram in the terminal, and a plot as SVG."""
+"""The views of a fleet: the live table, a histogram in the terminal, and a plot as SVG."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDE = 60
 
 
 def bar_line(counts: list[int], wide: int = WIDE) -> str:
-    """One character a second, or a part of the time if there are more seconds than characters: the largest of it."""
+    """One character a second; with more seconds than characters, each shows the largest second of its part."""
     step = -(-len(counts) // wide) or 1
     parts = [max(counts[at : at + step]) for at in range(0, len(counts), step)]
     top = max(parts, default=0) or 1
@@ -32,7 +32,7 @@ def live(fleet: Fleet, phase: str, since: float, now: float) -> RenderableType:
         ("events made", f"{made:,}"),
         ("acknowledged", f"{done:,}"),
         ("waiting", f"{made - done:,}"),
-        ("connections that ended", f"{fleet.total('failures'):,}"),
+        ("connections ended", f"{fleet.total('failures'):,}"),
     )
     for name, text in facts:
         table.add_row(Text(name, style="dim"), text)
@@ -43,13 +43,13 @@ def live(fleet: Fleet, phase: str, since: float, now: float) -> RenderableType:
 
 
 def histogram(title: str, counts: list[int]) -> Group:
-    """A bar a second, for the end of a run."""
+    """One bar a second, for the end of a run."""
     words = f"{title}: {len(counts)} s, largest {max(counts, default=0):,} in one second"
     return Group(Text(words, style="bold"), Text(bar_line(counts), style="green"))
 
 
 def svg(fleet: Fleet, begin: float, marks: list[tuple[float, str]]) -> str:
-    """Connects per second as bars, what waits to be acknowledged as a line; nothing is fetched."""
+    """Connects per second as bars, unacknowledged events as a line; the SVG loads nothing from outside."""
     connects = per_second(fleet.moments("accepted", begin))
     course = [(when - begin, waiting) for when, _, _, waiting in fleet.story.course]
     end = max([len(connects), *(int(when) + 1 for when, _ in course), 1])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from swapcab.exits import USAGE, example, leave
 from swapcab.paths import ROOT
@@ -31,7 +32,10 @@ def size(
     from swapcab.measure import growth as growth_run
     from swapcab.measure import size as size_run
 
-    raise typer.Exit(growth_run.run() if growth else size_run.run(slots))
+    doing = "running simulated cabinets of 6 to 48 slots" if growth else "importing each module, then running a cabinet"
+    with Console(stderr=True).status(doing):
+        code = growth_run.run() if growth else size_run.run(slots)
+    raise typer.Exit(code)
 
 
 def fit(
@@ -40,7 +44,9 @@ def fit(
     """Measure the heap at an MCU's word size: build MicroPython for 32 bits (needs gcc-multilib), run 6 to 48 slots on it."""
     from swapcab.measure.fit import run
 
-    raise typer.Exit(run(source))
+    with Console(stderr=True).status("building three interpreters, then running cabinets of 6 to 48 slots on each"):
+        code = run(source)
+    raise typer.Exit(code)
 
 
 def benchmark(context: typer.Context, part: Annotated[str, typer.Option(help="|".join(BENCHMARKS) + "|all")] = "all") -> None:

@@ -1,4 +1,4 @@
-"""Who holds the heap of a running MicroPython at 32-bit words: its memory is read from outside while it stands still.
+"""What holds the heap of a running MicroPython at 32-bit words: its memory is read from outside while the process is stopped.
 
 Every block that can be reached from the interpreter's roots belongs to the nearest thing with a name on the way there: a module (its
 functions, classes and constants), the objects of a class, the coroutines of a module, or the table of names. Linux only.
@@ -146,7 +146,7 @@ class HeapMap:
         return "module " + self._look_up(self._word(context + 4), "__name__") if context in self._blocks else "frozen modules"
 
     def _own_name(self, address: int, kind: str) -> str:
-        """What a block is called by itself; "" if it belongs to whoever points to it."""
+        """The name of a block itself; "" if the block belongs to the one that points to it."""
         if kind == "names":
             return NAMES
         if kind == "module":
@@ -172,7 +172,7 @@ class HeapMap:
         return KINDS.get(kind, "the rest") if kind else inherited
 
     def _follow(self) -> None:
-        """Breadth first from the roots: a block without a name takes the name of who points to it first."""
+        """Breadth first from the roots: a block without a name takes the name of the first block that points to it."""
         found: dict[int, tuple[str, str]] = {}  # block -> its name, and what it is
         queue: deque[int] = deque()
 

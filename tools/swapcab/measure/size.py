@@ -40,7 +40,7 @@ print("all", gc.mem_alloc() - begin)
 
 
 def modules() -> list[str]:
-    """Every module of the image, each after those that it imports, so that nobody pays for another."""
+    """Every module of the image, each after the modules it imports, so that no module is charged for another."""
     paths: dict[str, Path] = {}
     for name, path in sources().items():
         dotted = name[:-3].replace("/", ".")

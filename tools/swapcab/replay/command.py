@@ -1,4 +1,4 @@
-"""`swapcab replay`: evidence out of a journal image, an export or a single event, and the verdict reached again."""
+"""`swapcab replay`: take evidence from a journal image, an export or a single event, and reach the verdict again."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from swapcab.exits import BAD, GOOD, USAGE
 from swapcab.journal.source import SourceError, open_journal, read_key
 from swapcab.replay.verdicts import TYPE, EvidenceError, Verdict, replay
 
@@ -27,15 +28,15 @@ def evidence_in(source: str, key: str, sector_size: int) -> list[dict[str, Any]]
 
 
 def run(source: str, key: str = "", rule: str = "", sector_size: int = 4096, as_json: bool = False) -> int:
-    """0 if every verdict is reached again, 1 if one is not, 2 if there is nothing to be replayed."""
+    """Returns GOOD if every verdict is reached again, BAD if one is not, USAGE if there is nothing to replay."""
     try:
         found = [e for e in evidence_in(source, key, sector_size) if not rule or e["data"].get("rule") == rule]
     except (SourceError, OSError) as error:
         typer.echo(str(error), err=True)
-        return 2
+        return USAGE
     if not found:
         typer.echo(f"{source}: holds no evidence" + (f" of rule {rule}" if rule else ""), err=True)
-        return 2
+        return USAGE
     wrong = 0
     rows = []
     for envelope in found:
@@ -53,7 +54,7 @@ def run(source: str, key: str = "", rule: str = "", sector_size: int = 4096, as_
         typer.echo(json.dumps({"ok": not wrong, "events": rows}))
     else:
         typer.echo(f"{len(found)} verdicts, {len(found) - wrong} reached again, {wrong} not")
-    return 1 if wrong else 0
+    return BAD if wrong else GOOD
 
 
 def _print(place: str, verdict: Verdict) -> None:

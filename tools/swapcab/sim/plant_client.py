@@ -11,13 +11,13 @@ from typing import Any
 
 
 class PlantError(Exception):
-    """The plant said no, or nothing."""
+    """The plant refused a command, or does not answer."""
 
 
 class PlantClient:
-    """Speaks to a running plant; thread-safe."""
+    """The connection to a running plant; thread-safe."""
 
-    def __init__(self, path: Path, timeout_s: float = 30.0) -> None:
+    def __init__(self, path: Path, timeout_s: float = 120.0) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout_s)
         self._socket.connect(_short(path))
@@ -25,7 +25,7 @@ class PlantClient:
         self._lock = threading.Lock()
 
     def ask(self, **command: Any) -> dict[str, Any]:
-        """One command; raises PlantError."""
+        """Send one command; returns its answer. Raises PlantError."""
         with self._lock:
             try:
                 self._socket.sendall(json.dumps(command).encode() + b"\n")
@@ -33,19 +33,19 @@ class PlantClient:
             except OSError as error:
                 raise PlantError(f"the plant does not answer: {error}") from error
         if not line:
-            raise PlantError("the plant has gone")
+            raise PlantError("the plant has ended")
         answer = json.loads(line)
         if not answer.get("ok"):
             raise PlantError(f"{command.get('cmd')}: {answer.get('error', answer)}")
         return answer
 
     def snapshot(self) -> dict[str, Any]:
-        """What is really the case in slots and at riders."""
+        """The real state of slots and riders."""
         answer = self.ask(cmd="snapshot")
         return answer.get("snapshot", answer)
 
     def close(self) -> None:
-        """Leave."""
+        """Disconnect."""
         with contextlib.suppress(OSError):
             self._file.close()
             self._socket.close()

@@ -1,4 +1,4 @@
-"""What a run showed: the figures, whether each invariant held, the table and the JSON line."""
+"""The result of a run: figures, whether each invariant held, the table and the JSON line."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from swapcab.exits import BAD, GOOD, INTERRUPTED, TROUBLE, os_text
 from swapcab.rows import publish
 from swapcab.sim import result as sim_result
-from swapcab.sim.account import take_account
+from swapcab.sim.account import settled_account
 from swapcab.sim.ending import ended_by_signals, undisturbed
 from swapcab.sim.keyboard import Keyboard, TerminalGone
 from swapcab.sim.network import NetError
@@ -87,7 +87,7 @@ def _run(simulation: Simulation, console: Console) -> int:
         return GOOD
     picture = _headless(simulation, console)
     simulation.stop_firmware()
-    result = sim_result.figures(simulation, take_account(simulation.folder, simulation.net))
+    result = sim_result.figures(simulation, settled_account(simulation.folder, simulation.net))
     return _verdict(options, result, picture, simulation.folder)
 
 

@@ -1,4 +1,4 @@
-"""What the firmware has said of itself, as the panel and the summary need it."""
+"""What the firmware has reported, as the panel and the summary need it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class FirmwareState:
         self.last_line_s = time.monotonic()
 
     def feed(self, line: str) -> None:
-        """One line of the firmware's standard output; whatever is not JSON is a log line."""
+        """Take one line of the firmware's standard output; a line that is not JSON is a log line."""
         try:
             record = json.loads(line)
         except ValueError:
@@ -65,9 +65,9 @@ class FirmwareState:
         stats = self.stats
         stats.latest = record
         for kind, found in (("device", stats.devices), ("bus", stats.buses)):
-            told = record.get(kind) or {}
-            if "name" in told:
-                found[str(told["name"])] = told
+            row = record.get(kind) or {}
+            if "name" in row:
+                found[str(row["name"])] = row
         cells = record.get("cells") or {}
         if "pack" in cells:
             stats.cells[str(cells["pack"])] = cells
@@ -83,7 +83,7 @@ class FirmwareState:
             stats.poll_ms_max[str(name)] = max(stats.poll_ms_max.get(str(name), 0.0), float(period or 0))
 
     def forget(self) -> None:
-        """The power went: what was known of the slots is no longer so."""
+        """The power was cut: forget what the firmware reported of slots and cabinet."""
         with self._lock:
             for number in self.slots:
                 self.slots[number] = {}
@@ -91,11 +91,11 @@ class FirmwareState:
             self.lines = 0
 
     def value(self, name: str, default: Any = None) -> Any:
-        """The latest of a name from the cabinet's line or the statistics."""
+        """The latest value of a name, from the cabinet's line or the statistics."""
         with self._lock:
             return self.cabinet.get(name, self.stats.latest.get(name, default))
 
     def slot(self, number: int) -> dict[str, Any]:
-        """A copy of what is known of a slot."""
+        """A copy of what was reported of a slot."""
         with self._lock:
             return dict(self.slots[number])

@@ -201,7 +201,7 @@ class CanEnd:
             return True
         if self.on_send is not None:
             self.on_send(can_id, data, start)
-        answers = self._nodes.hear(can_id, extended, data, self._out_us / 1_000_000)
+        answers = self._nodes.receive(can_id, extended, data, self._out_us / 1_000_000)
         if answers:
             self.arrive(answers)
         return True

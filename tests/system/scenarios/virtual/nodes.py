@@ -96,7 +96,7 @@ class Nodes(CanNodes):
                 self._next = node.next
         return out
 
-    def hear(self, can_id: int, extended: bool, data: bytes, now: float) -> list:
+    def receive(self, can_id: int, extended: bool, data: bytes, now: float) -> list:
         """See CanNodes."""
         self._next = 0.0
-        return CanNodes.hear(self, can_id, extended, data, now)
+        return CanNodes.receive(self, can_id, extended, data, now)

@@ -55,7 +55,7 @@ class Wires:
         """To the wires of a new app."""
         sim = self.sim
         judged = sim.io_line.on_answer, sim.can.on_send
-        units, boards, nodes, hear = sim.pack_units.answer, sim.board_units.answer, sim.can_nodes.poll, sim.can_nodes.hear
+        units, boards, nodes, receive = sim.pack_units.answer, sim.board_units.answer, sim.can_nodes.poll, sim.can_nodes.receive
 
         def pack_unit(request: bytes) -> "Any":
             answer = units(request)
@@ -72,7 +72,7 @@ class Wires:
             return [(i, e, self._can(i, data)) for i, e, data in frames] if self.prepared else frames
 
         def heard(can_id: int, extended: bool, data: bytes, now: float) -> list:
-            return [(i, e, self._npb(i, d)) for i, e, d in hear(can_id, extended, data, now)]
+            return [(i, e, self._npb(i, d)) for i, e, d in receive(can_id, extended, data, now)]
 
         def io(request: bytes, frame: bytes, last_us: int) -> None:
             judged[0](request, frame, last_us)
@@ -101,7 +101,7 @@ class Wires:
             if self.struck:
                 self._can_said(can_id, data, last_us)
 
-        sim.pack_units.answer, sim.board_units.answer, sim.can_nodes.poll, sim.can_nodes.hear = pack_unit, board_unit, poll, heard
+        sim.pack_units.answer, sim.board_units.answer, sim.can_nodes.poll, sim.can_nodes.receive = pack_unit, board_unit, poll, heard
         sim.io_line.on_answer, sim.packs_line.on_answer = io, packs
         sim.can.on_send, sim.can.on_arrive = sent, can_said
         inputs = app.parts[0].board.inputs
