@@ -3,7 +3,6 @@
 Which pin selects which chip comes from the pins.py of the board that is emulated.
 """
 
-import _thread
 import os
 import time
 
@@ -185,35 +184,22 @@ def build(config: dict, posix, control: Control) -> dict:
             control.tell("feed")
 
     class Timer:
-        """A one-shot timer calls from a thread. A periodic one never calls: the emulated unit has no interrupts, and a loop that hangs
-        toggles nothing."""
+        """A one-shot timer that runs out resets the board: its callback is not called, and every one-shot timer of the product resets.
+        A periodic one does nothing: the emulated unit has no interrupts, and a loop that hangs toggles nothing."""
 
         ONE_SHOT, PERIODIC = 0, 1
 
         def __init__(self, id=-1) -> None:
-            self._callback = None
-            self._waiting = False
+            self._number = id
 
         def init(self, mode=1, period=-1, callback=None, **how) -> None:
             """Start anew, with `period` in ms."""
-            if mode != self.ONE_SHOT:
-                return
-            self._due = time.ticks_add(time.ticks_ms(), period)
-            self._callback = callback
-            if not self._waiting:
-                self._waiting = True
-                _thread.start_new_thread(self._wait, ())
+            if mode == self.ONE_SHOT:
+                control.tell("timer %d %d" % (self._number, period))
 
         def deinit(self) -> None:
             """Stop it."""
-            self._callback = None
-
-        def _wait(self) -> None:
-            while self._callback is not None and time.ticks_diff(self._due, time.ticks_ms()) > 0:
-                time.sleep_ms(100)
-            self._waiting = False
-            if self._callback is not None:
-                self._callback(self)
+            control.tell("timer %d 0" % self._number)
 
     machine.Timer = Timer
 
