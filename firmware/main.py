@@ -21,6 +21,7 @@ START_THRESHOLD_BYTES = 4096
 ONLY_AT_START = (
     "cabinet.startup.load", "cabinet.startup.wiring", "cabinet.startup.settings", "cabinet.startup.address_check",
     "cabinet.startup.driver_registry", "cabinet.devices.profiles.reader", "cabinet.core.rule_table", "cabinet.core.option_table",
+    "cabinet.startup.settings_error", "cabinet.startup.json_text", "cabinet.startup.limit_check", "cabinet.startup.relations",
     "cabinet.store.recovery", "cabinet.trust.sealed",
 )
 

@@ -96,7 +96,7 @@ DRIVERS = (
     Driver("slot-board", "io", "modbus", 1, 247, "cabinet.devices.io.slot_board", "SlotBoard",
            "the slot board of this project: locks, doors, latches, packs, dangers, temperatures", slots=8, reads_switches=True),
     Driver("kr-cu16", "io", "kerong", 0, 15, "cabinet.devices.io.kr_cu16", "KrCu16",
-           "Kerong KR-CU16", bauds=(19200,), slots=16, feels_latches=True),
+           "Kerong KR-CU16", bauds=(9600, 19200), slots=16, feels_latches=True),
     Driver("xunming", "io", "modbus", 1, 247, "cabinet.devices.io.relay_boards", "XunmingBoard", "Xunming lock board", slots=8),
     Driver("waveshare", "io", "modbus", 1, 247, "cabinet.devices.io.relay_boards", "WaveshareBoard",
            "Waveshare Modbus RTU relay and alike", slots=8),

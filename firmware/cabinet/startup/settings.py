@@ -4,11 +4,10 @@ A settings file is a JSON object of at most 32 KiB. Each section is a table of f
 from these tables. Whatever is wrong is named with its path, its value and what is allowed; nothing is guessed.
 """
 
-import json
-
 from cabinet.core import limits, option_table
 from cabinet.settings_section import Section
-from cabinet.startup import address_check, driver_registry
+from cabinet.startup import address_check, driver_registry, json_text, limit_check, relations
+from cabinet.startup.settings_error import MISSING, NO_VALUE, SettingsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,19 +92,6 @@ MAX_TOKENS = 500
 MAX_TOKEN_CHARS = 32
 
 
-class SettingsError(ValueError):
-    """A setting is wrong: `path` names it, the text says what stands there and what is allowed."""
-
-    def __init__(self, path: str, value: object, allowed: str) -> None:
-        if value is None:
-            text = "%s is missing; needed: %s" % (path, allowed)
-        else:
-            shown = json.dumps(value) if isinstance(value, (str, int, bool, list, dict)) else str(value)
-            text = "%s: %s is not allowed here; allowed: %s" % (path, shown[:60], allowed)
-        super().__init__(text)
-        self.path = path
-
-
 class SlotWiring:
     """Where the devices of one slot are."""
 
@@ -133,44 +119,85 @@ class SlotWiring:
 class Settings:
     """All settings, checked. Sections: cabinet, control, uplink, telemetry, time; `buses` by name; `slots`; `limits`; `tokens`."""
 
-    def __init__(self, tree: dict) -> None:
-        _only(tree, TOP_LEVEL, "")
-        self.cabinet = _section(tree.get("cabinet", {}), CABINET, "cabinet")
-        self.control = _section(tree.get("control", {}), CONTROL, "control")
-        self.uplink = _section(tree.get("uplink", {}), UPLINK, "uplink")
-        if self.uplink.tls == "on" and not self.uplink.ca_file:
-            raise SettingsError("uplink.ca_file", None, "the certificate of the broker's authority, without which TLS is not switched on")
-        if bool(self.uplink.cert_file) != bool(self.uplink.key_file):
-            raise SettingsError("uplink.key_file", self.uplink.key_file, "certificate and key together, or neither")
-        self.telemetry = _section(tree.get("telemetry", {}), TELEMETRY, "telemetry")
-        self.time = _section(tree.get("time", {}), TIME, "time")
-        _name(self.cabinet.id, "cabinet.id")
+    cabinet: Section
+    control: Section
+    uplink: Section
+    telemetry: Section
+    time: Section
+    limits: "limits.LimitSet"
+
+    def __init__(self, tree: dict, found: "list[SettingsError] | None" = None) -> None:
+        """Raises the first SettingsError. With `found`, every error goes into that list instead; then only an empty list means that
+        the settings are whole."""
+        self._found = found
         self.buses = {}
-        for name, bus in _mapping(tree.get("buses"), "buses").items():
-            self.buses[name] = _section(bus, BUS, "buses." + name)
-        self.slots = _slots(tree.get("groups"), self.buses, self.cabinet.slots)
+        self.slots = []
+        self.tokens = []
         self.profiles: "dict[str, Any]" = {}
+        self._try(_only, tree, TOP_LEVEL, "")
+        for name, fields in (("cabinet", CABINET), ("control", CONTROL), ("uplink", UPLINK), ("telemetry", TELEMETRY), ("time", TIME)):
+            self._try(self._take_section, tree, name, fields)
+        self._try(self._take_buses, tree)
+        self._try(self._take_tokens, tree)
+        if not found:  # what follows needs the sections
+            self._try(self._take_slots, tree)
+        if not found:
+            for relation in relations.ALL:
+                self._try(relation, self)
+        self._try(self._take_limits, tree)
+        if not found:
+            self._try(limit_check.fits_current, self)
+
+    def _try(self, step: "Any", *arguments: "Any") -> None:
+        try:
+            step(*arguments)
+        except SettingsError as error:
+            if self._found is None:
+                raise
+            self._found.append(error)
+
+    def _take_section(self, tree: dict, name: str, fields: tuple) -> None:
+        section = _section(tree.get(name, {}), fields, name)
+        setattr(self, name, section)
+        if name == "cabinet":
+            _name(section.id, "cabinet.id")
+        elif name == "uplink":
+            if section.tls == "on" and not section.ca_file:
+                raise SettingsError("uplink.ca_file", MISSING, "the certificate of the broker's authority, without which TLS is not "
+                                    "switched on")
+            if bool(section.cert_file) != bool(section.key_file):
+                raise SettingsError("uplink.key_file", section.key_file, "certificate and key together, or neither")
+
+    def _take_buses(self, tree: dict) -> None:
+        for name, bus in _mapping(tree.get("buses", MISSING), "buses").items():
+            self.buses[name] = _section(bus, BUS, "buses." + name)
+
+    def _take_slots(self, tree: dict) -> None:
+        self.slots = _slots(tree.get("groups", MISSING), self.buses, self.cabinet.slots)
         for slot in self.slots:
             if slot.pack_driver.startswith(driver_registry.PROFILE):
                 self.profiles[slot.pack_driver[len(driver_registry.PROFILE) :]] = None
-        if self.cabinet.mains_relay == "none":
-            for slot in self.slots:
-                if driver_registry.driver(slot.charger_driver).needs_mains_relay:
-                    raise SettingsError("cabinet.mains_relay", "none", "heartbeat: a charger of the kind %s goes on for ever when "
-                                        "nobody speaks to it, so a relay must be able to take its mains" % slot.charger_driver)
-        self.limits = _limits(tree.get("limits"))
+            if self.cabinet.mains_relay == "none" and driver_registry.driver(slot.charger_driver).needs_mains_relay:
+                raise SettingsError("cabinet.mains_relay", "none", "heartbeat: a charger of the kind %s goes on for ever when nobody "
+                                    "speaks to it, so a relay must be able to take its mains" % slot.charger_driver)
+
+    def _take_limits(self, tree: dict) -> None:
+        self.limits = limit_check.check(_mapping(tree.get("limits", {}), "limits"))
+
+    def _take_tokens(self, tree: dict) -> None:
         self.tokens = _tokens(tree.get("access", {}))
 
 
-def parse(text: "Any") -> Settings:
-    """Settings from the bytes (or the text) of a file. Raises SettingsError."""
+def parse(text: "Any", found: "list[SettingsError] | None" = None) -> Settings:
+    """Settings from the bytes (or the text) of a file. Raises SettingsError; with `found`, only one for a text that is no JSON object,
+    and all others go into that list."""
     if len(text) > MAX_BYTES:
         raise SettingsError("settings", "%d bytes" % len(text), "at most %d bytes" % MAX_BYTES)
     try:
-        tree = json.loads(text)
-    except (ValueError, RuntimeError) as error:  # RuntimeError: nested too deeply
-        raise SettingsError("settings", str(error), "one JSON object; check the file with `swapcab settings check FILE`")
-    return Settings(_mapping(tree, "settings"))
+        tree = json_text.load(text)
+    except ValueError as error:
+        raise SettingsError("settings", NO_VALUE, str(error))
+    return Settings(_mapping(tree, "settings"), found)
 
 
 def _mapping(value: "Any", path: str) -> dict:
@@ -183,7 +210,8 @@ def _only(tree: dict, names: tuple, path: str) -> None:
     for name in tree:
         if name not in names:
             # what stands under a mistyped name may be a secret
-            raise SettingsError((path + "." if path else "") + str(name), "(not shown)", "no such setting; there are " + ", ".join(names))
+            where = (path + "." if path else "") + str(name)
+            raise SettingsError(where, NO_VALUE, "there is no such setting; allowed: " + ", ".join(names))
 
 
 def _section(tree: "Any", fields: tuple, path: str) -> Section:
@@ -194,7 +222,7 @@ def _section(tree: "Any", fields: tuple, path: str) -> Section:
         where = path + "." + name
         if name not in tree:
             if default is NEEDED:
-                raise SettingsError(where, None, allowed(kind, lowest, highest) + ": " + meaning)
+                raise SettingsError(where, MISSING, allowed(kind, lowest, highest) + ": " + meaning)
             values[name] = default
         else:
             values[name] = _value(tree[name], kind, lowest, highest, where)
@@ -262,8 +290,13 @@ def _device(tree: "Any", section: str, buses: dict, first: int, last: int, path:
     if device.first_address < row.lowest:
         raise SettingsError(path + ".first_address", device.first_address, "at least %d for the driver %s" % (row.lowest, device.driver))
     count = _addresses(row, first, last)
+    if count > row.highest - row.lowest + 1:
+        raise SettingsError(path + ".first_address", device.first_address, "at most %d devices of the driver %s on one bus (addresses %d "
+                            "to %d), and this group has %d: put some on another bus"
+                            % (row.highest - row.lowest + 1, device.driver, row.lowest, row.highest, count))
     if device.first_address + count - 1 > row.highest:
-        raise SettingsError(path + ".first_address", device.first_address, "at most %d for %d devices" % (row.highest - count + 1, count))
+        raise SettingsError(path + ".first_address", device.first_address, "at most %d: the driver %s has the addresses %d to %d, and "
+                            "this group needs %d" % (row.highest - count + 1, device.driver, row.lowest, row.highest, count))
     return device
 
 
@@ -285,7 +318,7 @@ def _inputs(group: Section, io: Section, buses: dict, path: str) -> "Any":
     reads_switches = driver_registry.driver(io.driver).reads_switches
     if group.inputs is None:
         if not reads_switches:
-            raise SettingsError(path + ".inputs", None, "where doors, latches, packs and dangers are read: a board of the kind %s has "
+            raise SettingsError(path + ".inputs", MISSING, "where doors, latches, packs and dangers are read: a board of the kind %s has "
                                 "locks only" % io.driver)
         return None
     if reads_switches:
@@ -301,7 +334,8 @@ def _slots(groups: "Any", buses: dict, count: int) -> list:
         path = "groups[%d]" % index
         group = _section(tree, GROUP, path)
         if not group.first_slot <= group.last_slot <= count:
-            raise SettingsError(path + ".last_slot", group.last_slot, "from first_slot to cabinet.slots (%d)" % count)
+            raise SettingsError(path + ".last_slot", group.last_slot, "from first_slot (%d) to cabinet.slots (%d)"
+                                % (group.first_slot, count))
         size = group.last_slot - group.first_slot + 1
         first, last = group.first_slot, group.last_slot
         pack = _device(group.pack, "pack", buses, first, last, path + ".pack")
@@ -311,24 +345,15 @@ def _slots(groups: "Any", buses: dict, count: int) -> list:
         for offset in range(size):
             number = group.first_slot + offset
             if slots[number - 1] is not None:
-                raise SettingsError(path, number, "each slot in one group only")
+                raise SettingsError(path, number, "each slot in one group only; slot %d is in a group before this one" % number)
             slots[number - 1] = SlotWiring(number, pack, charger, io, inputs, offset)
     for number, slot in enumerate(slots):
         if slot is None:
             raise SettingsError("groups", number + 1, "each slot from 1 to %d in a group; this one is in none" % count)
     shared = address_check.clash(slots)
     if shared:
-        raise SettingsError("groups", "two devices at one place", "a place for each: " + shared)
+        raise SettingsError("groups", NO_VALUE, shared)
     return slots
-
-
-def _limits(tighten: "Any") -> limits.LimitSet:
-    if tighten is not None:
-        _mapping(tighten, "limits")
-    try:
-        return limits.LimitSet(tighten)
-    except ValueError as error:
-        raise SettingsError("limits", tighten, str(error))
 
 
 def _tokens(access: "Any") -> list:
@@ -376,9 +401,9 @@ def _key(tree: dict, name: str) -> bytes:
 def parse_secrets(text: "Any") -> Secrets:
     """Secrets from the bytes (or the text) of a file. Raises SettingsError, which never shows a secret."""
     try:
-        tree = json.loads(text) if len(text) <= MAX_BYTES else None
-    except (ValueError, RuntimeError):
-        raise SettingsError("secrets", "(not shown)", "one JSON object")
+        tree = json_text.load(text) if len(text) <= MAX_BYTES else None
+    except ValueError as error:
+        raise SettingsError("secrets", NO_VALUE, str(error))
     if not isinstance(tree, dict):
-        raise SettingsError("secrets", "(not shown)", "one JSON object")
+        raise SettingsError("secrets", NO_VALUE, "needed: one JSON object {...}")
     return Secrets(tree)

@@ -3,28 +3,9 @@
 import json
 
 from example_settings import example
+from settings_tree import changed, error_of
 
 from cabinet.startup import settings as config
-
-
-def error_of(tree):
-    try:
-        config.parse(json.dumps(tree))
-    except config.SettingsError as error:
-        return error
-    raise AssertionError("the settings were taken")
-
-
-def changed(path, value):
-    tree = example()
-    node = tree
-    for key in path[:-1]:
-        node = node[key]
-    if value is None:
-        del node[path[-1]]
-    else:
-        node[path[-1]] = value
-    return tree
 
 
 def test_the_example_is_taken_and_defaults_are_filled_in():
@@ -60,7 +41,7 @@ def test_every_wrong_value_is_named_with_its_path():
         (("uplink", "tls"), "on", "uplink.ca_file", "without which TLS"),
         (("access", "tokens"), [""], "access.tokens[0]", "1 to 32"),
         (("control",), {"budget_w": -1}, "control.budget_w", "0 to 200000"),
-        (("limits",), {"no_such_rule": {}}, "limits", "no such rule"),
+        (("limits",), {"no_such_rule": {}}, "limits.no_such_rule", "no such rule"),
         (("access", "tokens"), ["a b"], "access.tokens[0]", "without blanks"),
         (("access", "tokens"), ["a\nb"], "access.tokens[0]", "without blanks"),
         (("wifi",), {}, "wifi", "no such setting"),

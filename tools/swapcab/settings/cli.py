@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +9,7 @@ from typing import Annotated
 import typer
 
 from swapcab.exits import BAD, USAGE, example
-from swapcab.paths import use_firmware
-from swapcab.profile import files as profile_files
-from swapcab.settings import template
+from swapcab.settings import check, template
 
 group = typer.Typer(no_args_is_help=True, help="Check a settings file, print a template.", epilog=example("swapcab settings template"))
 
@@ -22,22 +19,20 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="settings")
 
 
-@group.command("check", epilog=example("swapcab settings check settings.json"))
-def check(file: Annotated[Path, typer.Argument(help="settings.json")]) -> None:
-    """Name what is wrong with a settings file, or report that nothing is."""
-    use_firmware()
-    config = importlib.import_module("cabinet.startup.settings")
-    try:
-        checked = config.parse(file.read_bytes())
-        if checked.profiles:
-            profile_files.files(file)
-    except OSError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(USAGE) from None
-    except ValueError as error:  # a SettingsError, or a mistake in a profile
-        typer.echo(str(error), err=True)
-        raise typer.Exit(BAD) from None
-    typer.echo(f"{file}: right; cabinet {checked.cabinet.id}, {checked.cabinet.slots} slots, {len(checked.tokens)} tokens")
+@group.command("check", epilog=example("swapcab settings check settings.json", "swapcab settings check --board w5500_evb_pico2 settings.json"))
+def check_file(
+    file: Annotated[Path, typer.Argument(help="settings.json")],
+    board: Annotated[str, typer.Option(help="Check ports and bauds against this board too, as w5500_evb_pico2; no board is needed.")] = "",
+) -> None:
+    """Check a settings file: errors end with exit code 1; notes on what is probably not meant end with 0."""
+    result = check.check(file, board)
+    for text in result.wrong:
+        typer.echo(text, err=True)
+    for text in result.notes:
+        typer.echo(f"note: {text}")
+    if result.wrong:
+        raise typer.Exit(USAGE if result.unreadable else BAD)
+    typer.echo(f"{file}: right; {result.summary}")
 
 
 @group.command("template", epilog=example("swapcab settings template --slots 24"))
