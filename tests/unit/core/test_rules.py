@@ -2,7 +2,7 @@
 
 import sys
 
-from cabinet.core import limits, quantities, reason_codes, rule_words, rules
+from cabinet.core import limits, reason_codes, rule_words, rules, slot_state
 from cabinet.core.faults import CompiledLimits, FaultSet
 from cabinet.core.rules import UNKNOWN
 
@@ -256,7 +256,7 @@ def test_the_positions_of_the_quantities_agree_with_the_table():
     for (name, _), place in zip(pairs, places):
         assert names.index(name) == place, name
     assert len(names) == rules.QUANTITIES == 71 and names[70] == "cabinet_blind"
-    assert list(quantities.SlotMeasures().values) == [UNKNOWN] * 71
+    assert list(slot_state.SlotMeasures().values) == [UNKNOWN] * 71
 
 
 def test_hysteresis_lies_on_the_safe_side_and_every_reason_has_words():
