@@ -193,9 +193,10 @@ def fill(slot: "SlotState", options: "Options", now_ms: int) -> bool:
         if slot.pack_fresh and _fill_pack(m, slot, options, now_ms):
             return True
         _compare(m, None, 0, 0)  # an old reading must not be compared with what the charger does now
-    elif slot.state == slot_state.UNSEEN or slot.unexpected_pack(now_ms):
-        if reading.is_fresh(slot.pack.taken_ms, now_ms, options.stale_pack_ms):
-            _fill_dangers(m, slot, now_ms)  # no switch shows a pack, but one answers
+        return False
+    unseen = slot.state == slot_state.UNSEEN or slot.unexpected_pack(now_ms)
+    if unseen and reading.is_fresh(slot.pack.taken_ms, now_ms, options.stale_pack_ms):
+        _fill_dangers(m, slot, now_ms)  # no switch shows a pack, but one answers
     return False
 
 

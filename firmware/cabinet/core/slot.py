@@ -458,7 +458,7 @@ _LEAVING = ((_is_open, OPEN), (_is_gone, EMPTY), (_is_dangerous, QUARANTINED), (
 
 # A row a state; its number is its position. Numbers stand in evidence on flash: a new state goes to the end.
 # name, polling need, whether a pack stands behind a shut door, exits, what is done on entry
-STATES = (
+STATES: tuple = (
     # only judged once the I/O board has answered
     ("unseen", "checking", False, ((_is_open, OPEN), (_is_shut_with_pack, IDENTIFYING), (_is_shut_empty, EMPTY)), None),
     ("empty", "absent", False, ((_is_open, OPEN), (_is_shut_with_pack, IDENTIFYING), (_has_stop, FAULT)), SlotControl._entered_empty),

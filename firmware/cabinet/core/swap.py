@@ -597,7 +597,7 @@ class Swap:
 
 # A row a state; its number is its position. Numbers stand on flash: a new state goes to the end.
 # name, what ends it, its time limit (a setting, opening_ms or resume_ms), what happens at the limit
-STATES = (
+STATES: tuple = (
     ("none", None, "", None),
     ("opening_in", Swap._step_opening_in, "opening_ms", Swap._next_in),
     ("putting_in", Swap._step_putting_in, "in_ms", Swap._late_putting_in),
