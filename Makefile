@@ -1,12 +1,15 @@
 # Swapcab: everything a person or CI runs. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup build sim flash emulate flashcuts benchfaults picture test lint types bench size fit soak reaction chaos powercut mutants fuzz differential benchmark clean
+.PHONY: help setup build sim flash emulate flashcuts benchfaults picture test lint types bench size fit soak reaction chaos powercut mutants fuzz differential benchmark lock sbom clean FORCE
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.swapcab-setup
 TYPINGS := build/typings/.stamp
 MUTMUT := build/mutmut/.stamp
+RELEASE := build/release/.stamp
+UV := build/uv/.stamp
+NODE := build/node/.stamp
 ARGS ?=
 PART ?= all
 HOURS ?= 1
@@ -16,36 +19,38 @@ POINTS ?= 100
 SOURCE ?= ../micropython
 MINUTES ?= 30
 
-# The newest CPython that works here; `make setup PYTHON=/path/to/python3` for another.
-FIND_PYTHON = for p in "$(PYTHON)" python3.14 python3.13 python3.12 python3.11 python3.10 python3; do \
-	if [ -n "$$p" ] && "$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1; \
+# A whole .venv stays on its own Python; else it gets the newest CPython that works here. PYTHON=/path/to/python3 chooses another.
+FIND_PYTHON = for p in $(if $(PYTHON),"$(PYTHON)",$$(test -f $(STAMP) && echo $(BIN)/python) python3.14 python3.13 python3.12 python3.11 python3.10 python3); do \
+	if "$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1; \
 	then echo "$$p"; break; fi; done
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## create .venv with the pinned dependencies, fetch the MicroPython packages by hash
 
-$(STAMP): requirements.lock pyproject.toml tools/swapcab/compile/mpy_packages.lock tools/swapcab/compile/asyncapi_fetch.py
+# asked each time, and made anew only if it is not whole or not the right one
+$(STAMP): FORCE
 	@python=$$($(FIND_PYTHON)); \
-	if [ ! -x $(BIN)/python ]; then \
-		if [ -z "$$python" ]; then echo "make setup: no Python 3.10 to 3.14 with venv found (Debian: apt-get install python3-venv)" >&2; exit 1; fi; \
-		echo "Creating $(VENV) with $$python"; "$$python" -m venv $(VENV); \
-	fi
-	@echo "Installing the pinned dependencies"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@$(BIN)/python -m swapcab.paths
-	@$(BIN)/python -m swapcab.compile.mpy_fetch
-	@$(BIN)/python -m swapcab.compile.asyncapi_fetch
-	@touch $@
+	if [ -z "$$python" ]; then \
+		echo "make setup: $(or $(PYTHON),no Python found that) is not a Python 3.10 to 3.14 with venv (Debian: apt-get install python3-venv)" >&2; exit 1; fi; \
+	"$$python" tools/setup_env.py
+
+FORCE:
 
 # each port's stubs in a folder of its own: their modules have the same names
 $(TYPINGS): requirements-stubs.lock $(STAMP)
 	@mkdir -p build/typings
 	@for port in stm32 esp32 rp2; do folder=build/typings; [ $$port = stm32 ] || folder=build/typings-$$port; \
-		grep -E "stdlib|$$port" requirements-stubs.lock > build/stubs-$$port.txt; \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $$folder -r build/stubs-$$port.txt || exit 1; done
+		awk -v port="$$port" '/^[a-z]/ { kept = $$0 ~ "stdlib|" port } kept' requirements-stubs.lock > build/stubs-$$port.txt; \
+		$(PIP) --upgrade --no-deps --target $$folder -r build/stubs-$$port.txt || exit 1; done
+	@touch $@
+
+# pyright runs on Node.js: the system's, or else the one that comes as a package
+$(NODE): requirements-node.lock $(STAMP)
+	@mkdir -p build/node
+	@command -v node >/dev/null || $(PIP) --upgrade --no-deps --target build/node -r requirements-node.lock
 	@touch $@
 
 build: $(STAMP) ## compile the firmware with mpy-cross into build/mpy
@@ -58,15 +63,15 @@ sim: build ## a cabinet with packs, riders and a broker; ARGS="--headless --swap
 picture: build ## draw docs/img/panel.svg from a real run
 	@$(BIN)/python -m swapcab sim --headless --swaps 6 --seed 4 --picture docs/img/panel.svg
 
-test: build ## all tests, on CPython and on MicroPython
+test: build $(RELEASE) ## all tests, on CPython and on MicroPython
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(STAMP) ## ruff: style and common mistakes
 	@$(BIN)/ruff check .
 
-types: $(TYPINGS) ## pyright: host tools against CPython, firmware and boards against MicroPython's stubs
+types: $(TYPINGS) $(NODE) ## pyright: host tools against CPython, firmware and boards against MicroPython's stubs
 	@set -e; for project in . firmware $(wildcard boards/*/pyrightconfig.json); do \
-		echo "pyright: $$project"; $(BIN)/pyright --pythonpath $(BIN)/python --project $$project; done
+		echo "pyright: $$project"; PYTHONPATH=build/node $(BIN)/pyright --pythonpath $(BIN)/python --project $$project; done
 
 flash: $(STAMP) ## the firmware onto a board; BOARD=w5500_evb_pico2 PORT=/dev/ttyACM0 ARGS="--settings settings.json"
 	@$(BIN)/python -m swapcab flash --board "$(BOARD)" --port "$(PORT)" $(ARGS)
@@ -107,7 +112,7 @@ mutants: $(MUTMUT) ## small faults put into the core one at a time, which the un
 	@$(BIN)/python tests/robustness/mutants/run.py $(ARGS)
 
 $(MUTMUT): requirements-mutants.lock $(STAMP)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target build/mutmut -r requirements-mutants.lock
+	@$(PIP) --upgrade --no-deps --target build/mutmut -r requirements-mutants.lock
 	@touch $@
 
 fuzz: build ## hostile bytes into every parser
@@ -120,7 +125,23 @@ differential: build ## profiles against cantools, pymodbus and encoders of their
 benchmark: build ## side by side with other libraries; PART=bus|journal|uplink|cpu
 	@$(BIN)/python -m swapcab benchmark --part $(PART) $(ARGS)
 
+lock: $(UV) ## write requirements*.lock anew: pins, hashes, Requires-Python; ARGS=--upgrade, ARGS="--upgrade-package rich"
+	@$(BIN)/python -m swapcab.parts.lock $(ARGS)
+
+$(UV): requirements-uv.lock $(STAMP)
+	@$(PIP) --upgrade --no-deps --target build/uv -r requirements-uv.lock
+	@touch $@
+
+sbom: $(RELEASE) ## the list of a release's parts in CycloneDX: build/swapcab-VERSION.cdx.json
+	@$(BIN)/python -m swapcab.parts.sbom
+
+# in an environment of its own, so that the list names our parts and not the tool's
+$(RELEASE): requirements-release.lock $(STAMP)
+	@rm -rf build/release
+	@$(BIN)/python -m venv build/release
+	@build/release/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-release.lock
+	@touch $@
+
 clean: ## remove build/ and caches (the environment stays: rm -r .venv)
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis tools/*.egg-info
-	@rm -f $(STAMP)
 	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

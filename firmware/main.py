@@ -20,7 +20,7 @@ START_THRESHOLD_BYTES = 4096
 # read once; their tables would only take up memory while the cabinet runs
 ONLY_AT_START = (
     "cabinet.startup.load", "cabinet.startup.wiring", "cabinet.startup.settings", "cabinet.startup.address_check",
-    "cabinet.devices.profiles.reader", "cabinet.devices.io.factory", "cabinet.core.rule_table", "cabinet.core.option_table",
+    "cabinet.startup.driver_registry", "cabinet.devices.profiles.reader", "cabinet.core.rule_table", "cabinet.core.option_table",
     "cabinet.store.recovery", "cabinet.trust.sealed",
 )
 

@@ -14,14 +14,21 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import hang_watch
+import hypothesis
+import needs
 import pytest
+import pytest_timeout
 
 from swapcab.paths import MICROPYPATH, ROOT
+
+# no example fails because the machine was slow
+hypothesis.settings.register_profile("swapcab", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("swapcab")
 
 UNIT = ROOT / "tests" / "unit"
 TOOLS = UNIT / "tools"  # of the host: CPython alone
 HEAP = "2m"
-SECONDS = 120
 MARK = "@@result "
 
 
@@ -47,12 +54,9 @@ class MicroPythonFile(pytest.File):
         if self.results is None:
             self.results = {}
             command = [str(Path(sys.executable).with_name("micropython")), "-X", f"heapsize={HEAP}", "tests/run_mp.py", str(self.path)]
-            env = {**os.environ, "MICROPYPATH": ":".join((MICROPYPATH, *(str(room) for room in sorted(UNIT.iterdir()))))}
-            try:
-                done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
-                text = (done.stdout + done.stderr).decode(errors="replace")
-            except subprocess.TimeoutExpired as expired:
-                text = (expired.stdout or b"").decode(errors="replace") + f"\nMicroPython was stopped after {SECONDS} s"
+            env = {**os.environ, "MICROPYPATH": MICROPYPATH}
+            done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, stdin=subprocess.DEVNULL)
+            text = (done.stdout + done.stderr).decode(errors="replace")
             for line in text.splitlines():
                 if line.startswith(MARK):
                     row = json.loads(line[len(MARK) :])
@@ -106,3 +110,23 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
     if _is_unit_test(module_path) and module_path.stem.endswith("_mp"):
         return MicroPythonFile.from_parent(parent, path=module_path)
     return None
+
+
+def pytest_timeout_set_timer(item: pytest.Item, settings: pytest_timeout.Settings) -> bool:
+    """`timeout`, in pyproject.toml or as a mark, is processor time: see hang_watch.py."""
+
+    def hung(reason: str) -> None:
+        sys.stderr.write(f"\n{item.nodeid} hangs: {reason}\n")
+        hang_watch.end_children()
+        pytest_timeout.timeout_timer(item, settings)
+
+    item.cancel_timeout = hang_watch.watch(settings.timeout, hung)  # type: ignore[attr-defined]
+    return True
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line on what was left out, and how to get it."""
+    reasons = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []) if isinstance(report.longrepr, tuple)]
+    line = needs.left_out(reasons)
+    if line:
+        terminalreporter.write_line(line, yellow=True)

@@ -54,7 +54,7 @@ class App:
         self.kiosk = wired.kiosk
         self.devices = wired.devices
         self.parts = parts = wired.parts
-        options = Options(known_tokens=KnownTokens(settings.tokens), **settings.control.values())
+        options = Options(known_tokens=KnownTokens(settings.tokens), blind_ms=wired.blind_ms, **settings.control.values())
         settings.tokens.clear()
         self.control = CabinetControl(len(parts), settings.limits, options, wired.readings)
         self.control.cabinet = wired.cabinet_reading
@@ -68,8 +68,6 @@ class App:
         self.cells = CellView()
         for bus in self.buses.values():
             bus.cells = self.cells
-            if hasattr(bus, "fault"):  # a CAN controller has troubles of its own
-                self.devices.append(bus)
         self._told = -1  # devices, packs and buses take turns in the statistics
         self.uplink = Uplink(
             wiring.network(board, settings.uplink), self.clock, self.journal, wiring.uplink_options(settings, secrets), self._birth,
@@ -77,20 +75,19 @@ class App:
         )
         self.supervisor = Supervisor(self.clock, board.watchdog(WATCHDOG_MS), board.heartbeat(), self.loop.note)
         self._mains_guard = None
-        self._guard_mains()
+        self._guard_mains(wired.guarded)
         self.supervisor.mains_wanted = self._mains_wanted
         if self.uplink.options.tls is not None:
             from cabinet.runtime.slices import Slices
 
             self.uplink.options.tls["turn"] = Slices(self.loop, self.supervisor, self.gauge)
 
-    def _guard_mains(self) -> None:
-        """Where chargers may get out of hand, the relay before their mains is let fall then."""
-        unguarded = [part.charger for part in self.parts if hasattr(part.charger, "runaway")]
-        if unguarded:
+    def _guard_mains(self, chargers: list) -> None:
+        """Watch the chargers that never stop by themselves: if one gets out of hand, the relay before their mains falls."""
+        if chargers:
             from cabinet.runtime.mains import MainsGuard
 
-            self._mains_guard = MainsGuard(unguarded, self.loop.note)
+            self._mains_guard = MainsGuard(chargers, self.loop.note)
 
     def _mains_wanted(self, now_ms: int) -> bool:
         """Whether the relay before the chargers' mains may be held: not while nothing can be recorded, or a charger is out of hand."""

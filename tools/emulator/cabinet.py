@@ -18,7 +18,7 @@ from swapcab.sim.network import Net
 from swapcab.sim.plant_client import PlantClient, PlantError
 from swapcab.sim.simulation import short
 
-START_LIMIT_S = 60.0
+START_LIMIT_S = 600.0
 
 
 class EmulatedCabinet:

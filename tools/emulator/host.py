@@ -23,7 +23,7 @@ __all__ = ("BoardError", "EmulatedBoard", "Options")
 
 CTRL_A, CTRL_C = b"\x01", b"\x03"
 INTERRUPT_PAUSE_S = 0.3
-START_LIMIT_S = 60.0
+START_LIMIT_S = 600.0
 HELD_MAX = 64  # parts of what came in that wait for the program
 
 

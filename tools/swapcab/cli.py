@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from emulator.fault_table import FAULTS
+from swapcab import VERSION
 from swapcab.bench import cli as bench_cli
 from swapcab.flash import cli as flash_cli
 from swapcab.paths import ROOT, use_firmware
@@ -27,6 +28,22 @@ app.add_typer(settings_app, name="settings")
 app.add_typer(profile_cli.app, name="profile")
 if importlib.util.find_spec("swapcab.journal.cli"):
     app.add_typer(importlib.import_module("swapcab.journal.cli").app, name="journal")
+
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        typer.echo(f"swapcab {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="print the version and end")] = False,
+) -> None:
+    """Options that stand before a command."""
+
 
 BENCHMARKS = ("bus", "journal", "uplink", "cpu")
 

@@ -102,7 +102,7 @@ class Receiver:
         self.client.on_subscribe = lambda *_: self._ready.set()
         self.client.on_message = self._on_message
 
-    def start(self, timeout_s: float = 10) -> None:
+    def start(self, timeout_s: float = 60) -> None:
         """Connect and subscribe; returns when the subscription stands. Raises OSError."""
         self.client.connect(*self._address, keepalive=30)
         self.client.loop_start()
@@ -134,7 +134,7 @@ class Receiver:
         self.client.publish(self.root + "commands", json.dumps({"id": identity, "kind": kind, **more}), qos=1)
         return identity
 
-    def result(self, identity: str, timeout_s: float = 10) -> dict[str, Any] | None:
+    def result(self, identity: str, timeout_s: float = 60) -> dict[str, Any] | None:
         """The answer to a command, or None if none came in time."""
         with self._news:
             self._news.wait_for(lambda: identity in self.results, timeout_s)

@@ -28,7 +28,6 @@ CHARGE_CLAIMS = ("safety", "operator", "swap", "plan")
 
 _PULSE_WINDOW_MS = const(60000)
 _PULSES = const(3)  # a minute: solenoids are made for short use
-_BLIND_MS = const(6000)  # an Elcon stops 5 s after the last frame that it heard; the mains relay of an NPB falls 3.1 s after the permit
 _STILL_MA = const(500)  # no door is opened while so much flows; less is what the sensors of packs at rest may tell
 
 
@@ -174,9 +173,9 @@ class Interlock:
         if s.charger_fresh and s.charger.output_ma >= _STILL_MA:
             return True
         fed_ms = self._fed_ms[s.number - 1]
-        if fed_ms is None or not 0 <= ticks.diff(now_ms, fed_ms) < _BLIND_MS:
+        if fed_ms is None or not 0 <= ticks.diff(now_ms, fed_ms) < self._options.blind_ms:
             return False
-        # current was permitted of late, and flows still for all that is known: unless somebody has looked since, and saw none
+        # current may still flow, unless a reading newer than the last permit shows none
         return not (_since(s.pack_fresh, s.pack.taken_ms, fed_ms) or _since(s.charger_fresh, s.charger.taken_ms, fed_ms))
 
     def _recent_pulses(self, s: "SlotControl", now_ms: int) -> int:

@@ -1,5 +1,8 @@
 """Settings of the core. Integers only, the unit in the name; option_table.py has their ranges and meanings."""
 
+from micropython import const
+
+BLIND_MS_MAX = const(60000)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -7,9 +10,11 @@ if TYPE_CHECKING:
 
 
 class Options:
-    """The settings by name, with their defaults; `known_tokens` are the riders that the cabinet serves on its own."""
+    """The settings by name, with their defaults; `known_tokens` are the riders that the cabinet serves on its own.
 
-    def __init__(self, known_tokens: "Any" = None, **values: int) -> None:
+    `blind_ms`: how long current may flow unseen after a charger's last permit. The drivers' rows say it; if nobody does, it is long."""
+
+    def __init__(self, known_tokens: "Any" = None, blind_ms: int = BLIND_MS_MAX, **values: int) -> None:
         self.full_soc_pct = 90
         self.charge_stop_soc_pct = 98
         self.charge_resume_pct = 4
@@ -35,6 +40,7 @@ class Options:
         self.swap_order = 0
         self.swap_packs = 1
         self.proof_tries = 3
+        self.blind_ms = blind_ms
         self.known_tokens = known_tokens if known_tokens is not None else set()
         from cabinet.core.option_table import FIELDS  # not kept in memory
 

@@ -7,8 +7,8 @@ has come back to the clear level and stayed there for the clear time, unless it 
 belongs to the quantity.
 """
 
-# Quantities in the order of measure.py. "-" in front: small values are the dangerous ones. What each means stands in
-# tools/swapcab/docs/safety.py.
+# All quantities: first those of a pack, then those of a slot, then those of the cabinet. "-" in front: small values are the
+# dangerous ones. quantities.py works them out; unit and meaning of each stand in tools/swapcab/docs/safety.py.
 QUANTITIES = """\
 cell_max_mv -cell_min_mv class_high_mv class_low_mv cell_sum_mv over_own_ma charge_ma temp_max_ddegc -temp_min_ddegc
 temp_spread_ddegc rise_3s_ddegc rise_60s_ddegc rise_over_neighbours_ddegc spread_mid_mv spread_rest_mv spread_hour_mv
@@ -18,6 +18,15 @@ contact_mohm volt_differs_mv current_differs_ma current_sign neighbour_hot charg
 charger_hot_flag charger_input charger_note charger_ddegc charger_over_mv charger_off_ma io_silent_ms lock_disagrees forced open_ms ghost stuck compartment_ddegc
 contact_rise_mohm compartment_blind cabinet_silent_ms smoke gas water emergency_stop tilt ground_fault fan mains_lost cabinet_ddegc mains_high_mv
 -mains_low_mv mains_ma cabinet_blind"""
+
+
+def position(name: str) -> int:
+    """Where a quantity stands among the values of a slot or of the cabinet, from 0. Raises ValueError if QUANTITIES does not name it.
+
+    The build puts the number in place of the call (tools/swapcab/compile/inline.py).
+    """
+    return [word.lstrip("-") for word in QUANTITIES.split()].index(name)
+
 
 # Reactions, mildest first: note (told, nothing else), derate (charged with less), stop (not charged), give_back (not
 # charged, not handed out; given back if a rider has just brought it, else kept), quarantine (not charged, no rider ever

@@ -109,7 +109,7 @@ class ControlLoop:
             if slot.poll_need != part.need:
                 part.need = slot.poll_need
                 part.pack.set_need(NEED_MS[part.need])
-            if slot.wants_wake and hasattr(part.pack, "wake"):
+            if slot.wants_wake:
                 part.pack.wake()
             if slot.wants_proof and not part.proving:
                 part.proving = True
@@ -195,8 +195,7 @@ class ControlLoop:
             devices = (self._parts[0].board,)
         for device in devices:
             size = len(frames)
-            if hasattr(device, "put_frames"):  # what hangs at pins has none
-                device.put_frames(frames)
+            device.put_frames(frames)
             if len(frames) > room:
                 frames = frames[:size]
         event.values = event.values[:-1] + (bytes(frames),)

@@ -1,7 +1,7 @@
-"""The relay before the chargers' mains, for chargers that nothing else stops when they are not reached any more.
+"""The relay before the chargers' mains, for chargers that never stop by themselves (contract.GuardedCharger).
 
-The supervisor asks `wanted` before each half period of the heartbeat that holds the relay, and each charger is asked for its
-`runaway` then: a line whose task hangs or dies cannot keep the relay. While a charger is out of hand the heartbeat rests, the
+The supervisor asks `wanted` before each half period of the heartbeat that holds the relay, and `wanted` asks each charger for its
+`runaway`: a line whose task hangs or dies cannot keep the relay. While a charger is out of hand the heartbeat rests, the
 relay falls, and every charger of the cabinet is without mains for long enough to be off for sure.
 """
 
@@ -15,7 +15,7 @@ OFF_MS = 15_000  # the relay's fall, and the capacitors of the chargers
 
 
 class MainsGuard:
-    """Watches chargers with a `runaway(now_ms)`; `note` journals an event."""
+    """Watches the chargers that never stop by themselves; `note` journals an event."""
 
     def __init__(self, chargers: list, note: "Any") -> None:
         self._chargers = chargers

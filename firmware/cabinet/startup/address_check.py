@@ -1,44 +1,40 @@
-"""Whether two devices were given one place: an address of a bus, or a channel of a board. Needed while settings are checked.
+"""Whether two devices were given one address of a bus, or two slots one channel of a board. Needed while settings are checked.
 
-A lock channel that two slots share opens another rider's door; inputs that two slots share tell the wrong door.
+A lock channel that two slots share opens another rider's door; inputs that two slots share report the wrong door.
 """
+
+from cabinet.startup import driver_registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cabinet.startup.settings import SlotWiring
 
-INPUT_BOARDS = 4  # waveshare-inputs: doors, latches, packs, and of the first eight slots dangers
-
 
 def _devices(slot: "SlotWiring") -> list:
-    """(what, driver, bus, first address, addresses, channel) of all that a slot hangs on; channel None: the device is the slot's own."""
-    found = [
-        ("pack", slot.pack_driver, slot.pack_bus, slot.pack_address, 1, None),
-        ("charger", slot.charger_driver, slot.charger_bus, slot.charger_address, 1, None),
-        ("lock", slot.io_driver, slot.io_bus, slot.io_address, 1, slot.io_channel),
+    """(what, driver, bus, space, first address, addresses, channel) of each device of a slot; channel None: it serves this slot alone."""
+    space = driver_registry.driver(slot.charger_driver).space
+    found: "list[tuple]" = [
+        ("pack", slot.pack_driver, slot.pack_bus, "", slot.pack_address, 1, None),
+        ("charger", slot.charger_driver, slot.charger_bus, space, slot.charger_address, 1, None),
     ]
+    boards = [("lock", slot.io_driver, slot.io_bus, slot.io_address)]
     if slot.inputs_driver:
-        count = 1
-        if slot.inputs_driver == "waveshare-inputs":
-            count = INPUT_BOARDS if slot.number <= 8 else INPUT_BOARDS - 1
-        found.append(("inputs", slot.inputs_driver, slot.inputs_bus, slot.inputs_address, count, (slot.number - 1) % 8))
+        boards.append(("inputs", slot.inputs_driver, slot.inputs_bus, slot.inputs_address))
+    for what, driver, bus, address in boards:
+        row = driver_registry.driver(driver)
+        count = row.addresses if slot.number <= row.slots else row.later_addresses
+        found.append((what, driver, bus, row.space, address, count, (slot.number - 1) % row.slots))
     return found
 
 
-def _kind(what: str, driver: str) -> str:
-    """Devices of different kinds do not meet: on CAN, packs and chargers have identifiers of their own; on pins, locks and inputs
-    are counted apart."""
-    return what if what == "charger" or driver in ("pins", "pin-inputs") else ""
-
-
 def clash(slots: "list[SlotWiring]") -> str:
-    """Which two places are one, and what to do; "" if all is well."""
-    devices = {}  # (bus, kind, address): (what, driver, first address, slot)
-    channels = {}  # (bus, kind, address, channel): slot
+    """Which two devices or slots share a place, and what to do; "" if none do."""
+    devices = {}  # (bus, space, address): (what, driver, first address, slot)
+    channels = {}  # (bus, space, address, channel): slot
     for slot in slots:
-        for what, driver, bus, first, count, channel in _devices(slot):
+        for what, driver, bus, space, first, count, channel in _devices(slot):
             for address in range(first, first + count):
-                place = (bus, _kind(what, driver), address)
+                place = (bus, space, address)
                 there = devices.setdefault(place, (what, driver, first, slot.number))
                 at = "address %d of bus %s" % (address, bus)
                 if there[:3] != (what, driver, first):

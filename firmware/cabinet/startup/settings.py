@@ -8,7 +8,7 @@ import json
 
 from cabinet.core import limits, option_table
 from cabinet.settings_section import Section
-from cabinet.startup import address_check
+from cabinet.startup import address_check, driver_registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ CABINET = (
     ("slots", "int", NEEDED, 1, MAX_SLOTS, "number of slots"),
     ("mains_relay", "choice", "none", 0, ("none", "heartbeat"),
      "what can take the mains from the chargers: nothing, or a relay that the board's heartbeat output holds; "
-     "needed for chargers that do not stop by themselves when nobody speaks to them (npb)"),
+     "needed for chargers that never stop by themselves (docs/devices.md)"),
 )
 BUS = (
-    ("kind", "choice", NEEDED, 0, ("modbus", "can", "kiosk", "serial", "kerong", "pins"),
+    ("kind", "choice", NEEDED, 0, tuple(row.name for row in driver_registry.BUSES),
      "what is spoken on the line; pins: no line, but what is wired to the controller or to expanders beside it"),
     ("port", "text", NEEDED, 1, 64, "name of the port, see the board's page in docs/boards.md"),
     ("baud", "int", NEEDED, 1200, 1000000, "bits per second (pins: of the expanders' I2C, else any)"),
@@ -41,29 +41,12 @@ GROUP = (
     ("io", "section", NEEDED, 0, 0, "how the locks are reached; with slot boards doors, latches, presence switches and dangers too"),
     ("inputs", "section", None, 0, 0, "how doors, latches, presence switches and dangers are read where `io` is not a slot board"),
 )
-DRIVERS = {  # driver: (section, kind of bus, lowest address, highest address)
-    "pack-link-modbus": ("pack", "modbus", 1, 247),
-    "pack-link-can": ("pack", "can", 1, 127),
-    "elcon": ("charger", "can", 1, 253),
-    "npb": ("charger", "can", 0, 3),
-    "slot-board": ("io", "modbus", 1, 247),
-    "kr-cu16": ("io", "kerong", 0, 15),
-    "xunming": ("io", "modbus", 1, 247),
-    "waveshare": ("io", "modbus", 1, 247),
-    "pins": ("io", "pins", 0, 5),
-    "waveshare-inputs": ("inputs", "modbus", 1, 247),
-    "pin-inputs": ("inputs", "pins", 0, 5),
-}
-CHANNELS = {"kr-cu16": 16}  # slots of one board, where it is not 8
-ADDRESSES = {"waveshare-inputs": address_check.INPUT_BOARDS}  # of eight slots, where it is not 1
-PROFILE = "profile:"  # driver of a pack whose protocol is a data file
-NEED_MAINS_RELAY = ("npb",)  # chargers without a communication timeout of their own
 DEVICE = (
     ("bus", "text", NEEDED, 1, 16, "name of the bus, as under `buses`"),
-    ("driver", "driver", NEEDED, 0, tuple(sorted(DRIVERS)), "what is spoken to the device; "
+    ("driver", "driver", NEEDED, 0, tuple(driver_registry.names()), "what is spoken to the device; "
      "profile:NAME: as the profile says (profiles.md)"),
     ("first_address", "int", NEEDED, 0, 255, "address of the first slot's device, counted up slot by slot; of io and inputs: of the first "
-     "board of the cabinet, one for 8 slots (kr-cu16: 16; waveshare-inputs: four for 8 slots)"),
+     "board of the cabinet; how many slots a board serves and how many addresses it takes stands below"),
 )
 CONTROL = tuple((name, "int", row[0], row[1], row[2], row[3]) for name, row in sorted(option_table.FIELDS.items()))
 UPLINK = (
@@ -136,14 +119,15 @@ class SlotWiring:
         self.charger_address = charger.first_address + offset
         self.io_bus = io.bus
         self.io_driver = io.driver
-        channels = CHANNELS.get(io.driver, 8)
-        self.io_address = io.first_address + (number - 1) // channels
-        self.io_channel = (number - 1) % channels
+        row = driver_registry.driver(io.driver)
+        self.io_address = io.first_address + (number - 1) // row.slots * row.addresses
+        self.io_channel = (number - 1) % row.slots
         self.inputs_driver = ""
         if inputs is not None:
             self.inputs_bus = inputs.bus
             self.inputs_driver = inputs.driver
-            self.inputs_address = inputs.first_address + (number - 1) // 8 * ADDRESSES.get(inputs.driver, 1)
+            row = driver_registry.driver(inputs.driver)
+            self.inputs_address = inputs.first_address + (number - 1) // row.slots * row.addresses
 
 
 class Settings:
@@ -167,11 +151,11 @@ class Settings:
         self.slots = _slots(tree.get("groups"), self.buses, self.cabinet.slots)
         self.profiles: "dict[str, Any]" = {}
         for slot in self.slots:
-            if slot.pack_driver.startswith(PROFILE):
-                self.profiles[slot.pack_driver[len(PROFILE) :]] = None
+            if slot.pack_driver.startswith(driver_registry.PROFILE):
+                self.profiles[slot.pack_driver[len(driver_registry.PROFILE) :]] = None
         if self.cabinet.mains_relay == "none":
             for slot in self.slots:
-                if slot.charger_driver in NEED_MAINS_RELAY:
+                if driver_registry.driver(slot.charger_driver).needs_mains_relay:
                     raise SettingsError("cabinet.mains_relay", "none", "heartbeat: a charger of the kind %s goes on for ever when "
                                         "nobody speaks to it, so a relay must be able to take its mains" % slot.charger_driver)
         self.limits = _limits(tree.get("limits"))
@@ -248,47 +232,65 @@ def _name(text: str, path: str) -> None:
 
 
 def _names_profile(driver: str) -> bool:
-    name = driver[len(PROFILE) :]
-    if not driver.startswith(PROFILE) or not 1 <= len(name) <= 16:
+    name = driver[len(driver_registry.PROFILE) :]
+    if not driver.startswith(driver_registry.PROFILE) or not 1 <= len(name) <= 16:
         return False
     return all("a" <= character <= "z" or "0" <= character <= "9" or character == "-" for character in name)
 
 
-def _served(driver: str, bus: "Any") -> tuple:
-    """A driver's section, kind of bus, lowest and highest address. Which bus a profile is for stands in its file: see main."""
-    if driver.startswith(PROFILE):
-        kind = "modbus, can or serial" if bus is None or bus.kind not in ("modbus", "can", "serial") else bus.kind
-        return "pack", kind, 1, 247
-    return DRIVERS[driver]
+def _row(driver: str, bus: "Any") -> driver_registry.Driver:
+    """The row of a driver that exists. Which bus a profile is for stands in its file, which is read later: `bus`, if packs can be on it."""
+    rows = driver_registry.PROFILES
+    kind = bus.kind if bus is not None and any(row.bus == bus.kind for row in rows) else rows[0].bus
+    return driver_registry.driver(driver, kind)
 
 
-def _device(tree: "Any", section: str, buses: dict, count: int, path: str) -> Section:
+def _device(tree: "Any", section: str, buses: dict, first: int, last: int, path: str) -> Section:
+    """The checked section of the devices of the slots `first` to `last`."""
     device = _section(tree, DEVICE, path)
-    wanted_section, bus_kind, lowest, highest = _served(device.driver, buses.get(device.bus))
-    if wanted_section != section:
-        raise SettingsError(path + ".driver", device.driver, "a driver for `%s`" % section)
-    if device.bus not in buses:
+    bus = buses.get(device.bus)
+    row = _row(device.driver, bus)
+    if row.section != section:
+        raise SettingsError(path + ".driver", device.driver, "a driver for `%s`: %s" % (section, ", ".join(driver_registry.names(section))))
+    if bus is None:
         raise SettingsError(path + ".bus", device.bus, "one of the buses " + ", ".join(sorted(buses)))
-    if buses[device.bus].kind != bus_kind:
-        raise SettingsError(path + ".bus", device.bus, "a bus of kind %s for the driver %s" % (bus_kind, device.driver))
-    if device.first_address < lowest:
-        raise SettingsError(path + ".first_address", device.first_address, "at least %d for the driver %s" % (lowest, device.driver))
-    if device.first_address + count - 1 > highest:
-        raise SettingsError(path + ".first_address", device.first_address, "at most %d for %d devices" % (highest - count + 1, count))
+    if bus.kind != row.bus:
+        kinds = [other.bus for other in driver_registry.PROFILES] if row.name == driver_registry.PROFILE else [row.bus]
+        raise SettingsError(path + ".bus", device.bus, "a bus of kind %s for the driver %s" % (_either(kinds), device.driver))
+    if row.bauds and bus.baud not in row.bauds:
+        raise SettingsError("buses.%s.baud" % device.bus, bus.baud, "%s for the driver %s" % (_either(row.bauds), device.driver))
+    if device.first_address < row.lowest:
+        raise SettingsError(path + ".first_address", device.first_address, "at least %d for the driver %s" % (row.lowest, device.driver))
+    count = _addresses(row, first, last)
+    if device.first_address + count - 1 > row.highest:
+        raise SettingsError(path + ".first_address", device.first_address, "at most %d for %d devices" % (row.highest - count + 1, count))
     return device
 
 
+def _either(choices: "list | tuple") -> str:
+    """a, b or c."""
+    texts = [str(choice) for choice in choices]
+    return " or ".join(([", ".join(texts[:-1])] if len(texts) > 1 else []) + texts[-1:])
+
+
+def _addresses(row: driver_registry.Driver, first: int, last: int) -> int:
+    """How many addresses the devices of the slots `first` to `last` span. What serves several slots counts from the board of slot 1."""
+    if row.section in ("pack", "charger"):
+        return last - first + 1
+    boards = 1 + (last - 1) // row.slots
+    return boards * row.addresses - (row.addresses - row.later_addresses if boards > 1 else 0)
+
+
 def _inputs(group: Section, io: Section, buses: dict, path: str) -> "Any":
+    reads_switches = driver_registry.driver(io.driver).reads_switches
     if group.inputs is None:
-        if io.driver != "slot-board":
+        if not reads_switches:
             raise SettingsError(path + ".inputs", None, "where doors, latches, packs and dangers are read: a board of the kind %s has "
                                 "locks only" % io.driver)
         return None
-    if io.driver == "slot-board":
-        raise SettingsError(path + ".inputs", group.inputs, "nothing: slot boards read all of this themselves")
-    blocks = 1 + (group.last_slot - 1) // 8
-    each = ADDRESSES.get(str(group.inputs.get("driver")), 1) if isinstance(group.inputs, dict) else 1
-    return _device(group.inputs, "inputs", buses, blocks * each - (1 if each == 4 and blocks > 1 else 0), path + ".inputs")
+    if reads_switches:
+        raise SettingsError(path + ".inputs", group.inputs, "nothing: a board of the kind %s reads all of this itself" % io.driver)
+    return _device(group.inputs, "inputs", buses, group.first_slot, group.last_slot, path + ".inputs")
 
 
 def _slots(groups: "Any", buses: dict, count: int) -> list:
@@ -301,9 +303,10 @@ def _slots(groups: "Any", buses: dict, count: int) -> list:
         if not group.first_slot <= group.last_slot <= count:
             raise SettingsError(path + ".last_slot", group.last_slot, "from first_slot to cabinet.slots (%d)" % count)
         size = group.last_slot - group.first_slot + 1
-        pack = _device(group.pack, "pack", buses, size, path + ".pack")
-        charger = _device(group.charger, "charger", buses, size, path + ".charger")
-        io = _device(group.io, "io", buses, 1 + (group.last_slot - 1) // CHANNELS.get(str(group.io.get("driver")), 8), path + ".io")
+        first, last = group.first_slot, group.last_slot
+        pack = _device(group.pack, "pack", buses, first, last, path + ".pack")
+        charger = _device(group.charger, "charger", buses, first, last, path + ".charger")
+        io = _device(group.io, "io", buses, first, last, path + ".io")
         inputs = _inputs(group, io, buses, path)
         for offset in range(size):
             number = group.first_slot + offset

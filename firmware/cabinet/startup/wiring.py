@@ -1,8 +1,9 @@
-"""From the settings to what they name: buses, drivers, slots, uplink. Needed at the start only and let go of, see main: nothing that
-lives on may hold a function or an object of this file."""
+"""From the settings to what they name: buses, drivers, slots, uplink. Unloaded after the start with its package: nothing that lives on
+may hold a function or an object of this file."""
 
 from cabinet.core.reading import CabinetReading
 from cabinet.runtime.control_loop import SlotParts
+from cabinet.startup import driver_registry
 from cabinet.uplink.uplink import UplinkOptions
 
 BATCH_BYTES = 1536  # a message of a draining backlog; building it takes about four times as much memory
@@ -11,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from cabinet.devices import contract
     from cabinet.ports import Board
     from cabinet.settings_section import Section
     from cabinet.startup.settings import Secrets, Settings, SlotWiring
@@ -42,83 +44,66 @@ def network(board: "Board", given: "Section") -> "Any":
     return Interfaces(board.clock, [board.network(name) for name in names], given.return_s * 1000)
 
 
-def _charger(driver: str) -> "Any":
-    """A charger's class, imported only where one is used."""
-    if driver == "npb":
-        from cabinet.devices.chargers.npb import NpbCharger
-
-        return NpbCharger
-    from cabinet.devices.chargers.elcon import ElconCharger
-
-    return ElconCharger
-
-
 class Wiring:
-    """Opens the buses and makes a driver for everything that hangs on them. Drivers are imported only where one is used."""
+    """Opens the buses and makes a driver for every device on them. A class is imported only where the settings name it."""
 
     def __init__(self, board: "Board", settings: "Settings") -> None:
         self.board = board
         self.clock = board.clock
         self.profiles = settings.profiles
         self.buses = {}
-        self.ports = {}  # of buses that are no lines
-        self.kiosk = None
-        self.boards = {}  # by bus and address
-        self.devices = []
+        self.kiosk: "Any" = None
+        self.boards = {}  # by bus, address and driver
+        self.devices = []  # that may be lost
+        self.guarded = []  # chargers that never stop by themselves
+        self.blind_ms = 0  # for how long current may flow unseen after the last permit of any charger
         self.cabinet_reading = CabinetReading()
         self.readings = []  # of the slots: pack, charger, switches
-        self._open_buses(settings.buses)
-        self.parts = [self._slot(wiring, self.readings) for wiring in settings.slots]
+        watched = self._open_buses(settings.buses)
+        self.parts = [self._slot(wiring) for wiring in settings.slots]
+        self.devices.extend(watched)
 
-    def _open_buses(self, buses: dict) -> None:
+    def _open_buses(self, buses: dict) -> list:
+        """Those that have a fault of their own."""
+        watched = []
         for name in sorted(buses):
-            bus = buses[name]
-            if bus.kind == "modbus":
-                from cabinet.bus.modbus_bus import ModbusBus
+            given = buses[name]
+            row = driver_registry.bus(given.kind)
+            made = row.load()
+            if row.line == "pins":
+                self.buses[name] = made(name, self.board, given.port, self.clock)
+                continue
+            open_line = self.board.can if row.line == "can" else self.board.serial
+            line = open_line(given.port, given.baud)
+            if not row.has_devices:
+                self.kiosk = made(line)
+                continue
+            self.buses[name] = made(name, line, self.clock)
+            if row.is_watched:
+                watched.append(self.buses[name])
+        return watched
 
-                self.buses[name] = ModbusBus(name, self.board.serial(bus.port, bus.baud), self.clock)
-            elif bus.kind == "kerong":
-                from cabinet.bus.kerong_bus import KerongBus
-
-                self.buses[name] = KerongBus(name, self.board.serial(bus.port, bus.baud), self.clock)
-            elif bus.kind == "pins":
-                from cabinet.bus.pin_bus import PinBus
-
-                self.ports[name] = bus.port
-                self.buses[name] = PinBus(name, self.clock)
-            elif bus.kind == "serial":
-                from cabinet.bus.framed_bus import FramedBus
-
-                self.buses[name] = FramedBus(name, self.board.serial(bus.port, bus.baud), self.clock)
-            elif bus.kind == "can":
-                from cabinet.bus.can_bus import CanBus
-
-                self.buses[name] = CanBus(name, self.board.can(bus.port, bus.baud), self.clock)
-            else:
-                from cabinet.devices.io.kiosk import KioskLine
-
-                self.kiosk = KioskLine(self.board.serial(bus.port, bus.baud))
-
-    def _pack(self, wiring: "SlotWiring") -> "Any":
+    def _pack(self, wiring: "SlotWiring") -> "contract.Pack":
         bus = self.buses[wiring.pack_bus]
-        if wiring.pack_driver.startswith("profile:"):
-            from cabinet.devices.profiles import shelf
+        if not wiring.pack_driver.startswith(driver_registry.PROFILE):
+            return driver_registry.driver(wiring.pack_driver).load()(bus, wiring.pack_address, self.clock)
+        profile = self.profiles[wiring.pack_driver[len(driver_registry.PROFILE) :]]
+        row = driver_registry.PROFILES[profile.bus]
+        return row.load()(bus, wiring.pack_address, self.clock, profile)
 
-            profile = self.profiles[wiring.pack_driver[8:]]
-            return shelf.driver(profile)(bus, wiring.pack_address, self.clock, profile)
-        if wiring.pack_driver == "pack-link-modbus":
-            from cabinet.devices.bms.pack_link_modbus import PackLinkModbus
+    def _charger(self, wiring: "SlotWiring") -> "contract.Charger":
+        row = driver_registry.driver(wiring.charger_driver)
+        charger = row.load()(self.buses[wiring.charger_bus], wiring.charger_address, self.clock)
+        if row.needs_mains_relay:
+            self.guarded.append(charger)
+        self.blind_ms = max(self.blind_ms, row.blind_ms)
+        return charger
 
-            return PackLinkModbus(bus, wiring.pack_address, self.clock)
-        from cabinet.devices.bms.pack_link_can import PackLinkCan
-
-        return PackLinkCan(bus, wiring.pack_address, self.clock)
-
-    def _slot(self, wiring: "SlotWiring", readings: list) -> SlotParts:
+    def _slot(self, wiring: "SlotWiring") -> SlotParts:
         pack = self._pack(wiring)
-        charger = _charger(wiring.charger_driver)(self.buses[wiring.charger_bus], wiring.charger_address, self.clock)
+        charger = self._charger(wiring)
         board = self._lock_board(wiring)
-        readings.append((pack.reading, charger.reading, self._switches(wiring, board)))
+        self.readings.append((pack.reading, charger.reading, self._switches(wiring, board)))
         pack.name = "pack %d" % wiring.number  # technicians count slots, not addresses
         charger.name = "charger %d" % wiring.number
         self.devices.append(pack)
@@ -126,43 +111,37 @@ class Wiring:
         return SlotParts(wiring.number, pack, charger, board, wiring.io_channel)
 
     def _lock_board(self, wiring: "SlotWiring") -> "Any":
-        place = (wiring.io_bus, wiring.io_address)
-        if place not in self.boards:
+        """The board with the slot's lock, with its switches too if it reads them."""
+        key = (wiring.io_bus, wiring.io_address, wiring.io_driver)
+        if key not in self.boards:
+            row = driver_registry.driver(wiring.io_driver)
             bus = self.buses[wiring.io_bus]
-            if wiring.io_driver == "slot-board":
-                from cabinet.devices.io.slot_board import SlotBoard
-
-                made = SlotBoard(bus, wiring.io_address, self.clock, wiring.number - wiring.io_channel)
-                self._take_cabinet(made.inputs)
+            if row.reads_switches:
+                made = row.load()(bus, wiring.io_address, self.clock, wiring.number - wiring.io_channel)
+                self._take_inputs(made)
             else:
-                from cabinet.devices.io import factory
-
-                made = factory.lock_board(wiring.io_driver, bus, wiring.io_address, self.board, self.ports.get(wiring.io_bus, ""))
-            self.boards[place] = made
-            self.devices.append(made)
-        return self.boards[place]
+                made = row.load()(bus, wiring.io_address, self.clock)
+                self.devices.append(made)
+            self.boards[key] = made
+        return self.boards[key]
 
     def _switches(self, wiring: "SlotWiring", board: "Any") -> "Any":
         """The reading of door, latch and presence switch: the lock board's own, or that of the inputs beside it."""
         if not wiring.inputs_driver:
-            return board.slots[wiring.io_channel]
-        channel = (wiring.number - 1) % 8
-        place = (wiring.inputs_bus, wiring.inputs_address, "inputs")
-        if place not in self.boards:
-            from cabinet.devices.io import factory
+            return board.inputs.slots[wiring.io_channel]
+        row = driver_registry.driver(wiring.inputs_driver)
+        channel = (wiring.number - 1) % row.slots
+        key = (wiring.inputs_bus, wiring.inputs_address, wiring.inputs_driver)
+        if key not in self.boards:
+            made = row.load()(self.buses[wiring.inputs_bus], wiring.inputs_address, self.clock, wiring.number - channel)
+            if driver_registry.driver(wiring.io_driver).feels_latches:
+                made.inputs.feedback = board
+                made.inputs.feedback_shift = wiring.io_channel - channel
+            self._take_inputs(made)
+            self.boards[key] = made
+        return self.boards[key].inputs.slots[channel]
 
-            inputs, devices = factory.input_device(
-                wiring.inputs_driver, self.buses[wiring.inputs_bus], wiring.inputs_address, self.board,
-                self.ports.get(wiring.inputs_bus, ""), wiring.number - channel,
-            )
-            if hasattr(board, "latches"):
-                inputs.feedback = board
-                inputs.feedback_shift = wiring.io_channel - channel
-            self._take_cabinet(inputs)
-            self.boards[place] = inputs
-            self.devices.extend(devices)
-        return self.boards[place].slots[channel]
-
-    def _take_cabinet(self, inputs: "Any") -> None:
-        if inputs.cabinet is not None:
-            self.cabinet_reading = inputs.cabinet
+    def _take_inputs(self, made: "contract.Inputs") -> None:
+        self.devices.extend(made.watched())
+        if made.inputs.cabinet is not None:
+            self.cabinet_reading = made.inputs.cabinet

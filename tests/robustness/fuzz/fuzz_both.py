@@ -55,7 +55,7 @@ def differences(seed: int, count: int) -> list[str]:
         ours = wire_verdicts.verdict(kind, data)
         if theirs.rstrip("\n") != ours and not ours.endswith("topic is not UTF-8"):  # MicroPython takes some of these for strange ones
             found.append(f"{kind} {data!r}: CPython {ours!r}, MicroPython {theirs!r}")
-    other.wait(60)
+    other.wait()
     return found
 
 

@@ -19,7 +19,9 @@ from peers import Peers
 from plant.cabinet_world import World
 from plant.frames import CanNodes, RtuUnits
 from plant.rng import Rng
+from swapcab.bench import checks, sheet
 from swapcab.bench.board import can, flash, itself, lines, network, unit
+from swapcab.bench.common import Bench
 from swapcab.bench.link import BoardError
 from swapcab.settings import template as settings_template
 
@@ -239,3 +241,18 @@ def quiet(*_said: object) -> None:
 def module_of(rig: Rig) -> types.ModuleType:
     """The board's module."""
     return rig.bench.module
+
+
+def bench_of(rig: Rig, wanted: set[str]) -> dict:
+    """The record of a bench."""
+    bench = Bench(rig, rig, rig.unix_s)
+    results = checks.run(bench, wanted, quiet)
+    return sheet.record(bench.identity, results, "2026-11-22 13:30", rig.name)
+
+
+def changed_settings(rig: Rig, change: Callable[[dict], None]) -> None:
+    """Change the settings that the bench reads."""
+    file = rig.folder / "settings.json"
+    settings = json.loads(file.read_text())
+    change(settings)
+    file.write_text(json.dumps(settings))

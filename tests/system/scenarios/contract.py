@@ -12,6 +12,7 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from jsonschema import Draft202012Validator
 from paho.mqtt.enums import CallbackAPIVersion
+from patience import PATIENCE_S
 from referencing import Registry, Resource
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -68,7 +69,7 @@ class Recorder:
     def __enter__(self) -> Recorder:
         self._client.connect("127.0.0.1", self._port)
         self._client.loop_start()
-        if not self._ready.wait(60):
+        if not self._ready.wait(PATIENCE_S):
             raise TimeoutError("the broker did not answer the subscription")
         return self
 

@@ -17,7 +17,6 @@ from swapcab.journal.source import open_journal, read_key
 from swapcab.replay.verdicts import TYPE, replay
 from swapcab.settings.template import secrets
 
-LIMIT_S = 600.0
 START = "import sys, json; from virtual import failure; print(json.dumps(failure.main(json.loads(sys.argv[1]))))"
 REPORT_MS, CHECK_MS, RELAY_MS = 1000, 100, 500  # without a report; between two looks of the supervisor; the relay falls by itself
 STORE_MS = 10_000  # without a flash that takes events
@@ -34,7 +33,7 @@ def built() -> Path:
 def failed(kind: str, seconds: int, built: Path, tmp_path: Path) -> dict[str, Any]:
     """What the plant saw, with the journal's verdict."""
     image = tmp_path / "journal.bin"
-    result = virtual_run.run({"seed": 3, "kind": kind, "seconds": seconds, "image": str(image)}, LIMIT_S, built, START, "32m")
+    result = virtual_run.run({"seed": 3, "kind": kind, "seconds": seconds, "image": str(image)}, out=built, start=START, heap="32m")
     assert result["ok"], f"{result['violation']}\n" + "\n".join(result.get("story", []))
     assert result["charging_a"] > 20, "nothing was charged before"
     journal = open_journal(str(image), read_key(str(secrets()["device_key"])), 4096, None, lambda n, total: None)
@@ -46,7 +45,6 @@ def failed(kind: str, seconds: int, built: Path, tmp_path: Path) -> dict[str, An
     return result
 
 
-@pytest.mark.timeout(LIMIT_S)
 @pytest.mark.parametrize(("kind", "limit_ms"), [("wedge", RELAY_MS + CHECK_MS), ("crash", CHECK_MS), ("memory", CHECK_MS)])
 def test_a_loop_that_fails_lets_the_relay_fall_and_the_cabinet_starts_again(
     kind: str, limit_ms: int, built: Path, tmp_path: Path
@@ -60,7 +58,6 @@ def test_a_loop_that_fails_lets_the_relay_fall_and_the_cabinet_starts_again(
     assert len(boots) == 2 and boots[1]["cause"] == "watchdog"
 
 
-@pytest.mark.timeout(LIMIT_S)
 def test_a_flash_that_takes_nothing_more_ends_charging_until_there_is_room_again(built: Path, tmp_path: Path) -> None:
     result = failed("flash_full", 110, built, tmp_path)
     limit_ms = STORE_MS + RELAY_MS + CHECK_MS
@@ -71,7 +68,6 @@ def test_a_flash_that_takes_nothing_more_ends_charging_until_there_is_room_again
     assert result["charging_again_ms"] is not None, "not charged again once the broker had taken what was stored"
 
 
-@pytest.mark.timeout(LIMIT_S)
 def test_the_firmware_leaves_evidence_with_frames_that_say_what_it_read(built: Path, tmp_path: Path) -> None:
     result = failed("hot", 8, built, tmp_path)
     found = [e for e in result["events"] if e["type"] == TYPE and e["data"]["rule"] == "temp_high"]

@@ -48,9 +48,14 @@ def environment(out: Path, other: str = "") -> dict[str, str]:
 
 
 def run(
-    words: dict[str, Any], limit_s: float = 3600.0, out: Path = virtual_build.OUT, start: str = START, heap: str = HEAP, other: str = ""
+    words: dict[str, Any],
+    limit_s: float | None = None,
+    out: Path = virtual_build.OUT,
+    start: str = START,
+    heap: str = HEAP,
+    other: str = "",
 ) -> dict[str, Any]:
-    """What the run counted; "ok" is False if an invariant broke or the run did not come to its end."""
+    """What the run counted; "ok" is False if an invariant broke or the run did not come to its end within `limit_s`, if that is given."""
     seed = words.get("seed")
     line, paths = command(words, start, heap, other), environment(out, other)
     try:

@@ -11,6 +11,7 @@ import can
 import cantools
 import isotp
 import pytest
+from patience import PATIENCE_S
 from slcan import SlcanPort
 
 from cabinet.bus import isotp as our_isotp
@@ -200,7 +201,7 @@ def test_a_challenge_passes_through_can_isotp(stmin: int, blocksize: int) -> Non
     answer = b"\x41" + bytes(reversed(range(32)))
     assert tp.start(request, clock.ms)
     heard = None
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE_S
     while tp.state != our_isotp.DONE and time.monotonic() < end:
         bus.step()
         while port.out:
@@ -257,7 +258,7 @@ def test_python_can_is_the_other_end_of_our_slcan() -> None:
             can_id = source.randrange(1 << (29 if extended else 11))
             message = can.Message(arbitration_id=can_id, is_extended_id=extended, data=source.randbytes(source.randrange(9)))
             peer.send(message)
-            end = time.monotonic() + 5
+            end = time.monotonic() + PATIENCE_S
             while not port.recv(frame):
                 assert time.monotonic() < end
             assert (frame.can_id, frame.extended) == (message.arbitration_id, extended)

@@ -10,7 +10,9 @@ import time
 import tty
 from pathlib import Path
 
-from swapcab.paths import ROOT
+from patience import PATIENCE_S
+
+from swapcab.paths import MICROPYPATH, ROOT
 
 MICROPYTHON = Path(sys.executable).parent / "micropython"
 
@@ -58,7 +60,7 @@ class Pty:
         os.write(self.master, data)
         heard = b""
         while not heard.endswith(end):
-            ready, _, _ = select.select([self.master], [], [], 30)
+            ready, _, _ = select.select([self.master], [], [], PATIENCE_S)
             assert ready, heard
             heard += os.read(self.master, 256)
         return heard
@@ -72,7 +74,7 @@ class Pty:
 def start(script: str, link: Path) -> subprocess.Popen[str]:
     """The script under MicroPython; `-c` takes no arguments, so the port is written into it."""
     command = [str(MICROPYTHON), "-X", "heapsize=512k", "-c", script.replace("PORT", repr(str(link)))]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={"MICROPYPATH": MICROPYPATH})
 
 
 def test_a_line_whose_other_end_was_started_anew_is_opened_again(tmp_path: Path) -> None:
@@ -86,14 +88,14 @@ def test_a_line_whose_other_end_was_started_anew_is_opened_again(tmp_path: Path)
         first.close()
         second = Pty(link)
         heard = b""
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE_S
         while b">" not in heard and time.monotonic() < end:  # what is sent before it has been opened again may be lost, as on a wire
             os.write(second.master, b"x")
             ready, _, _ = select.select([second.master], [], [], 0.2)
             if ready:
                 heard += os.read(second.master, 256)
         os.write(second.master, b"quit")
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate()
         second.close()
     finally:
         process.kill()
@@ -106,7 +108,7 @@ def test_an_end_that_reads_nothing_blocks_nobody(tmp_path: Path) -> None:
     deaf = Pty(link)
     process = start(FLOOD, link)
     try:
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate()
     finally:
         process.kill()
         process.wait()

@@ -9,6 +9,7 @@ from threading import Event, Thread
 
 import can
 import isotp
+from patience import PATIENCE_S
 
 from plant import image, proof
 from plant.plant import Plant
@@ -30,7 +31,7 @@ def a_plant(where: Path, slots: int = 12) -> Iterator[Plant]:
 
     thread = Thread(target=asyncio.run, args=(run(),))
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(PATIENCE_S)
     try:
         yield made[0]
     finally:
@@ -43,7 +44,7 @@ def open_bus(where: Path) -> can.BusABC:
 
 
 def receive_until(bus: can.BusABC, done: Callable[[can.Message], bool]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         message = bus.recv(1.0)
         if message is not None and done(message):
@@ -108,12 +109,12 @@ def test_a_pack_proves_itself_to_can_isotp(tmp_path: Path) -> None:
         stack.start()
         try:
             nonce = bytes(range(100, 132))
-            stack.send(b"\x01" + nonce, send_timeout=20)
-            answer = stack.recv(block=True, timeout=20)
+            stack.send(b"\x01" + nonce, send_timeout=PATIENCE_S)
+            answer = stack.recv(block=True, timeout=PATIENCE_S)
             key = proof.pack_key(proof.FLEET_MASTER, slot.pack.serial)
             assert answer is not None and bytes(answer) == b"\x41" + proof.pack_mac(key, nonce, slot.pack.serial)
-            stack.send(b"\x55" + nonce, send_timeout=20)
-            assert stack.recv(block=True, timeout=20) == b"\x7f\x55\x13"
+            stack.send(b"\x55" + nonce, send_timeout=PATIENCE_S)
+            assert stack.recv(block=True, timeout=PATIENCE_S) == b"\x7f\x55\x13"
         finally:
             stack.stop()
 

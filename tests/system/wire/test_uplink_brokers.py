@@ -2,69 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from brokers import start_amqtt, start_mosquitto
+from patience import PATIENCE_S
+from uplink_programs import outcome, start_uplink
 
 from swapcab.netcut import NetCut
-from swapcab.paths import MICROPYPATH, ROOT
 from swapcab.receiver import Receiver
-
-ALONE = ROOT / "tests" / "benchmark" / "uplink" / "uplink_alone.py"
-
-
-def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def start_mosquitto(folder: Path, extra: str = "") -> tuple[subprocess.Popen, int]:
-    """Mosquitto on a free port of 127.0.0.1."""
-    program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-    port = free_port()
-    config = folder / "mosquitto.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nset_tcp_nodelay true\npersistence false\nallow_anonymous true\n{extra}")
-    process = subprocess.Popen([program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return process, port
-        except OSError:
-            time.sleep(0.05)
-    process.kill()
-    raise RuntimeError("mosquitto does not listen")
-
-
-def start_amqtt() -> tuple[subprocess.Popen, int]:
-    """The embedded broker."""
-    command = [sys.executable, "-m", "swapcab.broker", "--port", "0", "--with-stdin"]
-    env = {"PYTHONPATH": str(ROOT / "tools")}
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
-    assert process.stdout
-    return process, json.loads(process.stdout.readline())["port"]
-
-
-def start_cabinet(port: int, heap: str = "512k", **options: object) -> subprocess.Popen:
-    """The uplink with a journal in memory; its only line of output comes at the end."""
-    program = Path(sys.executable).with_name("micropython")
-    env = {"MICROPYPATH": MICROPYPATH}
-    argument = json.dumps({"host": "127.0.0.1", "port": port, "seconds": 60, **options})
-    return subprocess.Popen([str(program), "-X", f"heapsize={heap}", str(ALONE), argument], stdout=subprocess.PIPE, env=env)
-
-
-def outcome(cabinet: subprocess.Popen) -> dict:
-    """What the cabinet said at its end."""
-    output, _ = cabinet.communicate(timeout=90)
-    return json.loads(output.splitlines()[-1])
 
 
 @pytest.fixture(params=["mosquitto", "amqtt"])
@@ -86,27 +34,27 @@ def receiver(broker: int) -> Iterator[Receiver]:
 
 
 def test_backlog_and_fresh_events_arrive_once_and_in_order(broker: int, receiver: Receiver):
-    said = outcome(start_cabinet(broker, events=500, fresh=20, fresh_ms=20))
+    said = outcome(start_uplink(broker, events=500, fresh=20, fresh_ms=20))
     assert said["backlog"] == 0
-    assert receiver.wait_for(lambda: receiver.received >= 521, 10)
+    assert receiver.wait_for(lambda: receiver.received >= 521, PATIENCE_S)
     assert receiver.missing("A", 520) == []
     assert (receiver.duplicates, receiver.order_violations, receiver.invalid) == (0, 0, [])
     assert receiver.by_type["link.up"] == 1
 
 
 def test_birth_online_and_slots_are_retained_and_the_will_tells_of_the_end(broker: int):
-    outcome(start_cabinet(broker, events=3))
+    outcome(start_uplink(broker, events=3))
     late = Receiver("127.0.0.1", broker, "cab-1")
     late.start()
-    assert late.wait_for(lambda: late.birth is not None and late.online is False and len(late.slots) == 3, 10)
+    assert late.wait_for(lambda: late.birth is not None and late.online is False and len(late.slots) == 3, PATIENCE_S)
     assert late.birth and late.birth["firmware"] == "test" and late.birth["boot"] == 1
     assert late.invalid == []
     late.stop()
 
 
 def test_commands_are_carried_out_once_and_answered(broker: int, receiver: Receiver):
-    cabinet = start_cabinet(broker, seconds=15, run_whole_time=True)
-    assert receiver.wait_for(lambda: receiver.online is True, 10)
+    cabinet = start_uplink(broker, run_whole_time=True)
+    assert receiver.wait_for(lambda: receiver.online is True, PATIENCE_S)
     first = receiver.command("unlock", slot=3, id="cmd-1")
     answer = receiver.result(first)
     assert answer and answer["accepted"] is True and answer["kind"] == "unlock"
@@ -119,7 +67,7 @@ def test_commands_are_carried_out_once_and_answered(broker: int, receiver: Recei
         answer = receiver.result(receiver.command("unlock", id=identity, **more))
         assert answer and (answer["accepted"], answer["reason"]) == (False, reason)
     receiver.client.publish(receiver.root + "commands", b"\xff{[", qos=1)
-    assert receiver.wait_for(lambda: None in receiver.results, 10)
+    assert receiver.wait_for(lambda: None in receiver.results, PATIENCE_S)
     cabinet.terminate()
     cabinet.wait()
     assert receiver.invalid == []
@@ -128,11 +76,11 @@ def test_commands_are_carried_out_once_and_answered(broker: int, receiver: Recei
 def test_an_outage_in_the_middle_of_a_drain_costs_duplicates_at_most(broker: int, receiver: Receiver):
     line = NetCut("127.0.0.1", broker, delay_ms=20)
     port = line.start()
-    cabinet = start_cabinet(port, events=3000, batch=2, answer_ms=800)
+    cabinet = start_uplink(port, events=3000, batch=2, answer_ms=800)
     for goal in (300, 900, 1500):
-        assert receiver.wait_for(lambda goal=goal: receiver.received >= goal, 20)
+        assert receiver.wait_for(lambda goal=goal: receiver.received >= goal, PATIENCE_S)
         line.abort_all()
-    assert receiver.wait_for(lambda: receiver.received >= 2000, 20)
+    assert receiver.wait_for(lambda: receiver.received >= 2000, PATIENCE_S)
     line.cut()
     assert cabinet.poll() is None
     time.sleep(2)  # long enough for the answer to be missed
@@ -140,6 +88,6 @@ def test_an_outage_in_the_middle_of_a_drain_costs_duplicates_at_most(broker: int
     said = outcome(cabinet)
     line.stop()
     assert said["backlog"] == 0
-    assert receiver.wait_for(lambda: not receiver._missing("A", 3000, 1), 10)
+    assert receiver.wait_for(lambda: not receiver._missing("A", 3000, 1), PATIENCE_S)
     assert (receiver.order_violations, receiver.invalid) == (0, [])
     assert said["sessions"] >= 4

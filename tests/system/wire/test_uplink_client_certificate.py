@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_uplink_alarms import outcome, start_cabinet
-from test_uplink_tls import peers
+import uplink_peers as peers
+from needs import need
+from uplink_programs import outcome, start_alarms
 
 
 @pytest.fixture(scope="module", params=["rsa", "ec"])
 def made(request: pytest.FixtureRequest) -> Iterator[object]:
     """An authority, a server's certificate, and a cabinet's."""
+    need("mosquitto")
+    need("openssl")
     with tempfile.TemporaryDirectory(prefix="swapcab-mtls-") as folder:
         Path(folder).chmod(0o755)
         yield peers.Certificates(Path(folder), request.param)
@@ -30,7 +33,7 @@ def cabinet_files(made) -> tuple[Path, Path]:
     ca_key = folder / f"{kind}-broker.test-ca.key"
     signed = ["openssl", "x509", "-req", "-in", request, "-CA", made.ca, "-CAkey", ca_key, "-CAcreateserial", "-out", cert, "-days", "2"]
     for command in (asked, signed):
-        subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=60)
+        subprocess.run([str(word) for word in command], check=True, capture_output=True)
     return cert, key
 
 
@@ -44,7 +47,7 @@ def broker(made) -> Iterator[int]:
 
 def test_a_cabinet_with_a_certificate_is_let_in_and_its_handshake_comes_in_slices(broker: int, made, cabinet_files):
     tls = {"ca": str(made.ca), "hostname": "broker.test", "cert": str(cabinet_files[0]), "key": str(cabinet_files[1])}
-    said = outcome(start_cabinet(host="127.0.0.1", port=broker, events=50, tls=tls))
+    said = outcome(start_alarms(host="127.0.0.1", port=broker, events=50, tls=tls))
     assert (said["backlog"], said["failures"], said["sessions"]) == (0, 0, 1)
     # the context, and a turn each for our greeting and for every record of the server's two flights
     assert len(said["slices_us"]) >= 7
@@ -53,5 +56,5 @@ def test_a_cabinet_with_a_certificate_is_let_in_and_its_handshake_comes_in_slice
 
 def test_a_cabinet_without_a_certificate_is_refused_and_keeps_its_events(broker: int, made):
     tls = {"ca": str(made.ca), "hostname": "broker.test"}
-    said = outcome(start_cabinet(host="127.0.0.1", port=broker, events=50, tls=tls, seconds=3))
+    said = outcome(start_alarms(host="127.0.0.1", port=broker, events=50, tls=tls, refusals=1))
     assert (said["acked_a"], said["sessions"]) == (0, 0) and said["failures"] >= 1

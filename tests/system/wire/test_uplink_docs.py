@@ -8,8 +8,9 @@ import sys
 import threading
 from pathlib import Path
 
+from brokers import start_broker
 from paho.mqtt import publish
-from test_uplink_brokers import outcome, start_cabinet, start_mosquitto
+from uplink_programs import outcome, start_uplink
 
 from swapcab.docs import events as gen_events
 from swapcab.netcut import NetCut
@@ -27,7 +28,7 @@ def test_the_receiver_of_the_docs_stores_each_event_once_and_in_order(tmp_path: 
     assert len([line for line in source.splitlines() if line.strip()]) <= 30
     program = tmp_path / "consumer.py"
     program.write_text(source)
-    broker, port = start_mosquitto(tmp_path)
+    broker, port = start_broker(tmp_path)
     consumer = subprocess.Popen([sys.executable, "-u", str(program), "127.0.0.1", str(port)], stdout=subprocess.PIPE, text=True)
     line = NetCut("127.0.0.1", port)
     try:
@@ -44,7 +45,7 @@ def test_the_receiver_of_the_docs_stores_each_event_once_and_in_order(tmp_path: 
         threading.Thread(target=probe, daemon=True).start()
         assert "probe" in consumer.stdout.readline()  # it is subscribed
         probing.set()
-        cabinet = start_cabinet(line.start(), events=400, batch=3, window=4, fresh=30, fresh_ms=20)
+        cabinet = start_uplink(line.start(), events=400, batch=3, window=4, fresh=30, fresh_ms=20)
         said = outcome(cabinet)
         assert said["backlog"] == 0
         sequences = []

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from swapcab.paths import MICROPYPATH, ROOT
 
@@ -83,7 +84,7 @@ class HostileBroker:
         self._loop = asyncio.new_event_loop()
         ready = threading.Event()
         threading.Thread(target=self._run, args=(ready,), daemon=True).start()
-        ready.wait(10)
+        ready.wait(PATIENCE_S)
 
     def _run(self, ready: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
@@ -113,10 +114,10 @@ def cabinet_meets(*behaviours: Behaviour, **options: object) -> dict:
     broker = HostileBroker(*behaviours)
     program = Path(sys.executable).with_name("micropython")
     env = {"MICROPYPATH": MICROPYPATH}
-    given = {"host": "127.0.0.1", "port": broker.port, "seconds": 40, "events": 100}
-    given.update(answer_ms=300, connect_ms=500, backoff_first_ms=50)
+    given = {"host": "127.0.0.1", "port": broker.port, "seconds": PATIENCE_S, "events": 100}
+    given.update(answer_ms=600000, connect_ms=600000, backoff_first_ms=50)
     command = [str(program), "-X", "heapsize=384k", str(ALONE), json.dumps({**given, **options})]
-    done = subprocess.run(command, capture_output=True, timeout=90, env=env)
+    done = subprocess.run(command, capture_output=True, env=env)
     broker.stop()
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -156,7 +157,7 @@ async def hangs_up_at_once(guest: Guest) -> None:
 
 async def does_not_read(guest: Guest) -> None:
     await guest.welcome()
-    await asyncio.sleep(30)
+    await asyncio.sleep(PATIENCE_S)
 
 
 async def sends_garbage(guest: Guest) -> None:
@@ -203,6 +204,9 @@ async def hangs_up_after_one_event(guest: Guest) -> None:
         await guest.acknowledge()
 
 
+HANG_UP = "closed by the broker"  # or the error of a write, if that comes first
+
+
 def pass_only(reason: str, behaviour: Behaviour) -> pytest.param:  # type: ignore[valid-type]
     """One row of the table below."""
     return pytest.param(behaviour, reason, id=reason.replace(" ", "_"))
@@ -211,13 +215,11 @@ def pass_only(reason: str, behaviour: Behaviour) -> pytest.param:  # type: ignor
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
     [
-        pass_only("no CONNACK within 300 ms", mute_from_the_start),
-        pass_only("no PUBACK within 300 ms", mute_after_connack),
         pass_only("protocol: not authorised", refuses),
-        pass_only("closed by the broker", hangs_up_at_once),
-        pass_only("closed by the broker", hangs_up_after_one_event),
+        pass_only(HANG_UP, hangs_up_at_once),
+        pass_only(HANG_UP, hangs_up_after_one_event),
         pass_only("protocol: ", sends_garbage),
-        pass_only("closed by the broker", hangs_up_in_the_middle_of_a_mebibyte),
+        pass_only(HANG_UP, hangs_up_in_the_middle_of_a_mebibyte),
         pass_only("protocol: packet of 2097151 bytes, at most 1024 are taken", after_connack(b"\x90\xff\xff\x7f")),
         pass_only("protocol: PUBACK of packet id 9999, which is not in flight", after_connack(b"\x40\x02\x27\x0f")),
         pass_only("protocol: acknowledgement of packet id 0", after_connack(b"\x40\x02\x00\x00")),
@@ -234,7 +236,21 @@ def pass_only(reason: str, behaviour: Behaviour) -> pytest.param:  # type: ignor
 )
 def test_a_bad_session_ends_with_its_reason_and_the_next_one_delivers_everything(behaviour: Behaviour, reason: str):
     said = cabinet_meets(behaviour, behaviour, good)
-    assert said["reasons"] and said["reasons"][0].startswith("down: " + reason), said["reasons"]
+    expected = ("down: " + reason, "down: line: ") if reason == HANG_UP else ("down: " + reason,)
+    assert said["reasons"] and said["reasons"][0].startswith(expected), said["reasons"]
+    assert (said["backlog"], said["acked_a"]) == (0, 100)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        pass_only("no CONNACK within 2000 ms", mute_from_the_start),
+        pass_only("no PUBACK within 2000 ms", mute_after_connack),
+    ],
+)
+def test_a_broker_that_does_not_answer_is_left_and_the_next_one_gets_everything(behaviour: Behaviour, reason: str):
+    said = cabinet_meets(behaviour, good, answer_ms=2000)
+    assert "down: " + reason in said["reasons"]
     assert (said["backlog"], said["acked_a"]) == (0, 100)
 
 
@@ -252,13 +268,13 @@ def test_one_bad_session_after_the_other_ends_with_its_reason():
         "packet of 1024 bytes, at most 1024 are taken": after_connack(b"\x40\x80\x08"),
         "packet of 268435455 bytes, at most 1024 are taken": after_connack(b"\xd0\xff\xff\xff\x7f"),
     }
-    said = cabinet_meets(*bad.values(), good, backoff_first_ms=200, backoff_max_ms=200, answer_ms=20000)
+    said = cabinet_meets(*bad.values(), good, backoff_first_ms=200, backoff_max_ms=200)
     assert said["reasons"] == ["down: protocol: " + reason for reason in bad]
     assert (said["backlog"], said["acked_a"]) == (0, 100)
 
 
 def test_a_single_acknowledgement_that_never_comes_ends_the_session():
-    said = cabinet_meets(leaves_one_acknowledgement_out, good, events=400, batch=1, window=4, answer_ms=10000)
+    said = cabinet_meets(leaves_one_acknowledgement_out, good, events=400, batch=1, window=4)
     assert said["reasons"] == ["down: protocol: a PUBACK was left out"]
     assert (said["backlog"], said["acked_a"], said["sessions"]) == (0, 400, 2)
 
@@ -302,7 +318,7 @@ def test_commands_of_any_size_and_content_are_answered_and_the_session_goes_on()
             await guest.send(publish(b"t" * size, b"", 1))
         await guest.behave()
 
-    said = cabinet_meets(odd, answer_ms=20000, fresh=30, fresh_ms=50)
+    said = cabinet_meets(odd, fresh=30, fresh_ms=50)
     assert acknowledged == set(range(1, len(sent) + 1))
     assert (said["backlog"], said["failures"], said["commands"]) == (0, 0, [])
     assert said["commands_refused"] == len(sent)
@@ -325,7 +341,7 @@ def test_retained_commands_of_any_size_are_read_past_and_the_backlog_drains():
                 at = 2 + struct.unpack("!H", body[:2])[0]
                 await guest.send(b"\x40\x02" + body[at : at + 2])
 
-    said = cabinet_meets(keeps_large_ones, answer_ms=20000, events=300, batch=2, fresh=30, fresh_ms=50)
+    said = cabinet_meets(keeps_large_ones, events=300, batch=2, fresh=30, fresh_ms=50)
     assert (said["backlog"], said["failures"], said["sessions"], said["commands"]) == (0, 0, 1, ["a"])
     assert said["commands_dropped"] == len(sizes) and acknowledged[:4] == [1, 2, 3, 4]
 
@@ -343,7 +359,7 @@ def test_a_broker_that_speaks_byte_by_byte_is_understood():
         await guest.welcome()
         await guest.behave()
 
-    said = cabinet_meets(slowly, answer_ms=20000)
+    said = cabinet_meets(slowly)
     assert (said["backlog"], said["failures"], said["sessions"]) == (0, 0, 1)
 
 
@@ -360,20 +376,20 @@ def test_ten_megabytes_that_nobody_asked_for_leave_the_memory_alone():
         await guest.behave()
         await task
 
-    said = cabinet_meets(pour, good, answer_ms=20000, events=300, batch=2)
+    said = cabinet_meets(pour, good, events=300, batch=2)
     assert said["backlog"] == 0 and said["acked_a"] == 300
 
 
 def test_a_line_that_takes_nothing_ends_the_session():
-    said = cabinet_meets(does_not_read, good, events=60000, batch=16, window=64, batch_bytes=65536, seconds=60)
-    assert said["reasons"][0] in ("down: line takes nothing for 300 ms", "down: no PUBACK within 300 ms")
+    said = cabinet_meets(does_not_read, good, events=60000, batch=16, window=64, batch_bytes=65536, answer_ms=2000)
+    assert said["reasons"][0] in ("down: line takes nothing for 2000 ms", "down: no PUBACK within 2000 ms")
     assert said["backlog"] == 0
 
 
 def test_an_event_that_nobody_acknowledged_stays_in_the_journal():
-    said = cabinet_meets(mute_after_connack, seconds=4)
+    said = cabinet_meets(mute_after_connack, answer_ms=500, refusals=1)
     assert said["acked_a"] == 0 and said["head_a"] == 100
-    assert said["failures"] >= 3
+    assert said["failures"] >= 1
 
 
 def test_a_flood_of_commands_neither_ends_the_drain_nor_the_process():
@@ -393,7 +409,7 @@ def test_a_flood_of_commands_neither_ends_the_drain_nor_the_process():
         finally:
             pouring.cancel()
 
-    said = cabinet_meets(flood, flood, flood, good, events=300, seconds=30, answer_ms=3000)
+    said = cabinet_meets(flood, flood, flood, good, events=300)
     assert said["backlog"] == 0
     assert len(said["commands"]) == len(set(said["commands"]))
 
@@ -414,7 +430,7 @@ def test_acknowledgements_in_reverse_order_are_as_good():
                 at = 2 + struct.unpack("!H", body[:2])[0]
                 held.append(b"\x40\x02" + body[at : at + 2])
 
-    said = cabinet_meets(reverse, answer_ms=2000, events=200, batch=3)
+    said = cabinet_meets(reverse, events=200, batch=3)
     assert (said["backlog"], said["sessions"], said["failures"]) == (0, 1, 0)
 
 

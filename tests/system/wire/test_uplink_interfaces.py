@@ -8,8 +8,9 @@ import socket
 import threading
 from pathlib import Path
 
-from test_uplink_alarms import start_cabinet
-from test_uplink_brokers import start_mosquitto
+from brokers import start_mosquitto
+from patience import PATIENCE_S
+from uplink_programs import start_alarms
 
 from swapcab.receiver import Receiver
 
@@ -61,9 +62,9 @@ def test_a_dead_interface_is_left_and_taken_up_again_and_nothing_is_lost(tmp_pat
     receiver = Receiver("127.0.0.1", port, "cab-1", keep=10000)
     receiver.start()
     lines = Lines(port)
-    cabinet = start_cabinet(
+    cabinet = start_alarms(
         host="127.0.0.1", port=lines.port, sources=[ETHERNET, MODEM], events=200, fresh_ms=20, answer_ms=2000, return_ms=300,
-        until=[f"connected by {name}" for name in (ETHERNET, MODEM, ETHERNET)], seconds=90,
+        until=[f"connected by {name}" for name in (ETHERNET, MODEM, ETHERNET)], seconds=PATIENCE_S,
     )  # fmt: skip
     told = []
     try:
@@ -80,8 +81,8 @@ def test_a_dead_interface_is_left_and_taken_up_again_and_nothing_is_lost(tmp_pat
         connected = [state for state in told if state.startswith("connected")]
         assert follows(connected, [f"connected by {name}" for name in (ETHERNET, MODEM, ETHERNET)])
         assert said["backlog"] == 0 and said["head_a"] > 200
-        assert receiver.wait_for(lambda: not receiver._missing("A", said["head_a"], 1), 60)
-        assert receiver.wait_for(lambda: receiver.by_type.get("link.up", 0) >= 3, 60)
+        assert receiver.wait_for(lambda: not receiver._missing("A", said["head_a"], 1), PATIENCE_S)
+        assert receiver.wait_for(lambda: receiver.by_type.get("link.up", 0) >= 3, PATIENCE_S)
         assert (receiver.order_violations, receiver.invalid) == (0, [])
         link = [event["data"].get("interface") or event["data"]["reason"] for event in receiver.latest if event["type"].startswith("link.")]
         assert follows(link, [ETHERNET, "no PUBACK within 2000 ms", MODEM, "back to " + ETHERNET, ETHERNET])

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 import uplink_peers as peers
+from needs import need
+from patience import PATIENCE_S
 
 from swapcab.paths import MICROPYPATH, ROOT
 
@@ -33,12 +35,14 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module", params=["rsa", "ec"])
 def certificates(request: pytest.FixtureRequest, folder: Path) -> object:
     """An authority and a server certificate for broker.test."""
+    need("openssl")
     return peers.Certificates(folder, request.param)
 
 
 @pytest.fixture(scope="module")
 def broker(certificates, folder: Path) -> Iterator[int]:
     """Mosquitto with TLS."""
+    need("mosquitto")
     with peers.mosquitto(folder, certificates.mosquitto_lines()) as port:
         yield port
 
@@ -47,9 +51,10 @@ def meets(port: int, **more: object) -> dict:
     """What the cabinet says when all is sent, or when it has been refused."""
     program = Path(sys.executable).with_name("micropython")
     env = {"MICROPYPATH": MICROPYPATH}
-    want = {"host": "127.0.0.1", "port": port, "seconds": 50, "events": 50, "answer_ms": 30000, "connect_ms": 30000, "refusals": 1, **more}
+    patient = {"seconds": PATIENCE_S, "answer_ms": 600000, "connect_ms": 600000}
+    want = {"host": "127.0.0.1", "port": port, "events": 50, "refusals": 1, **patient, **more}
     command = [str(program), "-X", "heapsize=1m", str(FOLDER / "uplink_alone.py"), json.dumps(want)]
-    done = subprocess.run(command, capture_output=True, timeout=100, env=env)
+    done = subprocess.run(command, capture_output=True, env=env)
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -79,6 +84,7 @@ def test_an_address_is_no_name_for_a_certificate_without_it(broker: int, certifi
 
 
 def test_a_plain_broker_is_refused(folder: Path, certificates):
+    need("mosquitto")
     with peers.mosquitto(folder) as port:
         reason = refusal(meets(port, tls={"ca": str(certificates.ca), "hostname": "broker.test"}))
     assert "tls: " in reason and "no TLS answer: a plain-text port?" in reason
@@ -86,6 +92,7 @@ def test_a_plain_broker_is_refused(folder: Path, certificates):
 
 def refusal_of(folder: Path, data: bytes) -> str:
     """Why a port is refused that answers with this, whatever it is asked."""
+    need("openssl")
     made = peers.Certificates(folder, "ec", name="odd.test")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -116,6 +123,8 @@ def test_tls_without_an_authority_is_refused():
 
 
 def test_an_expired_certificate_is_refused(folder: Path):
+    need("mosquitto")
+    need("openssl")
     old = peers.Certificates(folder, "ec", name="old.test", days=-1)
     with peers.mosquitto(folder, old.mosquitto_lines()) as port:
         reason = refusal(meets(port, tls={"ca": str(old.ca), "hostname": "old.test"}))

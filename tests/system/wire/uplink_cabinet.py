@@ -54,7 +54,8 @@ async def main(want):
     """Until the backlog is gone or the time is up."""
     count = want.pop("events", 0)
     alarm_after = want.pop("alarm_after", 0)
-    limit_ms = want.pop("seconds", 60) * 1000
+    limit_ms = want.pop("seconds", 1800) * 1000
+    refusals = want.pop("refusals", 0)
     clock = UnixClock()
     journal = RamJournal()
     for number in range(count):
@@ -86,6 +87,8 @@ async def main(want):
             print(json.dumps({"told": told}))
             if until and told == until[0]:
                 until.pop(0)
+        if refusals and uplink.stats()["failures"] >= refusals:
+            break
         if fresh_ms and ticks.diff(clock.ticks_ms(), fresh) >= fresh_ms:
             fresh = ticks.add(fresh, fresh_ms)
             journal.append(events.make("door.opened", 1))

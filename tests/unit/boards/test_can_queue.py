@@ -1,11 +1,9 @@
 """CAN through the MCP2515 and its queue at 500 kbit/s: the bus room's own tests, and a bus as full as it can be."""
 
-
-import test_elcon
-import test_pack_link_can
 from chips.can_queue import QueuedCan, SharedBus
 from chips.mcp2515 import MCP2515
 from mcp2515_model import Mcp2515Model, Wire
+from other_tests import module_of, run_all
 from spi_bus import Clock, Select, Spi
 
 from cabinet.bus.can_bus import CanBus
@@ -262,20 +260,15 @@ class ChargersPort(ChipPort):
 def through_the_chip(module, port):
     """All tests of a module with the chip below the bus; how many."""
     kept, module.Port = module.Port, port
-    count = 0
     try:
-        for name in sorted(dir(module)):
-            if name.startswith("test_"):
-                getattr(module, name)()
-                count += 1
+        return run_all(module)
     finally:
         module.Port = kept
-    return count
 
 
 def test_the_packs_tests_pass_through_the_chip():
-    assert through_the_chip(test_pack_link_can, ChipPort) > 10
+    assert through_the_chip(module_of("devices", "test_pack_link_can"), ChipPort) > 10
 
 
 def test_the_chargers_tests_pass_through_the_chip():
-    assert through_the_chip(test_elcon, ChargersPort) > 5
+    assert through_the_chip(module_of("devices", "test_elcon"), ChargersPort) > 5

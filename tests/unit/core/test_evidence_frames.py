@@ -1,8 +1,7 @@
 """The raw frames of evidence: what the buses keep, how the control loop adds them, and what happens when flash does not take it."""
 
-
-from test_control_loop import bench as loop_bench
-from test_meets_devices import Bench
+from devices_bench import Bench
+from loop_bench import bench as loop_bench
 
 from cabinet.bus.crc16 import crc16
 from cabinet.core import events

@@ -350,7 +350,7 @@ def test_a_pulse_is_for_one_step():
 
 def test_what_was_permitted_of_late_may_flow_still_while_neither_pack_nor_charger_tells():
     slots = [StubSlot(1), StubSlot(2), StubSlot(3)]
-    g, out = gate(*slots), []
+    g, out = gate(*slots, blind_ms=6000), []
     blind = {"pack_fresh": False, "charger_fresh": False}
     for s in slots:
         s.set(**blind)
@@ -367,3 +367,13 @@ def test_what_was_permitted_of_late_may_flow_still_while_neither_pack_nor_charge
         for taken_ms, why in ((None, "current_flows"), (5000, "current_flows"), (5001, "")):  # since then, or what was before says nothing
             slots[1].set(**{who + "_fresh": True, who + "_taken_ms": taken_ms, other + "_fresh": False, other + "_taken_ms": 9000})
             assert g.door_why(slots[1], SERVICE, 5002) == why, (who, taken_ms)
+
+
+def test_the_blind_time_is_what_the_chargers_of_the_cabinet_need_and_long_if_nobody_says():
+    for options, blind_ms in (({"blind_ms": 2500}, 2500), ({"blind_ms": 20000}, 20000), ({}, 60000)):
+        s = StubSlot(1)
+        g, out = gate(s, **options), []
+        g.permit_charge(s, 55000, 5000, out)
+        s.set(charge_ma=0, pack_fresh=False, charger_fresh=False)
+        assert g.door_why(s, SERVICE, 5000 + blind_ms - 1) == "current_flows"
+        assert g.door_why(s, SERVICE, 5000 + blind_ms) == ""

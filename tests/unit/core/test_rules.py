@@ -2,7 +2,7 @@
 
 import sys
 
-from cabinet.core import limits, reason_codes, rule_words, rules, slot_state
+from cabinet.core import limits, quantities, reading, reason_codes, rule_words, rules, slot_state
 from cabinet.core.faults import CompiledLimits, FaultSet
 from cabinet.core.rules import UNKNOWN
 
@@ -245,18 +245,28 @@ def test_rows_that_are_the_same_are_shared():
     assert len(shared) == len([row for row, like in zip(second, first) if row == like]) and 0 < len(shared) < len(first)
 
 
-def test_the_positions_of_the_quantities_agree_with_the_table():
-    names = rules.quantity_names()
-    pairs = (
-        ("cell_max_mv", "_CELL_MAX"), ("unproven_ms", "_UNPROVEN"), ("contact_mohm", "_CONTACT"), ("neighbour_hot", "_NEIGHBOUR_HOT"),
-        ("smoke", "_DANGERS"), ("cabinet_ddegc", "_CABINET_TEMP"), ("mains_low_mv", "_MAINS_LOW"), ("ghost", "_GHOST"),
-        ("compartment_blind", "_COMPARTMENT_BLIND"), ("cabinet_blind", "_CABINET_BLIND"),
-    )  # fmt: skip
-    places = (0, 30, 35, 39, 58, 66, 68, 52, 56, 70)
-    for (name, _), place in zip(pairs, places):
-        assert names.index(name) == place, name
-    assert len(names) == rules.QUANTITIES == 71 and names[70] == "cabinet_blind"
-    assert list(slot_state.SlotMeasures().values) == [UNKNOWN] * 71
+def test_a_pack_takes_its_quantities_along_and_leaves_those_of_the_slot():
+    measures = slot_state.SlotMeasures()
+    for index in range(rules.QUANTITIES):
+        measures.values[index] = 1
+    quantities.forget_pack(measures)
+    for rule in range(rules.COUNT):
+        kept = measures.values[rules.quantity(rule)] == 1
+        assert kept == (rules.scope(rule) != rules.PACK), "%s: in rule_table.QUANTITIES packs come first" % rules.IDS[rule]
+
+
+def test_each_danger_bit_trips_the_rule_of_its_name():
+    names = ("smoke", "gas", "water", "emergency_stop", "tilt", "ground_fault", "fan", "mains_lost")
+    for name in names:
+        cabinet = reading.CabinetReading()
+        cabinet.danger_bits = getattr(reading, "CABINET_" + name.upper())
+        measures = quantities.CabinetMeasures()
+        measures.fill(cabinet, True, 0)
+        assert [other for other in names if measures.values[rules.quantity(rules.index_of(other))] == 1] == [name]
+
+
+def test_a_quantity_that_nobody_has_worked_out_is_unknown():
+    assert list(slot_state.SlotMeasures().values) == [UNKNOWN] * rules.QUANTITIES == list(quantities.CabinetMeasures().values)
 
 
 def test_hysteresis_lies_on_the_safe_side_and_every_reason_has_words():

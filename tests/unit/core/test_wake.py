@@ -1,9 +1,8 @@
 """A pack that sleeps when it is put in is woken; one that cannot be woken is given back in time."""
 
-
 from core_cabinet import Pack, bring, cabinet_with_full_packs, take
-from test_control_loop import bench as loop_bench
-from test_meets_devices import Bench
+from devices_bench import Bench
+from loop_bench import bench as loop_bench
 
 
 def sleeper(cabinet, wakes_after):

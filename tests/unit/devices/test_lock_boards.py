@@ -9,12 +9,24 @@ from cabinet.bus.kerong_bus import KerongBus, is_status
 from cabinet.bus.modbus_bus import ModbusBus
 from cabinet.bus.pin_bus import PinBus
 from cabinet.core.reading import CABINET_SMOKE
-from cabinet.devices.io import factory
 from cabinet.devices.io.inputs import SlotInputs
 from cabinet.devices.io.kr_cu16 import KrCu16
 from cabinet.devices.io.pins import PinInputs, PinLocks
 from cabinet.devices.io.relay_boards import WaveshareBoard, XunmingBoard
 from cabinet.devices.io.waveshare_inputs import WaveshareInputs
+
+
+class InputsBoard:
+    """A board with expanders."""
+
+    name = "any"
+
+    def __init__(self, i2c):
+        self.i2c = i2c
+
+    def inputs(self, port, index):
+        assert port == "expanders"
+        return ExpanderInputs(self.i2c, index)
 
 
 class HandClock:
@@ -245,8 +257,8 @@ def test_four_input_boards_make_the_switches_of_eight_slots():
 def test_switches_on_expanders_are_read_and_a_dip_of_their_supply_is_survived():
     clock = HandClock()
     i2c = I2c()
-    bus = PinBus("gpio", clock)
-    device = PinInputs(bus, 0, ExpanderInputs(i2c, 0), 1)
+    bus = PinBus("gpio", InputsBoard(i2c), "expanders", clock)
+    device = PinInputs(bus, 0, clock, 1)
     for _ in range(6):
         bus.step()
         clock.us += 20_000
@@ -274,8 +286,8 @@ def test_a_broken_wire_is_an_open_door_and_a_danger():
     first, second = Mcp23017Model(), Mcp23017Model()
     i2c.chips[0x20], i2c.chips[0x21] = first, second
     first.floating = second.floating = 0xFFFF
-    bus = PinBus("gpio", clock)
-    device = PinInputs(bus, 0, ExpanderInputs(i2c, 0), 1)
+    bus = PinBus("gpio", InputsBoard(i2c), "expanders", clock)
+    device = PinInputs(bus, 0, clock, 1)
     for _ in range(6):
         bus.step()
         clock.us += 20_000
@@ -309,9 +321,8 @@ class PinnedBoard:
 
 def test_a_lock_on_a_pin_is_pulsed_by_the_hardware():
     board = PinnedBoard()
-    bus = PinBus("gpio", board.clock)
-    locks = factory.lock_board("pins", bus, 0, board, "locks")
-    assert isinstance(locks, PinLocks) and locks.pulse(2, 300) and not locks.pulse(5, 300)
+    locks = PinLocks(PinBus("gpio", board, "locks", board.clock), 0, board.clock)
+    assert locks.pulse(2, 300) and not locks.pulse(5, 300)
     assert board.port.given == [(2, 300), (5, 300)] and locks.pulses_failed == 1
     board.port.broken = True
     assert not locks.pulse(2, 300) and locks.fault == "timeout"
@@ -323,9 +334,9 @@ def test_a_board_that_times_no_pulses_is_refused_with_the_reason():
         clock = HandClock()
 
     board = Bare()
-    bus = PinBus("gpio", board.clock)
-    for call, said in ((lambda: factory.lock_board("pins", bus, 0, board, "x"), "times no lock pulses"),
-                       (lambda: factory.input_device("pin-inputs", bus, 0, board, "x", 1), "no inputs")):
+    bus = PinBus("gpio", board, "x", board.clock)
+    for call, said in ((lambda: PinLocks(bus, 0, board.clock), "times no lock pulses"),
+                       (lambda: PinInputs(bus, 0, board.clock, 1), "no inputs")):
         try:
             call()
         except ValueError as error:

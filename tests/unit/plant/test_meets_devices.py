@@ -1,66 +1,6 @@
 """The firmware's buses and devices on the plant's wires, in one process and on a clock that the test holds."""
 
-from cabinet.bus.can_bus import CanBus
-from cabinet.bus.modbus_bus import ModbusBus
-from cabinet.devices.bms.pack_link_can import PackLinkCan
-from cabinet.devices.bms.pack_link_modbus import PackLinkModbus
-from cabinet.devices.chargers.elcon import ElconCharger
-from cabinet.devices.io.slot_board import SlotBoard
-from plant import frames
-from plant.cabinet_world import World
-from plant.inprocess import CanInProcess, LineInProcess
-from plant.rng import Rng
-
-
-class Clock:
-    """A clock of a board that stands still until it is moved."""
-
-    def __init__(self):
-        self.us = 1000000
-
-    def ticks_us(self):
-        return self.us & 0x3FFFFFFF
-
-    def ticks_ms(self):
-        return self.us // 1000 & 0x3FFFFFFF
-
-    def seconds(self):
-        return self.us / 1000000.0
-
-
-class Bench:
-    """Six slots: four packs on RS485, two on CAN, an I/O board, a charger for each."""
-
-    def __init__(self, seed=1):
-        self.clock = clock = Clock()
-        self.world = world = World(6, seed)
-        now = clock.seconds
-        self.packs_bus = ModbusBus("rs485-packs", LineInProcess(frames.RtuUnits(world, Rng(1)), now, Rng(2)), clock)
-        self.io_bus = ModbusBus("rs485-io", LineInProcess(frames.RtuUnits(world, Rng(3), True), now, Rng(4)), clock)
-        self.can_bus = CanBus("can-1", CanInProcess(frames.CanNodes(world, Rng(5), now()), now), clock)
-        self.links = [PackLinkModbus(self.packs_bus, n, clock) for n in range(1, 5)] + [PackLinkCan(self.can_bus, n, clock) for n in (5, 6)]
-        self.chargers = [ElconCharger(self.can_bus, 0xA0 + n, clock) for n in range(1, 7)]
-        self.board = SlotBoard(self.io_bus, 1, clock, 1)
-        for link in self.links:
-            link.set_need(200)
-        self._due = [0, 0, 0]
-
-    def run(self, seconds):
-        """Let the buses and the world run."""
-        end = self.clock.us + int(seconds * 1000000)
-        world_at = self.clock.us
-        while self.clock.us < end:
-            for index, bus in enumerate((self.packs_bus, self.io_bus)):
-                if self.clock.us >= self._due[index]:
-                    self._due[index] = self.clock.us + max(200, bus.step())
-            if self.clock.us >= self._due[2]:
-                self._due[2] = self.clock.us + 1000 * max(1, self.can_bus.step())
-            if self.clock.us - world_at >= 50000:
-                world_at = self.clock.us
-                self.world.step(0.05)
-                for charger in self.chargers:
-                    charger.set(charger.set_mv, charger.set_ma)
-            self.clock.us += 200
+from devices_bench import Bench
 
 
 def test_the_devices_read_what_the_packs_are():

@@ -1,8 +1,7 @@
 """What cannot be recorded for long does not go on: charging ends, nothing begins, and all comes back with the flash."""
 
-
 from core_cabinet import Cabinet, Pack
-from test_control_loop import bench
+from loop_bench import bench
 
 from cabinet.core import events
 from cabinet.runtime.control_loop import STORE_LIMIT_MS

@@ -4,7 +4,7 @@ import os
 import sys
 
 import main
-from test_main_certificates_mp import folder
+from settings_folder import folder
 
 
 class Module:

@@ -2,36 +2,9 @@
 
 import json
 
+from example_settings import example
+
 from cabinet.startup import settings as config
-
-
-def example():
-    return {
-        "cabinet": {"id": "cab-1", "slots": 4},
-        "buses": {
-            "packs": {"kind": "modbus", "port": "rs485-1", "baud": 115200},
-            "io": {"kind": "modbus", "port": "rs485-2", "baud": 115200},
-            "can": {"kind": "can", "port": "can-1", "baud": 250000},
-        },
-        "groups": [
-            {
-                "first_slot": 1,
-                "last_slot": 2,
-                "pack": {"bus": "packs", "driver": "pack-link-modbus", "first_address": 1},
-                "charger": {"bus": "can", "driver": "elcon", "first_address": 161},
-                "io": {"bus": "io", "driver": "slot-board", "first_address": 1},
-            },
-            {
-                "first_slot": 3,
-                "last_slot": 4,
-                "pack": {"bus": "can", "driver": "pack-link-can", "first_address": 3},
-                "charger": {"bus": "can", "driver": "elcon", "first_address": 163},
-                "io": {"bus": "io", "driver": "slot-board", "first_address": 1},
-            },
-        ],
-        "uplink": {"host": "127.0.0.1"},
-        "access": {"tokens": ["T-1"]},
-    }
 
 
 def error_of(tree):
@@ -279,3 +252,11 @@ def test_certificate_and_key_of_the_cabinet_come_together():
         assert error.path == "uplink.key_file" and "together" in str(error)
     both = config.parse(json.dumps(changed(("uplink",), dict(tls, cert_file="c.pem", key_file="k.pem"))))
     assert (both.uplink.cert_file, both.uplink.key_file) == ("c.pem", "k.pem")
+
+
+def test_a_line_has_a_speed_that_all_its_devices_have():
+    for name, baud, said in (("can", 125000, "250000"), ("can", 500000, "250000 for the driver pack-link-can"), ("packs", 57600, "115200")):
+        tree = example()
+        tree["buses"][name]["baud"] = baud
+        error = error_of(tree)
+        assert error.path == "buses.%s.baud" % name and said in str(error), error

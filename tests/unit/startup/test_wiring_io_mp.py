@@ -56,7 +56,6 @@ def wired(io, inputs, buses):
     app.board = Board()
     app.clock = app.board.clock
     app.buses = {}
-    app.ports = {}
     app.boards = {}
     app.devices = []
     app.cabinet_reading = None
@@ -73,7 +72,7 @@ def test_sixteen_locks_a_board_beside_eight_switches_a_pair_of_expanders():
     )
     assert locks[0] is locks[15] and locks[16] is locks[19] is not locks[0]
     assert len({id(s) for s in switches}) == 20
-    inputs = [app.boards[("gpio", k, "inputs")] for k in range(3)]
+    inputs = [app.boards[("gpio", k, "pin-inputs")].inputs for k in range(3)]
     assert [(i.feedback, i.feedback_shift) for i in inputs] == [(locks[0], 0), (locks[0], 8), (locks[16], 0)]
     assert app.cabinet_reading is inputs[0].cabinet and inputs[1].cabinet is None
     assert switches[8] is inputs[1].slots[0] and len(app.devices) == 5

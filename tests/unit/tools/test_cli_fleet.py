@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from brokers import start_broker
 
-from swapcab.fleet.fleet import mosquitto_path, per_second
+from swapcab.fleet.fleet import per_second
 from swapcab.fleet.run import Options
 from swapcab.fleet.view import bar_line
 from swapcab.paths import ROOT
@@ -24,25 +23,15 @@ from swapcab.sim.options import OptionError, Outage
 def run_fleet(*arguments: str) -> tuple[int, str, str]:
     """Exit code, standard output, standard error."""
     command = [sys.executable, "-m", "swapcab", "fleet", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=170, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     return done.returncode, done.stdout, done.stderr
 
 
 @contextlib.contextmanager
 def somebodys_broker(folder: Path) -> Iterator[int]:
     """A broker that is not the fleet's to kill."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = folder / "mosquitto.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n")
-    process = subprocess.Popen([mosquitto_path(), "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process, port = start_broker(folder)
     try:
-        while process.poll() is None:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            time.sleep(0.05)
         yield port
     finally:
         process.kill()

@@ -2,6 +2,8 @@
 
 import ast
 
+import pytest
+
 from swapcab.compile.firmware import sources, texts_of
 from swapcab.compile.inline import inline
 
@@ -67,6 +69,15 @@ def test_what_only_the_type_checker_reads_goes():
     typing = "TYPE_CHECKING = False\nif TYPE_CHECKING:\n    from typing import Any\n\n    from pack.levels import HIGH\n"
     _, user = both(typing + "\nx: 'Any' = 1\n")
     assert "Any" not in user.replace("x: 'Any'", "") and "TYPE_CHECKING" not in user and "x: 'Any' = 1" in user
+
+
+def test_the_position_of_a_quantity_becomes_a_constant_of_its_file():
+    table = 'QUANTITIES = "hot -cold"\n\n\ndef position(name):\n    return [word.lstrip("-") for word in QUANTITIES.split()].index(name)\n'
+    user = 'from cabinet.core.rule_table import position\n\n_COLD = position("cold")\n\n\ndef f(values):\n    return values[_COLD]\n'
+    done = inline({"cabinet/core/rule_table.py": table, "cabinet/core/user.py": user})["cabinet/core/user.py"]
+    assert "_COLD = const(1)\n" in done and "import" not in done and "position" not in done
+    with pytest.raises(ValueError, match="not in list"):
+        inline({"cabinet/core/rule_table.py": table, "cabinet/core/user.py": user.replace('"cold"', '"warm"')})
 
 
 def test_the_firmware_has_few_public_numbers_left():

@@ -282,16 +282,17 @@ def test_every_setting_is_checked_against_its_range():
 
 
 def test_the_page_on_safety_is_current():
+    assert gen_safety.wanted() == []
     assert gen_safety.TARGET.read_text() == gen_safety.render(), "run python -m swapcab.docs.safety"
     assert set(gen_safety.QUANTITIES) == set(rules.quantity_names())
-    assert {rules.source(rule) for rule in range(rules.COUNT)} <= set(gen_safety.SOURCES)
+
 
 STORY = """
 import sys
 from binascii import crc32
-import test_walk
+import random_walk
 for seed in (21, 22, 23):
-    walk = test_walk.Walk(seed)
+    walk = random_walk.Walk(seed)
     crc = 0
     decisions = 0
     tick = walk.cabinet.tick
@@ -311,10 +312,9 @@ for seed in (21, 22, 23):
 
 def test_both_interpreters_decide_the_same_on_100000_states_of_random_walks():
     binary = str(Path(sys.executable).with_name("micropython"))
-    core_tests = str(ROOT / "tests" / "unit" / "core")
-    env = {**os.environ, "MICROPYPATH": f"{MICROPYPATH}:{core_tests}", "PYTHONPATH": core_tests}
+    env = {**os.environ, "MICROPYPATH": MICROPYPATH}
     told = [
-        subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=150, check=True).stdout
+        subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
         for command in ([binary, "-X", "heapsize=4m", "-c", STORY], [sys.executable, "-c", STORY])
     ]
     assert told[0] == told[1]

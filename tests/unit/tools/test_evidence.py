@@ -270,6 +270,7 @@ def trip(rule: str) -> Any:
     """Evidence of a rule, from the core."""
     if rule in BENCHES:
         return BENCHES[rule]().evidence_of(rule)
+    assert rule in TRIGGERS, f"TRIGGERS in tests/unit/tools/test_evidence.py wants a row for the rule {rule}"
     bench = Bench()
     TRIGGERS[rule](bench)
     return bench.evidence_of(rule)

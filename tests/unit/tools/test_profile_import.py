@@ -124,7 +124,7 @@ def test_a_mapping_is_read_as_written() -> None:
 
 def swapcab(*arguments: str) -> tuple[int, str]:
     """Exit code and output of the command line."""
-    done: Any = subprocess.run([sys.executable, "-m", "swapcab", *arguments], capture_output=True, text=True, timeout=120, cwd=ROOT)
+    done: Any = subprocess.run([sys.executable, "-m", "swapcab", *arguments], capture_output=True, text=True, cwd=ROOT)
     return done.returncode, done.stdout + done.stderr
 
 

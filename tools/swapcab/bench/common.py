@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from swapcab.bench import drivers
 from swapcab.bench.hands import Hands
 from swapcab.bench.link import Link
 from swapcab.bench.places import Place, places
@@ -60,9 +61,10 @@ class Bench:
 
     def speakers(self, bus: str) -> set[int]:
         """Slots whose charger or pack says something on this CAN line without being asked."""
-        found = {slot for slot, (on, _address) in self.devices("charger", "elcon").items() if on == bus}
-        packs = {slot for slot, (on, _address) in self.devices("pack", "pack-link-can").items() if on == bus}
-        return found | (packs & self.packs_seen)
+        groups = self.settings.get("groups", [])
+        chargers = {slot for slot, row, _address in drivers.on_bus(groups, "charger", bus) if row.speaks}
+        packs = {slot for slot, row, _address in drivers.on_bus(groups, "pack", bus) if row.speaks}
+        return chargers | (packs & self.packs_seen)
 
     def ask(self, bus: str, unit: int, function: int, start: int, value: int, tries: int = 1) -> dict[str, Any]:
         """A Modbus request by the name of the bus."""

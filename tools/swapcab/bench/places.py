@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from cabinet.startup import driver_registry
 from swapcab.bench.link import BoardError
 
-CHANNELS = {"kr-cu16": 16}  # slots of one board, where it is not 8
-ADDRESSES = {"waveshare-inputs": 4}  # of eight slots, where it is not 1
 TRIES = 3
 _ON = 0x0200  # "flash on" of Waveshare's first relay; the value is the time in 100 ms
 _XUNMING_LOCK = 101  # the coil of the first lock; the value is the time in ms
@@ -243,12 +242,12 @@ def places(groups: list[dict[str, Any]]) -> list[Place]:
         inputs = group.get("inputs") or io
         if inputs["driver"] not in SWITCHES:
             continue
-        channels = CHANNELS.get(io["driver"], 8)
+        lock_row, switch_row = driver_registry.driver(io["driver"]), driver_registry.driver(inputs["driver"])
         for slot in range(group["first_slot"], group["last_slot"] + 1):
             made = LOCKS.get(io["driver"])
-            locks = made(io["bus"], io["first_address"] + (slot - 1) // channels) if made else None
-            address = inputs["first_address"] + (slot - 1) // 8 * ADDRESSES.get(inputs["driver"], 1)
-            found.append(Place(slot, locks, (slot - 1) % channels, SWITCHES[inputs["driver"]](inputs["bus"], address)))
+            locks = made(io["bus"], io["first_address"] + (slot - 1) // lock_row.slots * lock_row.addresses) if made else None
+            address = inputs["first_address"] + (slot - 1) // switch_row.slots * switch_row.addresses
+            found.append(Place(slot, locks, (slot - 1) % lock_row.slots, SWITCHES[inputs["driver"]](inputs["bus"], address)))
     return found
 
 

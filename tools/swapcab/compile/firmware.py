@@ -25,7 +25,8 @@ COMPILERS = tuple(Path(__file__).with_name(name) for name in ("firmware.py", "in
 
 # for the type checker and the documentation only
 NOT_ON_THE_CONTROLLER = {
-    "cabinet/ports.py", "cabinet/core/event_words.py", "cabinet/core/rule_words.py", "cabinet/devices/profiles/form.py",
+    "cabinet/ports.py", "cabinet/devices/contract.py", "cabinet/core/event_words.py", "cabinet/core/rule_words.py",
+    "cabinet/devices/profiles/form.py",
 }
 
 

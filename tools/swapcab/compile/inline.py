@@ -14,6 +14,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 CONSTANT = re.compile(r"[A-Z][A-Z0-9_]*")
 WORD = re.compile(r"\w+")
@@ -21,6 +22,7 @@ OPERATORS: dict[type, Callable[[int, int], int]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv,
     ast.LShift: operator.lshift, ast.RShift: operator.rshift, ast.BitOr: operator.or_, ast.BitAnd: operator.and_, ast.Pow: operator.pow,
 }  # fmt: skip
+BUILD_TIME = {("cabinet.core.rule_table", "position")}  # functions of texts: `_NAME = position("...")` is a number once it is built
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -123,6 +125,18 @@ def _meant(node: ast.AST, file: _File, files: dict[str, _File]) -> int | None:
     return None
 
 
+def _built(node: ast.AST, file: _File, files: dict[str, _File]) -> int | None:
+    """The number that `_NAME = function("text")` gives, for a function of BUILD_TIME. Raises whatever the function raises."""
+    if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name)):
+        return None
+    module, name = file.imported.get(node.value.func.id, ("", ""))
+    if (module, name) not in BUILD_TIME:
+        return None
+    space: dict[str, Any] = {}
+    exec(compile(files[module].tree, module, "exec"), space)
+    return space[name](*(ast.literal_eval(argument) for argument in node.value.args))
+
+
 class _Replacer:
     """Walks through one file; `run` gives the names that could not be replaced everywhere."""
 
@@ -147,6 +161,11 @@ class _Replacer:
             return
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             return  # a docstring, which is not compiled
+        number = _built(node, self._file, self._files)
+        if number is not None and isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            self._file.edits.append((node.value, f"const({number})"))  # mpy-cross folds it: the name is private
+            self._gone.add(ast.unparse(node.value.func))
+            return
         if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
             base = node.id if isinstance(node, ast.Name) else node.value.id if isinstance(node.value, ast.Name) else ""
             value = None if any(base in names for names in self._hidden) else _meant(node, self._file, self._files)

@@ -122,13 +122,18 @@ def wanted() -> dict[Path, str]:
 def main() -> int:
     """Write what differs, or with --check only say so."""
     check = "--check" in sys.argv[1:]
-    stale = [path for path, text in wanted().items() if not path.is_file() or path.read_text() != text]
+    try:
+        files = wanted()
+    except ValueError as error:  # marks that docs/boards.md lacks
+        print(error, file=sys.stderr)
+        return 1
+    stale = [path for path, text in files.items() if not path.is_file() or path.read_text() != text]
     for path in stale:
         if check:
             print(f"{path.relative_to(ROOT)} is not what boards/*/pins.py say; run: python -m swapcab.docs.boards", file=sys.stderr)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(wanted()[path])
+            path.write_text(files[path])
             print(f"wrote {path.relative_to(ROOT)}")
     return 1 if check and stale else 0
 

@@ -31,9 +31,22 @@ def vocabulary() -> ModuleType:
     return importlib.import_module("cabinet.core.events")
 
 
+class Unexplained(LookupError):
+    """A field of an event without its row in event_words.py."""
+
+
 def explain(event_type: str, field: str) -> tuple[str, str]:
-    """Kind and meaning of a field."""
-    return importlib.import_module("cabinet.core.event_words").explain(event_type, field)
+    """Kind and meaning of a field. Raises Unexplained."""
+    try:
+        return importlib.import_module("cabinet.core.event_words").explain(event_type, field)
+    except KeyError:
+        raise Unexplained(f"firmware/cabinet/core/event_words.py wants a row for the field {field} of {event_type}") from None
+
+
+def commands() -> ModuleType:
+    """uplink/commands.py."""
+    use_firmware()
+    return importlib.import_module("cabinet.uplink.commands")
 
 
 def _envelope(title: str, description: str, kind: dict, ring: dict, data: dict) -> dict[str, Any]:
@@ -58,6 +71,10 @@ def _envelope(title: str, description: str, kind: dict, ring: dict, data: dict) 
             "data": data,
         },
     }
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return ", ".join(words[:-1]) + " and " + words[-1]
 
 
 def schemas() -> dict[str, dict[str, Any]]:
@@ -122,8 +139,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         "additionalProperties": False,
         "properties": {
             "id": {"type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,36}$", "description": "chosen by the sender, never used again"},
-            "kind": {"enum": ["swap", "unlock", "disable", "enable", "clear"]},
-            "slot": {"type": "integer", "minimum": 1, "maximum": 255, "description": "needed by unlock, disable and enable"},
+            "kind": {"enum": list(commands().KINDS)},
+            "slot": {"type": "integer", "minimum": 1, "maximum": 255, "description": f"needed by {_listed(commands().NEED_SLOT)}"},
             "token": {"type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$", "description": "whose swap it is"},
             "expires": {"type": "integer", "minimum": 1, "description": "Unix seconds after which it must not be carried out"},
         },
@@ -224,7 +241,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, tell what is out of date")
     check = parser.parse_args().check
-    files = render()
+    try:
+        files = render()
+    except Unexplained as error:
+        print(error)
+        return 1
     stale = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
     extra = [path for path in SCHEMAS.glob("*.json") if path not in files]
     for path in stale + extra:

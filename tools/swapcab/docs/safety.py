@@ -176,6 +176,25 @@ def _pair(lfp: int, nmc: int, unit: str) -> str:
     return _value(lfp, unit) if lfp == nmc else f"LFP {_value(lfp, unit)}, NMC {_value(nmc, unit)}"
 
 
+def wanted() -> list[str]:
+    """Rows that other files still owe to the rules and quantities of the table."""
+    use_firmware()
+    rules = importlib.import_module("cabinet.core.rules")
+    rule_words = importlib.import_module("cabinet.core.rule_words")
+    codes = importlib.import_module("cabinet.core.reason_codes").codes()
+    written = {line.split(" ", 1)[0] for line in rule_words.WORDS.splitlines()}
+    wants = [f"firmware/cabinet/core/rule_words.py wants a line for the rule {name}" for name in rules.IDS if name not in written]
+    for name in rules.quantity_names():
+        if name not in QUANTITIES:
+            wants.append(f"tools/swapcab/docs/safety.py wants a row in QUANTITIES for {name}")
+    for rule in range(rules.COUNT):
+        if rules.source(rule) not in SOURCES:
+            wants.append(f"tools/swapcab/docs/safety.py wants a row in SOURCES for {rules.source(rule)}, which {rules.IDS[rule]} names")
+        if rules.reason(rule) not in codes:
+            wants.append(f"firmware/cabinet/core/reason_codes.py wants a row for {rules.reason(rule)}, which {rules.IDS[rule]} names")
+    return wants
+
+
 def render() -> str:
     """The page as text."""
     use_firmware()
@@ -259,7 +278,11 @@ def _ocpp(words: ModuleType) -> str:
 
 
 def main() -> int:
-    """Write the page, or check that it is current."""
+    """Write the page, or check that it is current. What is missing for it is named."""
+    wants = wanted()
+    if wants:
+        print("\n".join(wants))
+        return 1
     text = render()
     if "--check" in sys.argv[1:]:
         if not TARGET.exists() or TARGET.read_text() != text:

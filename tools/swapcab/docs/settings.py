@@ -40,12 +40,19 @@ def render() -> str:
             lines.append(f"| `{name}` | {config.allowed(kind, lowest, highest)} | {shown} | {meaning} |")
         return "\n".join(lines) + "\n"
 
-    drivers = ["", "| driver | stands in | kind of bus | addresses |", "|---|---|---|---|"]
-    drivers += [f"| `{name}` | `{row[0]}` | {row[1]} | {row[2]} to {row[3]} |" for name, row in sorted(config.DRIVERS.items())]
+    registry = importlib.import_module("cabinet.startup.driver_registry")
+    drivers = ["", "| driver | stands in | kind of bus | bit/s | addresses | slots a device | addresses a device |", "|" + "---|" * 7]
+    for row in sorted(registry.DRIVERS, key=lambda row: row.name):
+        bauds = ", ".join(f"{baud:,}" for baud in row.bauds) or "any"
+        drivers.append(
+            f"| `{row.name}` | `{row.section}` | {row.bus} | {bauds} | {row.lowest} to {row.highest} | {row.slots} | {row.addresses} |"
+        )
+    kinds = ["", "| kind of bus | what it is |", "|---|---|", *(f"| `{row.name}` | {row.what} |" for row in registry.BUSES)]
     parts = [
         HEAD,
         table("cabinet", "The cabinet itself.", config.CABINET),
         table("buses.NAME", "One object a line, under a name of your choice.", config.BUS),
+        "\n".join(kinds) + "\n",
         table("groups[]", "Slots that are wired alike; each slot stands in one group.", config.GROUP),
         table("groups[].pack, .charger, .io, .inputs", "How the devices of a group are reached.", config.DEVICE),
         "\n".join(drivers) + "\n",

@@ -19,10 +19,11 @@ from typing import Any
 
 import psutil
 
+from swapcab import programs
 from swapcab.paths import LIB, ROOT
 
 IN_A_PROCESS = 25
-START_LIMIT_S = 120.0
+START_LIMIT_S = 600.0
 PIECE = 250  # the interpreter takes no longer arguments
 
 
@@ -41,9 +42,9 @@ class OwnBroker:
             self.port = probe.getsockname()[1]
         self._log = folder / f"{kind}.log"
         if kind == "mosquitto":
-            program = mosquitto_path()
+            program = programs.find("mosquitto")
             if not program:
-                raise FleetError("mosquitto is not installed; Debian: apt-get install mosquitto, or --broker amqtt")
+                raise FleetError(programs.absent("mosquitto") + "; or --broker amqtt")
             config = folder / "mosquitto.conf"
             lines = "set_tcp_nodelay true\npersistence false\nallow_anonymous true\nmax_queued_messages 0\nlog_type notice\n"
             config.write_text(f"listener {self.port} {self.host}\n{lines}")
@@ -79,14 +80,6 @@ class OwnBroker:
                 times = process.cpu_times()
                 return times.user + times.system, process.memory_info().rss
         return 0.0, 0
-
-
-def mosquitto_path() -> str:
-    """The program, or ""."""
-    for folder in (*os.environ.get("PATH", "").split(os.pathsep), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"):
-        if (Path(folder) / "mosquitto").is_file():
-            return str(Path(folder) / "mosquitto")
-    return ""
 
 
 @dataclass

@@ -15,8 +15,9 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
+from swapcab import programs
 from swapcab.fleet import view as fleet_view
-from swapcab.fleet.fleet import Fleet, FleetError, OwnBroker, mosquitto_path, per_second
+from swapcab.fleet.fleet import Fleet, FleetError, OwnBroker, per_second
 from swapcab.rows import Row, publish
 from swapcab.sim.network import NetError, broker_address
 from swapcab.sim.options import OptionError, Outage
@@ -67,7 +68,7 @@ class Run:
         self.console = console
         self.own: OwnBroker | None = None
         if options.broker in ("", "mosquitto", "amqtt"):
-            self.own = OwnBroker(options.broker or ("mosquitto" if mosquitto_path() else "amqtt"), folder)
+            self.own = OwnBroker(options.broker or ("mosquitto" if programs.find("mosquitto") else "amqtt"), folder)
             self.host, self.port = self.own.host, self.own.port
         else:
             self.host, self.port = broker_address(options.broker)

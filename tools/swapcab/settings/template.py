@@ -6,6 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from cabinet.startup import driver_registry
+
 CABINET_ID = "cab-0001"
 FIRST_CHARGER_ADDRESS = 0xA1
 TOKENS = [f"T-{number:04d}" for number in range(1, 101)]
@@ -16,16 +18,20 @@ def modbus_slots(slots: int) -> int:
     return max(1, slots * 2 // 3)
 
 
-def _group(first: int, last: int, pack_driver: str, pack_bus: str, npb: bool = False) -> dict:
-    charger = {"bus": "can", "driver": "elcon", "first_address": FIRST_CHARGER_ADDRESS + first - 1}
-    if npb:
-        charger = {"bus": "can", "driver": "npb", "first_address": first - 1}
+def _device(driver: str, first_address: int) -> dict:
+    """A device on the bus that the driver needs."""
+    row = driver_registry.driver(driver, "can")
+    bus = "can" if row.bus == "can" else "packs" if row.section == "pack" else "io"
+    return {"bus": bus, "driver": driver, "first_address": first_address}
+
+
+def _group(first: int, last: int, pack_driver: str, npb: bool = False) -> dict:
     return {
         "first_slot": first,
         "last_slot": last,
-        "pack": {"bus": pack_bus, "driver": pack_driver, "first_address": first},
-        "charger": charger,
-        "io": {"bus": "io", "driver": "slot-board", "first_address": 1},
+        "pack": _device(pack_driver, first),
+        "charger": _device("npb", first - 1) if npb else _device("elcon", FIRST_CHARGER_ADDRESS + first - 1),
+        "io": _device("slot-board", 1),
     }
 
 
@@ -35,14 +41,14 @@ def settings(slots: int, host: str = "127.0.0.1", port: int = 1883, npb: int = 0
     The chargers of the first `npb` slots are Mean Well NPB, the others Elcon."""
     border = modbus_slots(slots)
     groups = []
-    for first, last, driver, bus in ((1, border, "pack-link-modbus", "packs"), (border + 1, slots, can_driver, "can")):
+    for first, last, driver in ((1, border, "pack-link-modbus"), (border + 1, slots, can_driver)):
         cut = min(max(npb, first - 1), last)
         if first <= cut:
-            groups.append(_group(first, cut, driver, bus, True))
+            groups.append(_group(first, cut, driver, True))
         if cut < last:
-            groups.append(_group(cut + 1, last, driver, bus))
+            groups.append(_group(cut + 1, last, driver))
     cabinet = {"id": CABINET_ID, "slots": slots}
-    if npb:
+    if any(driver_registry.driver(group["charger"]["driver"]).needs_mains_relay for group in groups):
         cabinet["mains_relay"] = "heartbeat"
     return {
         "cabinet": cabinet,

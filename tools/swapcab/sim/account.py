@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from swapcab.journal import image as journal_image
 from swapcab.journal.events import decode
 from swapcab.sim.network import Net
+
+ARRIVAL_LIMIT_S = 120.0
 
 
 @dataclass
@@ -30,8 +33,18 @@ class Account:
     examples: list[str] = field(default_factory=list)
 
 
+def settled_account(folder: Path, net: Net) -> Account:
+    """The account after the firmware has stopped. What the broker still holds on a busy machine is waited for before it counts as lost."""
+    limit = time.monotonic() + ARRIVAL_LIMIT_S
+    account = take_account(folder, net)
+    while account.lost and time.monotonic() < limit:
+        net.settle()
+        account = take_account(folder, net)
+    return account
+
+
 def take_account(folder: Path, net: Net) -> Account:
-    """After the firmware has stopped."""
+    """What was stored and what has arrived, at this moment."""
     receiver = net.receiver
     if receiver is None:
         raise ValueError("the receiver never started")

@@ -16,7 +16,7 @@ from swapcab.paths import ROOT
 from swapcab.processes import Child
 from swapcab.receiver import Receiver
 
-START_LIMIT_S = 60.0
+START_LIMIT_S = 600.0
 SETTLE_S = 0.5
 KEEP_EVENTS = 1_000_000  # all of a run: each is compared with the journal at the end
 SETTLE_LIMIT_S = 20.0

@@ -17,7 +17,7 @@ class PlantError(Exception):
 class PlantClient:
     """Speaks to a running plant; thread-safe."""
 
-    def __init__(self, path: Path, timeout_s: float = 30.0) -> None:
+    def __init__(self, path: Path, timeout_s: float = 120.0) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout_s)
         self._socket.connect(_short(path))

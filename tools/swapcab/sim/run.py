@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from swapcab.rows import publish
 from swapcab.sim import result as sim_result
-from swapcab.sim.account import take_account
+from swapcab.sim.account import settled_account
 from swapcab.sim.keyboard import Keyboard
 from swapcab.sim.options import Options
 from swapcab.sim.panel import draw
@@ -41,7 +41,7 @@ def run(options: Options) -> int:
             return 0
         picture = _headless(simulation, console)
         simulation.stop_firmware()
-        result = sim_result.figures(simulation, take_account(simulation.folder, simulation.net))
+        result = sim_result.figures(simulation, settled_account(simulation.folder, simulation.net))
     except (SimError, PlantError) as error:
         console.print(f"[red]{error}[/]\nlogs: {simulation.folder}", highlight=False)
         return EXIT_TROUBLE

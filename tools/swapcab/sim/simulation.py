@@ -20,9 +20,9 @@ from swapcab.sim.plant_client import PlantClient, PlantError
 from swapcab.sim.state import FirmwareState
 
 RUNS = ROOT / "build" / "sim"
-START_LIMIT_S = 60.0
-STALL_LIMIT_S = 300.0
-DRAIN_LIMIT_S = 180.0
+START_LIMIT_S = 600.0
+STALL_LIMIT_S = 1800.0
+DRAIN_LIMIT_S = 180.0  # without a new event at the broker
 POWER_OFF_S = 1.0
 EXIT_SETTINGS = 64
 
@@ -254,8 +254,10 @@ class Simulation:
             if not (self._outages or self._outage_ends or kills_due):
                 self.phase = "drain"
                 self._drain_since = now
-        if self.phase == "drain" and (self._drained() or now - self._drain_since > DRAIN_LIMIT_S):
-            self.phase = "done"
+        if self.phase == "drain":
+            quiet_since = max(self._drain_since, self.net.receiver.last_event_s if self.net.receiver else 0.0)
+            if self._drained() or now - quiet_since > DRAIN_LIMIT_S:
+                self.phase = "done"
 
     def _rider_busy(self) -> bool:
         return bool((self.view.get("riders") or {}).get("present"))

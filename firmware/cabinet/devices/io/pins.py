@@ -10,24 +10,31 @@ _LOST_READS = const(5)
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cabinet.bus.pin_bus import PinBus
-    from cabinet.ports import InputPort, PulsePort
+    from cabinet.ports import Clock
 
 
 class PinInputs:
     """32 inputs for eight slots: doors, latches, packs, dangers."""
 
-    def __init__(self, bus: "PinBus", index: int, port: "InputPort", first_slot: int) -> None:
+    def __init__(self, bus: "PinBus", index: int, clock: "Clock", first_slot: int) -> None:
         self.bus = bus
         self.name = "inputs {}".format(index)
         self.fault = ""
         self.stats = DeviceStats()
         self.inputs = SlotInputs(first_slot)
-        self._port = port
+        self._port = bus.inputs(index)
         self._missed = 0
         bus.attach(self)
 
+    def watched(self) -> "list[PinInputs]":
+        """Itself."""
+        return [self]
+
+    def put_frames(self, out: bytearray) -> None:
+        """There are no frames here."""
+
     def poll(self, now_ms: int) -> None:
-        """Look at all of them."""
+        """Read all of them."""
         self.stats.requests += 1
         try:
             levels = self._port.read()
@@ -51,13 +58,16 @@ class PinInputs:
 class PinLocks:
     """Locks on outputs whose pulses the hardware times."""
 
-    def __init__(self, bus: "PinBus", index: int, port: "PulsePort") -> None:
+    def __init__(self, bus: "PinBus", index: int, clock: "Clock") -> None:
         self.bus = bus
         self.name = "locks {}".format(index)
         self.fault = ""
         self.stats = DeviceStats()
         self.pulses_failed = 0
-        self._port = port
+        self._port = bus.pulses(index)
+
+    def put_frames(self, out: bytearray) -> None:
+        """There are no frames here."""
 
     def pulse(self, channel: int, ms: int) -> bool:
         """Unlock for `ms`; False if it cannot be now."""

@@ -38,6 +38,10 @@ class SlotBoard(LockBoard):
         self._blind_ms = None  # since when one of these tells no temperature
         LockBoard.__init__(self, bus, address, "slot board {}".format(address), clock, SLOTS, _PERIOD_MS)
 
+    def watched(self) -> "list[SlotBoard]":
+        """Itself."""
+        return [self]
+
     def send_pulse(self, channel: int, ms: int) -> bool:
         """A register a lock."""
         return self.bus.write_register(_PULSE_REGISTER + channel, ms)

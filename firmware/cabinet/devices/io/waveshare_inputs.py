@@ -58,6 +58,10 @@ class WaveshareInputs:
         count = 4 if first_slot == 1 else 3
         self.boards = [EightInputs(bus, address + k, "{} of slot {} on".format(_WHAT[k], first_slot), clock, self) for k in range(count)]
 
+    def watched(self) -> "list[EightInputs]":
+        """The boards."""
+        return self.boards
+
     def renew(self, now_ms: int) -> None:
         """Take them over when all have answered lately: half a picture is none."""
         boards = self.boards

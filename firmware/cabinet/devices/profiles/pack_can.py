@@ -81,6 +81,9 @@ class ProfileCan(CanClient):
             self._forget()
         self.period_ms = max(period_ms, 0)
 
+    def wake(self) -> None:
+        """Nothing is known that would wake it."""
+
     def _forget(self) -> None:
         self.pack.forget()
         self._fresh = self._before = self._wrong = 0

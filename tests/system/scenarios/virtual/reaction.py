@@ -31,7 +31,7 @@ REST_MS, RESTED_US = 1_801_000, 200_000  # half an hour, and two control rounds 
 NPB = 4
 RAISED = [code for code in EVENTS if EVENTS[code][0] == "fault.raised"][0]
 LONG_MS, LONG_EVERY = 8000, 4  # what takes longer is tried in one round of so many
-AT_REST, AT_CHARGE_STEP = 6, 9  # instants in measure.py; a test holds them against it
+AT_REST, AT_CHARGE_STEP = 6, 9  # instants in quantities.py; a test holds them against it
 CHARGE_LONG_MS = 1000 * rules.level(rules.index_of("charge_long"), 0)
 
 

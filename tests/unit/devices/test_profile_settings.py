@@ -2,10 +2,11 @@
 
 import json
 
-from cabinet.devices.profiles import reader, shelf
+from cabinet.devices.profiles import reader
 from cabinet.devices.profiles.pack_can import ProfileCan
 from cabinet.devices.profiles.pack_modbus import ProfileModbus
 from cabinet.devices.profiles.pack_serial import ProfileSerial
+from cabinet.startup import driver_registry
 from cabinet.startup import settings as settings_file
 
 
@@ -54,7 +55,7 @@ def test_each_kind_of_bus_gets_its_driver():
         given = settings("profile:" + name, kind)
         assert list(given.profiles) == [name]
         assert wrong(given) == ""
-        assert given.profiles[name].name == name and shelf.driver(given.profiles[name]) is made
+        assert given.profiles[name].name == name and driver_registry.PROFILES[given.profiles[name].bus].load() is made
 
 
 def test_cabinets_without_profiles_have_none():

@@ -1,0 +1,99 @@
+"""Odd words and how often they still stand in the tree: `python -m swapcab.docs.words [--at REVISION] [--where WORD]`.
+
+docs/glossary.md says which word the tree uses for what. A word of this table may stand in no more places than its ceiling:
+lower the ceiling when you have removed some; do not raise it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from swapcab.paths import ROOT
+
+SUFFIXES = (".py", ".md")
+FOLDERS = ("boards", "docs", "examples", "firmware", "tests", "tools")
+# history, and the files that must name the words
+LEFT_OUT = ("CHANGELOG.md", "docs/glossary.md", "tools/swapcab/docs/words.py", "tests/unit/tools/test_words.py")
+
+# word: (most places it may stand in, what the trade says)
+WORDS = {
+    "told": (646, "reported, published, journaled; of a set-point: commanded"),
+    "tells": (142, "reports, states, names"),
+    "gauge": (71, "loop profiler; a fuel gauge is a fuel gauge"),
+    "let_go": (17, "unload"),
+    "places": (34, "addresses, positions; an address conflict"),
+    "quiet": (80, "idle, silent, present at boot, repeat limit: whichever it is"),
+    "contacts": (38, "connector; connector wear"),
+    "looks": (121, "readings; reads, checks"),
+    "stay": (110, "occupancy; remain; of a latch: until_removed"),
+    "naps": (8, "idle skip"),
+    "hears": (40, "receives"),
+    "heard": (170, "received, answered"),
+    "believed": (27, "accepted, authenticated"),
+    "whoever": (40, "the operator, the technician, a pack that"),
+    "so-many": (2, "every N-th; N"),
+}  # fmt: skip
+
+
+def pattern(word: str) -> re.Pattern[str]:
+    """The word by itself or as a part of a name with underscores, whatever its case."""
+    return re.compile(rf"(?<![A-Za-z]){re.escape(word)}(?![A-Za-z])", re.IGNORECASE)
+
+
+def texts(revision: str = "") -> Iterator[tuple[str, str]]:
+    """(path, text) of all programs and pages, as they stand in the work tree or stood at a revision of git."""
+    if revision:
+        listed = _git("ls-tree", "-r", "--name-only", revision).decode().splitlines()
+    else:
+        found = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*"))
+        listed = [str(path.relative_to(ROOT)) for path in (*ROOT.glob("*"), *found)]
+    for name in sorted(listed):
+        if name.endswith(SUFFIXES) and name not in LEFT_OUT:
+            yield name, _git("show", f"{revision}:{name}").decode() if revision else (ROOT / name).read_text()
+
+
+def _git(*words: str) -> bytes:
+    return subprocess.run(["git", "-C", str(ROOT), *words], check=True, capture_output=True).stdout
+
+
+def counts(revision: str = "") -> dict[str, dict[str, int]]:
+    """word: {path: how often}."""
+    found: dict[str, dict[str, int]] = {word: {} for word in WORDS}
+    patterns = {word: pattern(word) for word in WORDS}
+    for name, text in texts(revision):
+        for word, regex in patterns.items():
+            count = len(regex.findall(text))
+            if count:
+                found[word][name] = count
+    return found
+
+
+def main() -> int:
+    """Print the table; with --where, the lines in which a word stands. Exit code 1 if a word stands in too many places."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--at", default="", metavar="REVISION", help="count at this revision of git instead of in the work tree")
+    parser.add_argument("--where", default="", metavar="WORD", help="list the lines in which WORD stands, in place of the table")
+    options = parser.parse_args()
+    if options.where:
+        regex = pattern(options.where)
+        for name, text in texts(options.at):
+            for number, line in enumerate(text.splitlines(), 1):
+                if regex.search(line):
+                    print(f"{name}:{number}: {line.strip()}")
+        return 0
+    found = counts(options.at)
+    print(f"{'word':<10} {'count':>5} {'files':>5} {'at most':>7}  use instead")
+    over = 0
+    for word, (ceiling, instead) in WORDS.items():
+        total = sum(found[word].values())
+        over += not options.at and total > ceiling
+        print(f"{word:<10} {total:>5} {len(found[word]):>5} {ceiling:>7}  {instead}")
+    return 1 if over else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
