@@ -190,7 +190,7 @@ class App:
         supervisor.restartable("contacts", self.contacts.run)
         if self.kiosk:
             supervisor.restartable("kiosk", lambda: serve_kiosk(self.kiosk, self.control, self.clock))
-        watch = DeviceWatch(self.devices, self.loop.note)
+        watch = DeviceWatch(self.devices, [part.pack for part in self.parts], self.loop.note)
         supervisor.restartable("devices", watch.run)
         telemetry = Telemetry(self.telemetry, self.clock, self.control, self.gauge, self.loop.note)
         supervisor.restartable("telemetry", telemetry.run)

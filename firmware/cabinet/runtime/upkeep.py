@@ -44,10 +44,11 @@ async def keep_journal(journal: "Any", state: "Any", books: "Any", gauge: "Gauge
 
 
 class DeviceWatch:
-    """Tells when a device is lost and when it is back: once each, whatever it does in between."""
+    """Journals when a device is lost and when it is back: once each, whatever it does in between. `packs` are among the `devices`."""
 
-    def __init__(self, devices: list, note: "Any") -> None:
+    def __init__(self, devices: list, packs: list, note: "Any") -> None:
         self._devices = devices
+        self._packs = packs
         self._note = note
         self._lost = [False] * len(devices)
 
@@ -56,8 +57,8 @@ class DeviceWatch:
         while True:
             for index, device in enumerate(self._devices):
                 fault = device.fault
-                if fault == "timeout" and getattr(getattr(device, "reading", None), "identity_taken_ms", 0) is None:
-                    fault = ""  # nobody has answered there since it was asked for: core knows whether somebody should
+                if fault == "timeout" and device in self._packs and device.reading.identity_taken_ms is None:
+                    fault = ""  # no pack has answered since one was asked for: core knows whether one should
                 if fault and not self._lost[index]:
                     self._lost[index] = True
                     self._note(events.make("device.lost", 0, "", device.name, device.bus.name, fault))
