@@ -339,7 +339,3 @@ class PolledBus:
             "stray_bytes": self.stray_bytes,
             "line_errors": self.line_errors,
         }
-
-    def stats(self) -> dict:
-        """The totals, and each device's counters."""
-        return dict(self.totals(), devices={c.name: c.stats.as_dict() for c in self._schedule.clients})
