@@ -17,6 +17,7 @@ EXIT_FAILED = 70
 # While the firmware starts, garbage is collected this often: what stays lies close together, and the heap keeps large free blocks.
 START_THRESHOLD_BYTES = 4096
 
+
 def _unique_id() -> bytes:
     import machine
 

@@ -67,12 +67,13 @@ def test_a_pack_that_wakes_up_may_sleep_and_be_woken_again():
         assert cabinet.run(lambda: slot.pack_fresh and slot.proof_tries == 0, 5000)
 
 
-def test_the_control_loop_wakes_the_pack_where_its_driver_can():
+def test_the_control_loop_wakes_the_pack_when_core_wants_it():
     world, loop, slot = loop_bench()
     woken = []
-    slot.wants_wake = True
-    loop.step()  # a driver without wake()
     world.wake = lambda: woken.append(1)
+    loop.step()
+    assert woken == []
+    slot.wants_wake = True
     loop.step()
     slot.wants_wake = False
     loop.step()

@@ -13,6 +13,7 @@ import cabinet
 import cabinet.app
 
 NEEDED_ONCE = ("cabinet.devices.profiles.reader", "cabinet.core.rule_table", "cabinet.core.option_table", "cabinet.store.recovery")
+OWN = ("Settings", "SlotWiring", "Secrets", "Wiring", "Driver", "Bus", "Row")  # classes of the package
 
 
 class Start:
@@ -93,9 +94,7 @@ def test_the_application_holds_no_object_class_or_function_of_the_start():
     for name, (_, things) in start.unloaded.items():
         if name.startswith("cabinet.startup."):
             for thing in things:
-                if isinstance(thing, type) and thing.__name__ in ("Settings", "SlotWiring", "Secrets", "Wiring", "Driver", "Bus", "Row"):
-                    own[id(thing)] = thing
-                elif type(thing) is type(held):
+                if type(thing) is type(held) or isinstance(thing, type) and thing.__name__ in OWN:
                     own[id(thing)] = thing
     assert len(own) > 20
     for item in held(start.app):

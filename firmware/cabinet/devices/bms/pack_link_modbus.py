@@ -9,8 +9,8 @@ from cabinet.bus.modbus_frame import READ_HOLDING
 from cabinet.bus.polled_client import SILENT_AFTER, PolledClient
 from cabinet.core import ticks
 from cabinet.devices.bms import pack_link
+from cabinet.devices.bms.pack_age import IDENTITY_PERIOD_MS, check_age, moves
 from cabinet.devices.bms.pack_link import MAGIC, PackLink, i16_be, u16_be
-from cabinet.devices.pack_age import IDENTITY_PERIOD_MS, check_age, moves
 
 _IDENTITY = const(0x0000)
 _STATUS = const(0x0100)

@@ -6,7 +6,7 @@ from micropython import const
 
 from cabinet.bus.polled_client import SILENT_AFTER, PolledClient
 from cabinet.core import ticks
-from cabinet.devices.pack_age import check_age
+from cabinet.devices.bms.pack_age import check_age
 from cabinet.devices.profiles.pack import ProfilePack
 
 # of form.py; folded only where they are private
