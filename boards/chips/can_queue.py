@@ -1,7 +1,7 @@
 """An MCP2515 emptied by its interrupt into a queue in RAM, and the SPI bus that it shares with other chips.
 
 The chip has room for two frames; `cabinet.ports.CanPort` asks for 64. The INT pin calls a handler (MicroPython runs it between
-two bytecodes), which fetches what is there. Whoever uses the bus holds it meanwhile: a handler that finds it held leaves
+two bytecodes), which fetches what is there. A user of the bus holds it meanwhile: a handler that finds it held leaves
 its work to the moment of release.
 """
 

@@ -2,7 +2,7 @@
 
 Written from the W25Q32JV and W25Q64JV data sheets. Each wait has an end. What the chip can tell is checked: its
 identity, that nothing is write-protected, that the write-enable latch was set before an operation and fell after it.
-The chip has no flag for a failed program or erase, so whoever stores something reads it back.
+The chip has no flag for a failed program or erase, so the store reads back what it wrote.
 
 A page program takes 0.4 to 3 ms. An erase takes 45 to 400 ms: `NorArea.erase` waits for it; `begin_erase` starts it and
 `busy` tells when it is over, while the loop goes on. Reading and programming elsewhere suspend such an erase and resume it

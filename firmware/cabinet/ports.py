@@ -113,7 +113,7 @@ class Clock(Protocol):
 
 
 class SettableClock(Clock, Protocol):
-    """A clock that takes the time from whoever knows better."""
+    """A clock that takes the time from a better source."""
 
     def synchronise(self, unix_s: int) -> None:
         """Set wall time from a source that is trusted; the quality is 2 from then on. Raises ValueError for a time that cannot be."""

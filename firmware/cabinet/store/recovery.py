@@ -21,6 +21,8 @@ from cabinet.store.layout import (
     WORD,
 )
 
+ONLY_AT_START = True  # see unload.py
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cabinet.store.ring import Ring

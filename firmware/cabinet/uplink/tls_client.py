@@ -3,7 +3,7 @@
 A handshake's public-key work cannot be divided, but it comes in slices: `Gate` lets the library have one TLS record at a time, and
 between two records everything else goes on. `tls["turn"]`, if there is one, places the slices (see runtime/slices.py).
 
-Whoever answers chooses the certificates whose signatures are checked before any of them is believed, and with them how long a slice
+The host that answers chooses the certificates whose signatures are checked before any is accepted, and with them how long a slice
 lasts. So only a handshake of an ordinary size is listened to.
 """
 

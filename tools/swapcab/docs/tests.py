@@ -67,9 +67,16 @@ ELSEWHERE = {
 
 
 def through(module: Path) -> list[str]:
-    """Test files of the modules that use this one, where none holds it by itself."""
-    name = dotted(module)
-    return sorted({file for user in modules() if name in imports(user) for file in tests_of(user)})
+    """Test files of the nearest modules that use this one, where none holds it by itself."""
+    asked, users = {module}, {module}
+    while users:
+        names = {dotted(user) for user in users}
+        users = {user for user in modules() if user not in asked and names & imports(user)}
+        found = {file for user in users for file in tests_of(user)}
+        if found:
+            return sorted(found)
+        asked |= users
+    return []
 
 
 def main() -> int:

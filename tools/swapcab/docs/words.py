@@ -21,20 +21,20 @@ LEFT_OUT = ("CHANGELOG.md", "docs/glossary.md", "tools/swapcab/docs/words.py", "
 
 # word: (most places it may stand in, what the trade says)
 WORDS = {
-    "told": (554, "reported, published, journaled; of a set-point: commanded"),
-    "tells": (88, "reports, states, names"),
-    "gauge": (67, "loop profiler; a fuel gauge is a fuel gauge"),
-    "let_go": (15, "unload"),
-    "places": (30, "addresses, positions; an address conflict"),
-    "quiet": (74, "idle, silent, present at boot, repeat limit: whichever it is"),
-    "contacts": (38, "connector; connector wear"),
-    "looks": (114, "readings; reads, checks"),
-    "stay": (95, "occupancy; remain; of a latch: until_removed"),
+    "told": (513, "reported, published, journaled; of a set-point: commanded"),
+    "tells": (81, "reports, states, names"),
+    "gauge": (7, "loop profiler; a fuel gauge is a fuel gauge"),
+    "let_go": (7, "unload"),
+    "places": (19, "addresses, positions; an address conflict"),
+    "quiet": (51, "idle, silent, present at boot, repeat limit: whichever it is"),
+    "contacts": (26, "connector; connector wear"),
+    "looks": (77, "readings; reads, checks"),
+    "stay": (74, "occupancy; remain; of a latch: until_removed"),
     "naps": (8, "idle skip"),
-    "hears": (35, "receives"),
-    "heard": (157, "received, answered"),
-    "believed": (15, "accepted, authenticated"),
-    "whoever": (28, "the operator, the technician, a pack that"),
+    "hears": (33, "receives"),
+    "heard": (146, "received, answered"),
+    "believed": (14, "accepted, authenticated"),
+    "whoever": (24, "the operator, the technician, a pack that"),
     "so-many": (1, "every N-th; N"),
 }  # fmt: skip
 
