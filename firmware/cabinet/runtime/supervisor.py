@@ -51,9 +51,9 @@ class Supervisor:
         asyncio.create_task(self._run_critical(task, run))
         return task
 
-    def restartable(self, name: str, run: "Any") -> None:
-        """Start `run()` and start it again whenever it ends."""
-        asyncio.create_task(self._run_restartable(name, run))
+    def restartable(self, name: str, run: "Any", *values: object) -> None:
+        """Start `run(*values)` and start it again whenever it ends."""
+        asyncio.create_task(self._run_restartable(name, run, values))
 
     def report(self, task: Critical) -> None:
         """The task is alive and has done its round."""
@@ -80,12 +80,12 @@ class Supervisor:
             self._heartbeat.drop()
         self.check()
 
-    async def _run_restartable(self, name: str, run: "Any") -> None:
+    async def _run_restartable(self, name: str, run: "Any", values: tuple) -> None:
         pause_ms = _RESTART_FIRST_MS
         while True:
             began = self._clock.ticks_ms()
             try:
-                await run()
+                await run(*values)
                 error = "ended"
             except Exception as caught:
                 error = _name_of(caught)

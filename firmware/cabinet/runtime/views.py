@@ -15,24 +15,23 @@ if TYPE_CHECKING:
     from cabinet.runtime.connector_wear import ConnectorWear
     from cabinet.runtime.control_loop import ControlLoop
     from cabinet.runtime.loop_profiler import LoopProfiler
-    from cabinet.runtime.supervisor import Supervisor
 
 
 class Views:
     """Reads from the parts and changes nothing of them, but for whose cells are shown next."""
 
     def __init__(
-        self, board: "Board", control: "Any", journal: "Any", loop: "ControlLoop", profiler: "LoopProfiler", supervisor: "Supervisor",
+        self, board: "Board", control: "Any", journal: "Any", loop: "ControlLoop", profiler: "LoopProfiler",
         wear: "ConnectorWear", parts: list, devices: list, buses: list, settings_hash: str,
     ) -> None:
         """`devices`: those that may be lost, CAN controllers among them."""
-        self.uplink: "Any" = None
+        self.uplink: "Any" = None  # these two are given later
+        self.supervisor: "Any" = None
         self._board = board
         self._control = control
         self._journal = journal
         self._loop = loop
         self._profiler = profiler
-        self._supervisor = supervisor
         self._wear = wear
         self._parts = parts
         self._devices = devices
@@ -61,7 +60,7 @@ class Views:
             "t": "cabinet", "link": uplink.state_text, "connected": uplink.connected, "backlog": uplink.backlog(),
             "boot": journal.boot, "head": journal.head(events.RING_A), "level_pct": journal.level_pct(events.RING_A),
             "swap": control.swap_view(),
-            "failed": self._supervisor.failed,
+            "failed": self.supervisor.failed,
             "storage": "" if control.storage_ok else self._loop.storage_error or "the journal is full",
         }
 

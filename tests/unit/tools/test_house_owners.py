@@ -19,7 +19,7 @@ NOT_A_SLOT = {
     "counter": {"reading"},
     "proof": {"p"},  # a profile's bytes, in devices/profiles/reader.py
     "values": {"event"},
-    "state": {"ring"},
+    "state": {"ring", "app"},
     "ready": {"ring"},
     "left": {"_session"},
     "any": {"secrets", "modules", "module"},  # setattr with a name that is worked out
