@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 VERSION = 2
 MARKED_MAX = 64
 _MARKS = const(8)  # of 16 characters at most: all drivers keep no more
+NAMES = ("cabinet", "latched", "swap") + tuple(["marked%d" % part for part in range(MARKED_MAX // _MARKS)])
 _MARKED = rules.index_of("marked")
 
 

@@ -6,9 +6,10 @@ charging and lock pulses acted on. If flash cannot take the events, nothing new 
 
 import asyncio
 
-from cabinet.core import events, evidence, ticks
+from cabinet.core import events, evidence, snapshot, ticks
 from cabinet.runtime import loop_profiler as gauges
 from cabinet.store.journal import JournalFull
+from cabinet.store.state import ACCEPTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,8 +69,24 @@ class ControlLoop:
         self.rounded: "Any" = None  # an asyncio.Event to be set after each round
 
     def restore(self) -> None:
-        """Take up what the controller knew when the power went: the swap in progress, latched faults, packs in quarantine."""
-        self._control.restore(self._state, self._clock.ticks_ms())
+        """Take up what the controller knew when the power went: the swap in progress, latched faults, packs in quarantine.
+
+        What cannot be read is not taken for absent: every slot is then out of service until a person has looked and enables it.
+        """
+        state = self._state
+        control = self._control
+        now_ms = self._clock.ticks_ms()
+        understood = control.restore(state, now_ms)
+        doubtful = [name for name in snapshot.NAMES if state.unsure(name)]
+        if understood and not doubtful:
+            return
+        for name in doubtful or ("",):
+            self.note(events.make("state.damaged", 0, "", name, "out_of_service"))
+            if name in state.unreadable:
+                state.unreadable.remove(name)  # reported by this
+        for part in self._parts:
+            control.command("disable", part.number, now_ms)
+        self._records[ACCEPTED] = state.damage()  # goes to flash behind what was disabled
 
     def note(self, event: events.Event) -> None:
         """Journal an event from elsewhere together with core's at the next round."""

@@ -45,6 +45,7 @@ class Journal:
         self._checkpointed = [ring.sequence for ring in self.rings]
         self._alarmed = [False, False]
         self._repeats = Repeats()
+        self._healed = [len(ring.healed) for ring in self.rings]  # reported: those of the recovery are findings
         self.urgent = []  # sequences in ring A of the newest alarms since the start; who has reported one takes it out
         self._begin_boot()
         for ring in self.rings:
@@ -59,6 +60,8 @@ class Journal:
     def _begin_boot(self) -> None:
         """Take the next boot number and keep it: in ring A, or where that is full in B, which can make room."""
         ring_a, ring_b = self.rings
+        if ring_a.head < 0 and ring_b.boot and not ring_a.broken:
+            ring_a.findings.append(("lost", ring_a.count))
         self.boot = max(ring_a.boot, ring_b.boot) + 1
         ring_b.boot = self.boot
         if ring_a.begin_boot(self.boot):
@@ -113,6 +116,10 @@ class Journal:
             return None
         return event_codec.decode(r.loaded, r.record, PAYLOAD, PAYLOAD + r.length)
 
+    def damaged(self, ring: int, first: int, last: int) -> bool:
+        """Store that the events from `first` to `last` cannot be read, however often it was tried; False if there is no room for it now."""
+        return self._note("journal.damaged", self.rings[ring].name, first, last)
+
     def head(self, ring: int) -> int:
         """The sequence of the newest event."""
         return self.rings[ring].sequence
@@ -153,6 +160,9 @@ class Journal:
             return True
         for index, ring in enumerate(self.rings):
             self._watch_level(index, ring)
+            count = len(ring.healed) - self._healed[index]
+            if count and self._note("journal.recovered", ring.name, "healed", count):
+                self._healed[index] += count
             if self._checkpoint_every and ring.sequence - self._checkpointed[index] >= self._checkpoint_every:
                 point = self.checkpoint(index)
                 if self._note("journal.checkpoint", *point.values):
