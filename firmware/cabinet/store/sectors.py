@@ -314,10 +314,7 @@ class Sectors:
         """Whether `spoil` has made this page unusable from here on: a damaged record may hold a few bytes of 0 as well."""
         n = min(SPOILT, self.page_size - address % self.page_size)
         self.area.read(address, self.check_view[0:n])
-        for i in range(n):
-            if self.check[i]:
-                return False
-        return True
+        return self.check[0:n] == bytes(n)
 
     def blank(self, address: int, length: int) -> bool:
         """Whether this stretch is erased."""

@@ -16,7 +16,8 @@ from rich.table import Table
 
 from swapcab.exits import USAGE, example
 from swapcab.journal.report import report, stamp
-from swapcab.journal.source import Journal, SourceError, gaps_of, open_journal, read_key
+from swapcab.journal.source import Journal, SourceError, open_journal, read_key
+from swapcab.messages import cabinets_of, gaps_of
 
 IMAGE = "build/sim/1/flash.bin --key build/sim/1/secrets.json"  # of the examples
 EXAMPLE = example(f"swapcab journal verify {IMAGE}")
@@ -116,10 +117,7 @@ def verify(
     """Whether the journal is whole and unchanged; names the first wrong record and what was done. Exit code 1 if not."""
     journal = _open(source, key, sector_size, anchor)
     if not journal.images:
-        gaps = gaps_of(journal.captured)
-        missing = "missing: " + "; ".join(gaps) if gaps else "no sequence is missing"
-        typer.echo(f"{len(journal.captured)} events in the capture; {missing}")
-        raise typer.Exit(1 if gaps else 0)
+        raise typer.Exit(_verify_capture(journal, as_json))
     faults = journal.faults
     if as_json:
         rings = {r: {"first": i.first + 1, "head": i.head, "acked": i.acked, "torn": i.torn} for r, i in journal.images.items()}
@@ -142,6 +140,20 @@ def key_fits_nothing(journal: Journal) -> bool:
     """Whether the head of every sector has another tag than the key gives: with the right key, some sectors verify."""
     sectors = sum(len(image.sectors) for image in journal.images.values())
     return journal.has_key and sectors == sum(f.kind == "edited" and f.words == "sector header" for f in journal.faults)
+
+
+def _verify_capture(journal: Journal, as_json: bool) -> int:
+    """What a capture shows: how many events of which cabinets, and which sequences are missing. The exit code."""
+    gaps = gaps_of(journal.captured)
+    apart = {cabinet: len(envelopes) for cabinet, envelopes in cabinets_of(journal.captured).items()}
+    if as_json:
+        typer.echo(json.dumps({"ok": not gaps, "events": len(journal.captured), "cabinets": apart, "missing": gaps}))
+        return 1 if gaps else 0
+    missing = "missing: " + "; ".join(gaps) if gaps else "no sequence is missing"
+    typer.echo(f"{len(journal.captured)} events in the capture; {missing}")
+    for cabinet, count in apart.items() if len(apart) > 1 else ():
+        typer.echo(f"  cabinet {cabinet}: {count} events")
+    return 1 if gaps else 0
 
 
 def verdict(journal: Journal) -> str:

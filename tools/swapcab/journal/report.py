@@ -8,7 +8,8 @@ from html import escape
 from typing import Any
 
 from swapcab.journal.plots import bars, ranks
-from swapcab.journal.source import Journal, gaps_of
+from swapcab.journal.source import Journal
+from swapcab.messages import gaps_of
 from swapcab.replay.verdicts import EvidenceError, replay
 
 MOST_ROWS = 150

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from swapcab import messages
 from swapcab.journal.events import decode
 from swapcab.journal.image import Anchor, Progress, RingImage, compare_anchors, verify
 from swapcab.journal.ledger import LedgerFacts, read_ledger
@@ -91,20 +92,11 @@ def read_controller(port: str, command: list[str] | None = None) -> bytes:
 
 
 def read_capture(path: Path) -> list[dict[str, Any]]:
-    """Envelopes out of a capture: JSON lines, arrays of envelopes, or what `mosquitto_sub -v` prints. Sorted, no duplicates."""
-    found: dict[tuple[str, int, int], dict[str, Any]] = {}
-    for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
-        start = min((i for i in (line.find("{"), line.find("[")) if i >= 0), default=-1)
-        if start < 0:
-            continue
-        try:
-            body = json.loads(line[start:])
-        except ValueError:
-            raise SourceError(f"{path}:{number}: is not JSON") from None
-        for envelope in body if isinstance(body, list) else [body]:
-            if isinstance(envelope, dict) and isinstance(envelope.get("seq"), int) and envelope.get("ring") in ("A", "B"):
-                found[envelope["ring"], envelope["seq"], envelope.get("boot", 0)] = envelope
-    return [found[place] for place in sorted(found)]
+    """The events of a capture, each once, in order; see swapcab.messages. Raises SourceError."""
+    try:
+        return messages.read_capture(path)
+    except messages.CaptureError as error:
+        raise SourceError(str(error)) from None
 
 
 def anchors_of(envelopes: list[dict[str, Any]]) -> list[Anchor]:
@@ -145,15 +137,3 @@ def open_journal(source: str, key: bytes | None, sector_size: int, anchor: Path 
         journal.cabinet = cabinet or (str(seen[0].get("cabinet", "")) if seen else "")
         compare_anchors(images, anchors_of(seen), {(e["ring"], e["seq"]): e for e in seen})
     return journal
-
-
-def gaps_of(envelopes: list[dict[str, Any]]) -> list[str]:
-    """Sequences that are missing inside a capture."""
-    words = []
-    last: dict[str, int] = {}
-    for envelope in envelopes:
-        ring, seq = envelope["ring"], envelope["seq"]
-        if ring in last and seq > last[ring] + 1:
-            words.append(f"ring {ring}: {last[ring] + 1} to {seq - 1}")
-        last[ring] = max(seq, last.get(ring, 0))
-    return words
