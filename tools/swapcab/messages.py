@@ -78,6 +78,8 @@ def _whole_items(text: str) -> Iterator[Any]:
             return
         yield item
         at += 1  # the comma
+        while text[at : at + 1].isspace():
+            at += 1
 
 
 def read_capture(path: Path) -> list[Envelope]:
@@ -114,7 +116,9 @@ def gaps_of(envelopes: list[Envelope]) -> list[str]:
         for envelope in sorted(mine, key=place_of):
             ring, seq = envelope["ring"], envelope["seq"]
             part = (ring, str(envelope.get("epoch", "")))
-            missing = [n for n in range(last.get(part, seq - 1) + 1, seq) if not any(a <= n <= b for r, a, b in gone if r == ring)]
+            missing = [
+                n for n in range(last[part] + 1 if part in last else seq, seq) if not any(a <= n <= b for r, a, b in gone if r == ring)
+            ]
             if missing:
                 where = f"cabinet {cabinet}, ring {ring}" if len(apart) > 1 else f"ring {ring}"
                 words.append(f"{where}: {missing[0]} to {missing[-1]}")

@@ -14,7 +14,7 @@ from typing import Any
 
 from swapcab import messages
 from swapcab.journal.events import decode
-from swapcab.journal.image import Anchor, Progress, RingImage, compare_anchors, verify
+from swapcab.journal.image import Anchor, ImageFile, Progress, RingImage, compare_anchors, verify
 from swapcab.journal.ledger import LedgerFacts, read_ledger
 
 
@@ -46,6 +46,7 @@ class Journal:
     captured: list[dict[str, Any]] = field(default_factory=list)
     has_key: bool = False
     ledger: LedgerFacts | None = None
+    anchored: dict[str, int] = field(default_factory=dict)  # by ring: the newest sequence that was seen outside
 
     def envelopes(self) -> Iterator[dict[str, Any]]:
         """All events, ring A first, in order."""
@@ -54,6 +55,16 @@ class Journal:
         for ring, image in self.images.items():
             for record in image.events:
                 yield decode(ring, record, self.cabinet)
+
+    @property
+    def count(self) -> int:
+        """How many events there are, or nearly."""
+        return sum(i.head - i.first for i in self.images.values()) or len(self.captured)
+
+    @property
+    def flash_errors(self) -> list[Any]:
+        """Single bits that the flash had flipped, and that could be put right."""
+        return [error for image in self.images.values() for error in image.flash_errors]
 
     @property
     def faults(self) -> list[Any]:
@@ -123,17 +134,19 @@ def open_journal(source: str, key: bytes | None, sector_size: int, anchor: Path 
         captured = read_capture(path)
         return Journal(str(captured[0].get("cabinet", "")) if captured else cabinet, {}, captured)
     if path.is_file():
-        data = path.read_bytes()
+        data: Any = ImageFile(path)
     elif source.startswith("/dev/") or source.upper().startswith("COM"):
         data = read_controller(source)
     else:
         raise SourceError(f"{source}: no such file, and no serial port")
     images = verify(data, key, sector_size, told)
-    if not any(image.sectors for image in images.values()):
+    if not any(image.sectors or image.given_up for image in images.values()):
         raise SourceError(f"{source}: holds no journal (sectors of {sector_size} bytes; try --sector-size)")
     journal = Journal(cabinet, images, [], key is not None, read_ledger(data, key, sector_size))
     if anchor is not None:
         seen = read_capture(anchor)
         journal.cabinet = cabinet or (str(seen[0].get("cabinet", "")) if seen else "")
-        compare_anchors(images, anchors_of(seen), {(e["ring"], e["seq"]): e for e in seen})
+        anchors = anchors_of(seen)
+        journal.anchored = {a.ring: max(b.sequence for b in anchors if b.ring == a.ring) for a in anchors}
+        compare_anchors(images, anchors, {(e["ring"], e["seq"]): e for e in seen})
     return journal
