@@ -202,18 +202,27 @@ class ControlLoop:
         self._control.storage_lost = self._since_ms is not None and not 0 <= ticks.diff(now_ms, self._since_ms) < STORE_LIMIT_MS
 
     def _add_frames(self, event: events.Event) -> None:
-        """Put the raw frames beside what core knew. All of it was read before this round; what does not fit a record stays out."""
+        """Put the raw frames beside what core knew. All of it was read before this round; what does not fit a record stays out.
+
+        Frames stand behind their age and, of a pack, its serial number. A device without a reading has none: what its
+        predecessor on the same line sent is no evidence against it.
+        """
         frames = bytearray()
         room = _EVIDENCE_BYTES - len(event.values[-2])
-        if event.slot:
-            part = self._parts[event.slot - 1]
-            devices = (part.pack, part.charger, part.board)
-        else:
-            devices = (self._parts[0].board,)
-        for device in devices:
+        number = event.slot or 1
+        part = self._parts[number - 1]
+        slot = self._control.slots[number - 1]
+        devices = ((part.pack, slot.pack), (part.charger, slot.charger), (part.board, slot.io))
+        now_ms = self._clock.ticks_ms()
+        for device, reading in devices if event.slot else devices[2:]:
+            serial = event.pack if device is part.pack else ""
+            if reading.taken_ms is None or (device is part.pack and reading.serial != serial):
+                continue
             size = len(frames)
+            evidence.put_owner(frames, ticks.diff(now_ms, reading.taken_ms), serial)
+            head = len(frames)
             device.put_frames(frames)
-            if len(frames) > room:
+            if len(frames) > room or len(frames) == head:
                 frames = frames[:size]
         event.values = event.values[:-1] + (bytes(frames),)
 
