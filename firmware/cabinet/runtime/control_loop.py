@@ -74,18 +74,20 @@ class ControlLoop:
         What cannot be read is not taken for absent: every slot is then out of service until a person has looked and enables it.
         """
         state = self._state
-        control = self._control
-        now_ms = self._clock.ticks_ms()
-        understood = control.restore(state, now_ms)
+        understood = self._control.restore(state, self._clock.ticks_ms())
         doubtful = [name for name in snapshot.NAMES if state.unsure(name)]
-        if understood and not doubtful:
-            return
-        for name in doubtful or ("",):
+        if doubtful or not understood:
+            self.put_out_of_service(doubtful or [""])
+
+    def put_out_of_service(self, names: "list[str]") -> None:
+        """These values of the state store are lost ("": nobody knows which): every slot waits for a person."""
+        state = self._state
+        for name in names:
             self.note(events.make("state.damaged", 0, "", name, "out_of_service"))
             if name in state.unreadable:
                 state.unreadable.remove(name)  # reported by this
         for part in self._parts:
-            control.command("disable", part.number, now_ms)
+            self._control.command("disable", part.number, self._clock.ticks_ms())
         self._records[ACCEPTED] = state.damage()  # goes to flash behind what was disabled
 
     def note(self, event: events.Event) -> None:

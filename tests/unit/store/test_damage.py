@@ -3,6 +3,7 @@
 from nor_flash import NorFlash
 
 from cabinet.core import events
+from cabinet.store import cross_check
 from cabinet.store.journal import Journal
 from cabinet.store.state import ACCEPTED, StateStore
 
@@ -131,3 +132,28 @@ def test_a_ring_that_is_empty_while_the_other_was_in_use_is_reported():
     event = again.read(0, 0).event
     assert (event.name, event.values[:2]) == ("journal.recovered", ("A", "lost"))
     assert again.boot > journal.boot
+
+
+def test_a_lost_ring_is_missed_by_what_the_state_store_remembers_and_no_boot_number_comes_twice():
+    a, b, flash = NorFlash(65536), NorFlash(32768), NorFlash(16384)
+    journal = Journal(a, b, KEY, Clock())
+    for n in range(5):
+        journal.append(step(n))
+    store = StateStore(flash, KEY)
+    assert cross_check.check(journal, store)
+    journal = Journal(a, b, KEY, Clock())
+    assert cross_check.check(journal, store) and journal.head(0) == 5
+    boot = journal.boot
+    journal = Journal(NorFlash(65536), NorFlash(32768), KEY, Clock())
+    assert journal.boot == 1
+    assert cross_check.check(journal, store)
+    assert journal.boot == boot + 1
+    event = journal.read(0, 0).event
+    assert (event.name, event.values) == ("journal.damaged", ("A", 1, 5))
+
+
+def test_an_empty_state_store_beside_an_old_journal_is_no_fresh_start():
+    a, b = NorFlash(65536), NorFlash(32768)
+    for start in range(1, 6):
+        journal = Journal(a, b, KEY, Clock())
+        assert cross_check.check(journal, StateStore(NorFlash(16384), KEY)) == (start <= 3)
