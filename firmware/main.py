@@ -22,7 +22,7 @@ ONLY_AT_START = (
     "cabinet.startup.load", "cabinet.startup.wiring", "cabinet.startup.settings", "cabinet.startup.address_check",
     "cabinet.startup.driver_registry", "cabinet.devices.profiles.reader", "cabinet.core.rule_table", "cabinet.core.option_table",
     "cabinet.startup.settings_error", "cabinet.startup.json_text", "cabinet.startup.limit_check", "cabinet.startup.relations",
-    "cabinet.store.recovery", "cabinet.trust.sealed",
+    "cabinet.store.recovery", "cabinet.store.healing", "cabinet.trust.sealed",
 )
 
 

@@ -153,7 +153,7 @@ class Ring(Sectors):
             self.pause()
         if span > 1:
             return False
-        from cabinet.store import healing  # seldom needed: not kept in memory
+        from cabinet.store import healing  # seldom needed: loaded then
 
         if not healing.heal_record(self, base, at, last):
             return False

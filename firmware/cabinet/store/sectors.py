@@ -109,7 +109,7 @@ class Sectors:
             seen = text
             self.pause()
         if kind == DAMAGED:
-            from cabinet.store import healing  # seldom needed: not kept in memory
+            from cabinet.store import healing  # seldom needed: loaded then
 
             if healing.heal_header(self.header, self.magic):
                 self.note_healed(sector * self.sector_size)
