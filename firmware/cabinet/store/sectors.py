@@ -43,7 +43,9 @@ class Buffers:
 class Sectors:
     """The sectors of one ring and the state of each."""
 
+    waited = 0  # calls of `erase_one` that found no room and nothing to erase
     doubt = -1  # where the flash has just failed: nothing more is tried before it has proved itself there
+    healed = ()  # addresses of headers and records in which one flipped bit was put right
     doubted = b""  # what was to stand there, and must not be found there once another takes its place
 
     def __init__(self, area: "FlashArea", name: str, key: "HmacKey", buffers: Buffers, reserve: int = 1) -> None:
@@ -64,8 +66,6 @@ class Sectors:
         self.check_view = memoryview(buffers.check)
         self.header = buffers.header
         self.header_view = memoryview(buffers.header)
-        self.waited = 0  # calls of `erase_one` that found no room and nothing to erase
-        self.healed = []  # addresses of headers and records in which one flipped bit was put right
         self.forget()
 
     def forget(self) -> None:
@@ -119,7 +119,7 @@ class Sectors:
     def note_healed(self, address: int) -> None:
         """Remember once what was put right here."""
         if address not in self.healed:
-            self.healed.append(address)
+            self.healed += (address,)
 
     def pause(self) -> None:
         """Keep two readings of one place apart: read what is known until it reads right, so that a disturbance passes."""
