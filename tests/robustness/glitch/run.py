@@ -151,9 +151,9 @@ def main() -> int:
             def told(rows: dict[str, int]) -> None:
                 progress.update(task, tried=rows.get("readings tried", 0))
 
-            results[part] = run_engine({**PARTS[part], "every": args.every}, told=told)
+            results[part] = run_engine(sampled(PARTS[part], args.every), told=told)
             if old is not None:
-                beside[part] = run_engine(sampled(PARTS[part]), old)
+                beside[part] = run_engine(sampled(PARTS[part], 20 * args.every), old)
             progress.update(task, total=1, completed=1)
 
         for future in [pool.submit(work, part) for part in parts]:
@@ -165,9 +165,9 @@ def main() -> int:
     return 0 if met and all(results[part]["done"] for part in parts) else 1
 
 
-def sampled(options: dict[str, Any]) -> dict[str, Any]:
-    """The same trials, a twentieth of them."""
-    return {**options, "every": 20, "count": options.get("count", 0) // 20, "step": options.get("step", 1) * 5}
+def sampled(options: dict[str, Any], every: int) -> dict[str, Any]:
+    """The same trials, one in so many."""
+    return {**options, "every": every, "count": options.get("count", 0) // every, "step": options.get("step", 1) * every}
 
 
 if __name__ == "__main__":
