@@ -151,6 +151,7 @@ class EmulatedBoard:
         self.up = False
         self._interrupts = True
         self._interrupted_at = 0.0
+        self._timers: dict[str, float] = {}  # one-shot timers: number -> when it runs out
 
     def _boot(self, cause: str, raw: bool) -> None:
         """Start the program. `raw`: a soft reset out of the raw prompt runs boot.py only and comes back to that prompt."""
@@ -221,6 +222,8 @@ class EmulatedBoard:
         if self._watchdog_s and self.powered and time.monotonic() - self._fed_at > self._watchdog_s:
             self._port.print(b"\r\n")
             self._reset("watchdog")
+        elif self.powered and any(time.monotonic() > at for at in self._timers.values()):
+            self._reset("hard")
 
     def _takes_input(self) -> bool:
         return len(self._held) < HELD_MAX
@@ -269,6 +272,10 @@ class EmulatedBoard:
         if word == "wdt":
             self._watchdog_s = int(rest[0]) / 1000 * self.options.watchdog_slack if self.options.watchdog_bites else 0.0
             self._fed_at = time.monotonic()
+        elif word == "timer":
+            self._timers[rest[0]] = time.monotonic() + int(rest[1]) / 1000
+            if rest[1] == "0":
+                del self._timers[rest[0]]
         elif word == "pin":
             self.pins[rest[0]] = int(rest[1])
             self.edges[rest[0]] = self.edges.get(rest[0], 0) + 1

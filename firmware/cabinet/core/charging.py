@@ -13,12 +13,12 @@ from cabinet.core.limits import COLD_TIERS, TARGETS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cabinet.core.options import Options
-    from cabinet.core.slot import SlotControl
+    from cabinet.core.slot_state import SlotState
 
 _PLAN_MS = const(1000)
 
 
-def target_mv(s: "SlotControl") -> int:
+def target_mv(s: "SlotState") -> int:
     """Charge voltage: the lower of what the pack allows and what its chemistry allows. 0 where one of them is not known."""
     pack = s.pack
     if pack.chemistry not in TARGETS:
@@ -27,7 +27,7 @@ def target_mv(s: "SlotControl") -> int:
     return ours if ours < pack.charge_limit_mv else pack.charge_limit_mv
 
 
-def largest_ma(s: "SlotControl", options: "Options", derate_pct: int) -> int:
+def largest_ma(s: "SlotState", options: "Options", derate_pct: int) -> int:
     """Charge current: the least of what pack, chemistry, temperature, faults and settings allow."""
     pack = s.pack
     if pack.chemistry not in TARGETS:
@@ -61,11 +61,11 @@ class ChargePlan:
         self._mv = [0] * len(slots)  # the charge voltage that each share was reckoned with
         self.power_w = 0  # mains power that the plan may draw
 
-    def wishes(self, s: "SlotControl") -> bool:
+    def wishes(self, s: "SlotState") -> bool:
         """Whether this slot has a pack that could be charged now."""
         return s.accepted and s.enabled and not s.is_full and not s.reserved and s.faults.stop_rule < 0 and s.identified
 
-    def mv(self, s: "SlotControl") -> int:
+    def mv(self, s: "SlotState") -> int:
         """Charge voltage of this slot now, never above the one its share was reckoned with: a pack that allows more in
         between may draw it from the next plan on, when the others have been given less."""
         now_mv = target_mv(s)
@@ -115,7 +115,7 @@ class ChargePlan:
             left_w -= power_w(mv, ma)
         self.power_w = (budget_w - left_w) * 100 // options.charger_efficiency_pct
 
-    def _next(self) -> "SlotControl | None":
+    def _next(self) -> "SlotState | None":
         best = None
         for s in self._slots:
             if self._open[s.number - 1] and (best is None or s.last_soc_pct > best.last_soc_pct):

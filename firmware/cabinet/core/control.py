@@ -8,13 +8,13 @@ snapshot if it changed, journals `events`, and only then acts on `pulse` and on 
 import hashlib
 from binascii import hexlify
 
-from cabinet.core import charging, events, evidence, interlock, rules, slot, snapshot, ticks
+from cabinet.core import charging, events, evidence, interlock, rules, slot_state, snapshot, ticks
 from cabinet.core.faults import CompiledLimits, FaultSet
 from cabinet.core.interlock import Interlock
 from cabinet.core.quantities import CabinetMeasures
 from cabinet.core.reading import CabinetReading, is_fresh
-from cabinet.core.slot import FAILED, PENDING, PROVEN, UNPROVEN, SlotControl
-from cabinet.core.swap import IN_OUT, STATES, Swap
+from cabinet.core.slot import SlotControl
+from cabinet.core.swap import IN_OUT, Swap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _CABINET_SILENT = rules.index_of("cabinet_silent")
 _SERVICE_MS = 10000
 _STARTING_MS = 15000
-_QUIET_MS = 5000  # the same refusal is journaled once in this time
+_REPEAT_LIMIT_MS = 5000  # the same refusal is journaled once in this time
 
 
 class CabinetControl:
@@ -39,8 +39,7 @@ class CabinetControl:
         compiled = CompiledLimits(limits, (rules.PACK, rules.SLOT))
         self.slots = [SlotControl(number, compiled, readings[number - 1] if readings else None) for number in range(1, slot_count + 1)]
         for index, s in enumerate(self.slots):
-            s.left = self.slots[index - 1] if index else None
-            s.right = self.slots[index + 1] if index + 1 < slot_count else None
+            s.set_neighbours(self.slots[index - 1] if index else None, self.slots[index + 1] if index + 1 < slot_count else None)
         self.cabinet = CabinetReading()
         self.storage_ok = True
         self.stored = True  # flash has taken all that was told at the last step
@@ -52,10 +51,10 @@ class CabinetControl:
         self.plan = charging.ChargePlan(self.slots, options)
         self.swap = Swap(self.slots, options, self.events, self.messages)
         self._measures = CabinetMeasures()
-        self.marked = []  # serial numbers in quarantine
+        self.quarantined_serials = []  # serial numbers in quarantine
         self._service_slot = 0
         self._service_ms = 0
-        self._snapshot = snapshot.Snapshot()
+        self._snapshot = snapshot.Snapshot(self.slots, self.faults, self.swap, self.quarantined_serials)
         self._dirty = True
         self._changes = -1
         self._refusal = ""
@@ -72,7 +71,7 @@ class CabinetControl:
         if reason == "":
             self.swap.begin(short, origin, now_ms, self.options.swap_packs)
             return True, "ok"
-        if reason != self._refusal or not 0 <= ticks.diff(now_ms, self._refusal_ms) < _QUIET_MS:
+        if reason != self._refusal or not 0 <= ticks.diff(now_ms, self._refusal_ms) < _REPEAT_LIMIT_MS:
             self._refusal = reason
             self._refusal_ms = now_ms
             self.events.append(events.make("swap.refused", 0, "", 0, reason))
@@ -97,7 +96,7 @@ class CabinetControl:
             return "no_empty_slot"
         if self.swap.full_count() < self.options.swap_packs:
             for s in self.slots:
-                if s.quiet and (s.is_identifying or s.is_checking):
+                if s.present_at_boot and s.state in (slot_state.IDENTIFYING, slot_state.CHECKING):
                     return "starting"  # packs that were here before the restart are still being proven
             return "no_full_pack"
         return ""
@@ -110,7 +109,7 @@ class CabinetControl:
             self._started = True
         if not self._started:
             for s in self.slots:
-                if s.is_unseen:
+                if s.state == slot_state.UNSEEN:
                     return True
         return False
 
@@ -125,7 +124,7 @@ class CabinetControl:
         if s is None:
             return False, "no_such_slot"
         if kind in ("enable", "disable"):
-            s.enabled = kind == "enable"
+            s.set_enabled(kind == "enable")
             self._dirty = True
             return True, "ok"
         if kind == "unlock":
@@ -143,15 +142,9 @@ class CabinetControl:
         if s is None:
             self.faults.service_clear(self._measures.values, self.events, "", False)
             return
-        s.stuck = False
-        if s.switch_bad:
-            s.switch_bad = False
-        if s.serial in self.marked:
-            self.marked.remove(s.serial)
-            s.marked = False
-        s.reexamine()
-        s.measures.charged_ms = 0  # or a charge that took too long would do so at once again
-        s.faults.service_clear(s.measures.values, self.events, s.serial, not s.stays and not s.vanished)
+        if s.serial in self.quarantined_serials:
+            self.quarantined_serials.remove(s.serial)
+        s.clear_by_service(self.events)
 
     def take_back_pulse(self, number: int) -> None:
         """The pulse of this step could not be recorded, so it was not given."""
@@ -159,19 +152,7 @@ class CabinetControl:
 
     def proof_result(self, number: int, serial: str, ok: "bool | None", now_ms: int) -> None:
         """What came of a challenge; None if the pack did not answer. Counts only if the pack that was asked still stands there."""
-        s = self.slots[number - 1]
-        if s.state != slot.CHECKING or s.serial != serial or s.proof not in (UNPROVEN, PENDING):
-            return
-        if ok is None:
-            s.proof_tries += 1
-            if s.proof_tries >= self.options.proof_tries and not s.quiet:
-                s.tired = True  # the rule "unproven" decides, without waiting any longer
-        elif ok:
-            s.proof = PROVEN
-            s.proven_serial = serial
-            self.events.append(events.make("pack.proven", number, serial, "hmac-sha256"))
-        else:
-            s.proof = FAILED
+        self.slots[number - 1].take_proof(serial, ok, self.options, self.events)
 
     # --- one step
 
@@ -190,7 +171,7 @@ class CabinetControl:
             s.judge(options, now_ms, out)
             changes += s.faults.changes
             if s.faults.worst >= rules.QUARANTINE:
-                self._mark(s)
+                self._quarantine(s)
         self._judge_cabinet(now_ms, out)
         changes += self.faults.changes
         if changes != self._changes:
@@ -205,21 +186,19 @@ class CabinetControl:
             self._claim_service(now_ms)
         self.plan.step(now_ms, self.faults.derate_pct)
         for s in self.slots:
-            if s.plan_ma and s.pack_fresh and not is_fresh(s.pack.taken_ms, now_ms, options.stale_pack_ms):
-                s.pack_fresh = False  # it was at rest until now, and older data will do for that
+            s.check_charging_age(options, now_ms)
             gate.permit_charge(s, self.plan.mv(s), now_ms, out)
         gate.permit_doors(now_ms, out)
         gate.drop_old_pulses(now_ms)
         for s in self.slots:
-            if s.state == slot.OPEN and not s.left_open and not 0 <= s.age(now_ms) < options.left_open_ms:
-                s.left_open = True
+            s.watch_open_door(options, now_ms)
 
     def _compare_serial(self, s: SlotControl) -> None:
-        s.marked = s.serial in self.marked
-        s.duplicate = False
+        duplicate = False
         for other in self.slots:
-            if other is not s and other.stays and other.identified and other.serial == s.serial:
-                s.duplicate = True
+            if other is not s and other.has_pack and other.identified and other.serial == s.serial:
+                duplicate = True
+        s.compare_serial(s.serial in self.quarantined_serials, duplicate)
 
     def _judge_cabinet(self, now_ms: int, out: list) -> None:
         fresh = is_fresh(self.cabinet.taken_ms, now_ms, self.options.stale_io_ms)
@@ -242,25 +221,25 @@ class CabinetControl:
                 stop = s.faults.worst_rule
         self.interlock.stop_rule = stop
 
-    def _mark(self, s: SlotControl) -> None:
+    def _quarantine(self, s: SlotControl) -> None:
         """Put a dangerous pack into quarantine. It may tell its serial number only after the fault: so this is asked at each step."""
-        if not s.stays or not s.serial or s.serial in self.marked:
+        if not s.has_pack or not s.serial or s.serial in self.quarantined_serials:
             return
         for rule in s.faults.latched():  # what service has released does not count again
             if rules.scope(rule) == rules.PACK and rules.reaction(rule) >= rules.QUARANTINE:
-                if len(self.marked) >= snapshot.MARKED_MAX:
-                    del self.marked[0]  # the pack that is longest away: this one stands here
-                self.marked.append(s.serial)
+                if len(self.quarantined_serials) >= snapshot.SERIALS_MAX:
+                    del self.quarantined_serials[0]  # the pack that is longest away: this one stands here
+                self.quarantined_serials.append(s.serial)
                 self._dirty = True
                 return
 
     def _claim_service(self, now_ms: int) -> None:
         s = self.slots[self._service_slot - 1]
-        given = s.expected_ms is not None and ticks.diff(s.expected_ms, self._service_ms) >= 0
-        if given or s.state == slot.OPEN or not 0 <= ticks.diff(now_ms, self._service_ms) < _SERVICE_MS:
+        given = s.pulsed_ms is not None and ticks.diff(s.pulsed_ms, self._service_ms) >= 0
+        if given or s.state == slot_state.OPEN or not 0 <= ticks.diff(now_ms, self._service_ms) < _SERVICE_MS:
             self._service_slot = 0
             return
-        s.door_claim = interlock.SERVICE
+        interlock.claim_door(s, interlock.SERVICE)
 
     # --- snapshot
 
@@ -269,18 +248,18 @@ class CabinetControl:
         if not (self._dirty or self.swap.dirty):
             return []
         self._dirty = self.swap.dirty = False
-        return self._snapshot.changed(self)
+        return self._snapshot.changed()
 
     def restore(self, records: "Any", now_ms: int) -> bool:
         """Take up what such records (`get` by name) tell, before the first step. False if one of them cannot be understood."""
-        return self._snapshot.restore(self, records, now_ms)
+        return self._snapshot.restore(records, now_ms)
 
     def swap_view(self) -> dict:
         """The swap in progress for panel and telemetry; "none" if there is none."""
         swap = self.swap
         return {
             "number": swap.number,
-            "state": STATES[swap.state],
+            "state": swap.state_name,
             "in_slot": swap.in_slot,
             "out_slot": swap.out_slot,
             "reason": swap.reason,
@@ -299,7 +278,7 @@ class CabinetControl:
             "full": full,
             "power_w": power_w,
             "swap": self.swap.number if self.swap.active else None,
-            "step": STATES[self.swap.state],
+            "step": self.swap.state_name,
             "faults": self.faults.names(),
             "stopped": rules.IDS[self.interlock.stop_rule] if self.interlock.stop_rule >= 0 else None,
         }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cabinet.core.faults import FaultSet
     from cabinet.core.options import Options
-    from cabinet.core.slot import SlotControl
+    from cabinet.core.slot_state import SlotState
 
 FORMAT = 2
 TAKEN = events.CODES["evidence.taken"]
@@ -29,12 +29,14 @@ PACK = (
 )  # fmt: skip
 CHARGER = ("output_mv", "output_ma", "fault_bits", "temp_ddegc")
 IO = ("door_closed", "lock_locked", "pack_present", "temp_ddegc", "temp_lost")
+SLOT_STATE = ("state", "proof", "readings_seen")
 SLOT = (
-    "state", "proof", "looks", "charge_mv", "charge_ma", "plan_ma", "shut", "present", "io_fresh", "charger_fresh", "identified", "quiet",
-    "tired", "is_full", "marked", "duplicate", "forced", "stuck", "vanished", "switch_bad",
+    "charge_mv", "charge_ma", "plan_ma", "shut", "present", "io_fresh", "charger_fresh", "identified", "present_at_boot",
+    "challenges_exhausted", "is_full", "serial_quarantined", "duplicate", "forced", "stuck", "vanished", "switch_bad",
 )  # fmt: skip
-MEASURES = ("_counter", "_hour_mv", "_day_mv", "charged_ms", "_fast_count", "_slow_count", "contact_16", "contact_first_16")
-LISTS = ("_fast", "_slow")
+MEASURES = ("counter", "hour_mv", "day_mv", "charged_ms", "fast_count", "slow_count", "contact_16", "contact_first_16")
+LISTS = ("fast", "slow")
+PROBING = -1  # in place of readings_seen: the empty slot is asked whether a BMS answers
 OPTIONS = ("stale_pack_ms", "stale_rest_ms", "stale_charger_ms", "stale_io_ms", "class_min_mv", "class_max_mv")
 CABINET = ("danger_bits", "temp_ddegc", "temp_lost", "mains_mv", "mains_ma")
 
@@ -70,7 +72,7 @@ def put_owner(out: bytearray, age_ms: int, serial: str) -> None:
     out.extend(text)
 
 
-def _of_slot(s: "SlotControl", options: "Options", now_ms: int) -> bytes:
+def _of_slot(s: "SlotState", options: "Options", now_ms: int) -> bytes:
     out = bytearray((FORMAT,))
     pack = s.pack
     measures = s.measures
@@ -79,6 +81,9 @@ def _of_slot(s: "SlotControl", options: "Options", now_ms: int) -> bytes:
     _put_all(out, pack, PACK)
     _put_all(out, s.charger, CHARGER)
     _put_all(out, s.io, IO)
+    put(out, s.state)
+    put(out, s.proof)
+    put(out, PROBING if s.probing else s.readings_seen)
     _put_all(out, s, SLOT)
     put(out, s.pack_fresh or measures.values[_IMPLAUSIBLE] == 1)  # values that cannot be true are fresh, and not believed
     put(out, s.faults.chemistry)
@@ -123,7 +128,7 @@ def of_trips(faults: "FaultSet", state: bytes, now_ms: int, out: list, since: in
             _add(faults, rule, decision, value, faults.held_ms(rule, now_ms), event.pack, state, out)
 
 
-def of_slot_trips(s: "SlotControl", options: "Options", now_ms: int, out: list, since: int) -> None:
+def of_slot_trips(s: "SlotState", options: "Options", now_ms: int, out: list, since: int) -> None:
     """To be called before anything follows from the faults."""
     for index in range(since, len(out)):
         if out[index].code == _RAISED:
@@ -131,7 +136,7 @@ def of_slot_trips(s: "SlotControl", options: "Options", now_ms: int, out: list, 
             return
 
 
-def of_rejection(s: "SlotControl", rule: int, options: "Options", now_ms: int, out: list, since: int) -> None:
+def of_rejection(s: "SlotState", rule: int, options: "Options", now_ms: int, out: list, since: int) -> None:
     """A pack was rejected for a fault; nothing is told twice if the fault was raised at this very step."""
     name = rules.IDS[rule]
     for index in range(since, len(out)):

@@ -7,12 +7,13 @@ never seen fails.
 
 from micropython import const
 
-from cabinet.core import events, rules, slot, ticks
+from cabinet.core import events, rules, slot_state, ticks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cabinet.core.options import Options
     from cabinet.core.slot import SlotControl
+    from cabinet.core.slot_state import SlotState
 
 # claims on a door; the larger number goes first
 NOBODY = const(0)
@@ -28,6 +29,11 @@ CHARGE_CLAIMS = ("safety", "operator", "swap", "plan")
 _PULSE_WINDOW_MS = const(60000)
 _PULSES = const(3)  # a minute: solenoids are made for short use
 _STILL_MA = const(500)  # no door is opened while so much flows; less is what the sensors of packs at rest may tell
+
+
+def claim_door(s: "SlotState", claim: int) -> None:
+    """Ask for this door at this step. Claims are made anew at each step."""
+    s.door_claim = claim
 
 
 class Interlock:
@@ -69,7 +75,7 @@ class Interlock:
             return "pack_stale"
         if not s.identified or s.pack.serial != s.serial or not s.serial:
             return "unidentified"
-        if s.proof != slot.PROVEN or s.proven_serial != s.serial:
+        if s.proof != slot_state.PROVEN or s.proven_serial != s.serial:
             return "unproven"
         if not s.accepted:
             return "not_accepted"
@@ -99,7 +105,6 @@ class Interlock:
             s.charge_mv = 0
             s.charge_ma = 0
             s.why_code = why
-            s.charge_winner = _claim_behind(why)
             if was_ma:
                 out.append(events.make("charge.stopped", s.number, s.serial, why, s.last_soc_pct))
             return
@@ -109,7 +114,6 @@ class Interlock:
         s.charge_ma = ma if ma < limit_ma else limit_ma
         self._fed_ms[s.number - 1] = now_ms
         s.why_code = "charging"
-        s.charge_winner = "plan"
         if not was_ma:
             out.append(events.make("charge.started", s.number, s.serial, s.charge_mv, s.charge_ma, s.pack.soc_pct))
 
@@ -130,13 +134,13 @@ class Interlock:
         if claim != SERVICE:
             if self.stop_rule >= 0:
                 return "cabinet_stopped"
-            if s.faults.worst >= rules.QUARANTINE or s.state == slot.QUARANTINED or s.marked:
+            if s.faults.worst >= rules.QUARANTINE or s.state == slot_state.QUARANTINED or s.serial_quarantined:
                 return "quarantined"
-            if claim == GIVE_BACK and (s.pack_fresh or s.measures.is_implausible) and (s.looks < 3 or s.faults.pending):
+            if claim == GIVE_BACK and (s.pack_fresh or s.measures.is_implausible) and (s.readings_seen < 3 or s.faults.pending):
                 return "checking"  # refused for one reason, but it may be dangerous for another: a moment's patience
             if not s.enabled and claim != GIVE_BACK:
                 return "disabled"
-            if claim == RIDER_IN and (s.state != slot.EMPTY or s.present or s.io.pack_present):
+            if claim == RIDER_IN and (s.state != slot_state.EMPTY or s.present or s.io.pack_present):
                 return "not_empty"
             if claim == RIDER_OUT and not s.releasable(self._options):
                 return "not_ready"
@@ -155,13 +159,13 @@ class Interlock:
         """Whether this door stands open, or may open at any moment after its pulse, and somebody is expected at it."""
         if s.left_open:
             return False
-        if s.state == slot.OPEN or not s.shut or (s.io_fresh and not s.io.door_closed):
-            return s.state != slot.UNSEEN
+        if s.state == slot_state.OPEN or not s.shut or (s.io_fresh and not s.io.door_closed):
+            return s.state != slot_state.UNSEEN
         return self._may_open(s, now_ms)
 
     def _may_open(self, s: "SlotControl", now_ms: int) -> bool:
         """Whether its lock has had a pulse so lately that the door may open at any moment."""
-        return s.expected_ms is not None and 0 <= ticks.diff(now_ms, s.expected_ms) < self._options.door_open_ms
+        return s.pulsed_ms is not None and 0 <= ticks.diff(now_ms, s.pulsed_ms) < self._options.door_open_ms
 
     def _current_flows(self, s: "SlotControl", now_ms: int) -> bool:
         if s.pack_fresh and not -_STILL_MA < s.pack.current_ma < _STILL_MA:
@@ -202,6 +206,7 @@ class Interlock:
         winner = None
         claim = NOBODY
         for s in self._slots:
+            s.pulse = False
             if not s.door_claim:
                 s.door_why = "no_claim"
                 continue
@@ -220,8 +225,8 @@ class Interlock:
         if winner is None:
             return
         winner.pulse = True
-        self._before_ms = winner.expected_ms
-        winner.expected_ms = now_ms
+        self._before_ms = winner.pulsed_ms
+        winner.set_pulsed(now_ms)
         winner.door_winner = DOOR_CLAIMS[claim]
         self._note_pulse(winner, now_ms)
         out.append(events.make("lock.pulsed", winner.number, winner.serial, winner.door_winner, self._options.pulse_ms))
@@ -229,7 +234,7 @@ class Interlock:
     def take_back_pulse(self, s: "SlotControl") -> None:
         """Undo the pulse that was permitted at this step."""
         s.pulse = False
-        s.expected_ms = self._before_ms  # the door may still open after the one before
+        s.set_pulsed(self._before_ms)  # the door may still open after the pulse before
         s.pulses_left += 1
         self._pulse_counts[s.number - 1] -= 1
 
@@ -238,21 +243,10 @@ class Interlock:
         for s in self._slots:
             if self._pulse_counts[s.number - 1]:
                 self._recent_pulses(s, now_ms)
-            if s.expected_ms is not None and ticks.diff(now_ms, s.expected_ms) > _PULSE_WINDOW_MS:
-                s.expected_ms = None
+            if s.pulsed_ms is not None and ticks.diff(now_ms, s.pulsed_ms) > _PULSE_WINDOW_MS:
+                s.set_pulsed(None)
 
 
 def _since(fresh: bool, taken_ms: "int | None", instant_ms: int) -> bool:
     """Whether a fresh reading was taken after this instant."""
     return fresh and taken_ms is not None and ticks.diff(taken_ms, instant_ms) > 0
-
-
-def _claim_behind(why: str) -> str:
-    """Which claim holds the charger off."""
-    if why == "disabled":
-        return "operator"
-    if why == "reserved":
-        return "swap"
-    if why in ("full", "budget", "planning", "temperature", "pack_refuses"):
-        return "plan"
-    return "safety"

@@ -1,13 +1,13 @@
 """The swap: a rider's pack in, a full pack out. A transaction that always ends, and that a reset does not lose.
 
-Each state has its step (what ends it) and a time limit with a way back. What the rider holds decides the way back:
-before his pack is accepted he gets it back, after that he gets a full one, or his own again if no full one can be
-handed out. A dangerous pack stays locked in.
+A row of STATES shows a state whole: name, step (what ends it), time limit, and what happens at the limit. What riders hold
+decides the way back: before their pack is accepted they get it back; after that they get a full pack, or their own again if
+no full pack can be handed out. A dangerous pack stays locked in.
 """
 
 from micropython import const
 
-from cabinet.core import events, interlock, rules, slot, ticks
+from cabinet.core import events, interlock, rules, slot_state, ticks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,12 @@ TAKING_OUT = const(5)
 OPENING_BACK = const(6)
 TAKING_BACK = const(7)
 RESUMING = const(8)
-STATES = ("none", "opening_in", "putting_in", "checking_in", "opening_out", "taking_out", "opening_back", "taking_back", "resuming")
+
+# columns of STATES
+_NAME = const(0)
+_STEP = const(1)
+_LIMIT = const(2)
+_AT_LIMIT = const(3)
 
 # orders of a swap (OCPP: SwapOrder)
 IN_OUT = const(0)
@@ -49,31 +54,7 @@ class Swap:
         self.stopped = False  # the cabinet has stopped, written by control
         self.stored = True  # flash takes records, written by control
         self.last_in = 0
-        # per state: what ends it, its time limit, what happens at the limit
-        self._steps = (
-            self._step_none,
-            self._step_opening_in,
-            self._step_putting_in,
-            self._step_checking_in,
-            self._step_opening_out,
-            self._step_taking_out,
-            self._step_opening_back,
-            self._step_taking_back,
-            self._step_resuming,
-        )
-        opening_ms = options.door_open_ms * options.pulse_tries + _OPENING_SLACK_MS
-        self._limits = (0, opening_ms, options.in_ms, options.check_ms, opening_ms, options.out_ms, opening_ms, options.out_ms, _RESUME_MS)
-        self._late = (
-            self._step_none,
-            self._next_in,
-            self._late_putting_in,
-            self._late_checking_in,
-            self._late_opening_out,
-            self._late_taking_out,
-            self._late_opening_back,
-            self._late_taking_back,
-            self._late_resuming,
-        )
+        self._opening_ms = options.door_open_ms * options.pulse_tries + _OPENING_SLACK_MS
         self._forget()
 
     def _forget(self) -> None:
@@ -104,6 +85,11 @@ class Swap:
     def active(self) -> bool:
         """Whether a swap is in progress."""
         return self.state != NONE
+
+    @property
+    def state_name(self) -> str:
+        """The state as a word."""
+        return STATES[self.state][_NAME]
 
     # --- choosing slots
 
@@ -164,12 +150,19 @@ class Swap:
             return
         if not self.stored and state in (OPENING_IN, OPENING_OUT, OPENING_BACK):
             self._hold(now_ms)
-        self._steps[state](now_ms)
-        if self.state == state and ticks.diff(now_ms, self._since_ms) > self._limits[state] + self._extra_ms:
+        row = STATES[state]
+        row[_STEP](self, now_ms)
+        if self.state == state and ticks.diff(now_ms, self._since_ms) > self._limit_ms(row[_LIMIT]) + self._extra_ms:
             if self.stored or self.taken or state not in (OPENING_IN, OPENING_OUT):
-                self._late[state](now_ms)
+                row[_AT_LIMIT](self, now_ms)
             else:
                 self._unrecorded(state, now_ms)
+
+    def _limit_ms(self, name: str) -> int:
+        """A time limit by its name in STATES: a setting, or one of those that are worked out."""
+        if name == "opening_ms":
+            return self._opening_ms
+        return _RESUME_MS if name == "resume_ms" else getattr(self._options, name)
 
     def _unrecorded(self, state: int, now_ms: int) -> None:
         """Flash refuses still: no other slot is tried, whose door would open minutes later to nobody."""
@@ -211,7 +204,7 @@ class Swap:
         self._pulse_ms = None
         self.dirty = True
         at = self.in_slot if state <= CHECKING_IN or state >= OPENING_BACK else self.out_slot
-        self._out.append(events.make("swap.step", at, self._slots[at - 1].serial, self.number, STATES[state]))
+        self._out.append(events.make("swap.step", at, self._slots[at - 1].serial, self.number, STATES[state][_NAME]))
 
     def say(self, number: int, code: str) -> None:
         """Something for the rider's terminal, which knows the words."""
@@ -222,19 +215,19 @@ class Swap:
 
     def _opened(self, s: "SlotControl", claim: int, now_ms: int) -> bool:
         """Claim the door until it opens. False as long as it has not, and then at last marks it as stuck."""
-        if s.state == slot.OPEN:
+        if s.state == slot_state.OPEN:
             return True
-        if s.expected_ms is not None and s.expected_ms != self._pulse_ms and ticks.diff(s.expected_ms, self._since_ms) >= 0:
-            self._pulse_ms = s.expected_ms
+        if s.pulsed_ms is not None and s.pulsed_ms != self._pulse_ms and ticks.diff(s.pulsed_ms, self._since_ms) >= 0:
+            self._pulse_ms = s.pulsed_ms
             self._pulses += 1
         if self._waits_for_door(now_ms):
             return False
         if self._pulses >= self._options.pulse_tries:
             if not s.stuck:
-                s.stuck = True
+                s.mark_stuck()
                 self._out.append(events.make("door.stuck", s.number, s.serial, self._pulses))
             return False
-        s.door_claim = claim
+        interlock.claim_door(s, claim)
         return False
 
     def _waits_for_door(self, now_ms: int) -> bool:
@@ -255,13 +248,13 @@ class Swap:
             s.reserved = False
 
     def _cancel(self, reason: str) -> None:
-        step = STATES[self.state]
+        step = self.state_name
         at = self.in_slot if self.in_slot else self.out_slot
         if self.state in (OPENING_OUT, TAKING_OUT):
             at = self.out_slot
         for number in (self.in_slot, self.out_slot):
-            if number and self._slots[number - 1].state == slot.OPEN and not self.stopped:  # at a stop the rider stands there still
-                self._slots[number - 1].left_open = True
+            if number and self._slots[number - 1].state == slot_state.OPEN and not self.stopped:  # at a stop the rider stands there still
+                self._slots[number - 1].leave_open()
         self._out.append(events.make("swap.cancelled", at, self.in_serial, self.number, reason, step))
         self.say(at, reason)
         self._release()
@@ -272,8 +265,8 @@ class Swap:
         came = (self.in_slot, self.in_serial, self.in_soc_pct)
         went = (self.out_slot, self.out_serial, self.out_soc_pct)
         self._out.append(events.make("swap.completed", self.out_slot, self.out_serial, self.number, *came, *went))
-        if self._slots[self.out_slot - 1].state == slot.OPEN and not self.stopped:
-            self._slots[self.out_slot - 1].left_open = True
+        if self._slots[self.out_slot - 1].state == slot_state.OPEN and not self.stopped:
+            self._slots[self.out_slot - 1].leave_open()
         self._release()
         token, origin, more = self.token, self.origin, self.more
         self._forget()
@@ -297,9 +290,6 @@ class Swap:
 
     # --- steps
 
-    def _step_none(self, now_ms: int) -> None:
-        return
-
     def _next_in(self, now_ms: int) -> None:
         """Open the first, or another, empty slot."""
         if self.in_slot:
@@ -322,18 +312,18 @@ class Swap:
 
     def _step_putting_in(self, now_ms: int) -> None:
         s = self._in()
-        if s.stays:
+        if s.has_pack:
             self.say(s.number, "checking")
             self._go(CHECKING_IN, now_ms)
-        elif s.state != slot.OPEN:
-            if s.ghost(now_ms):
+        elif s.state != slot_state.OPEN:
+            if s.unexpected_pack(now_ms):
                 self._give_back_unseen(s, now_ms)
-            elif not s.probes:
+            elif not s.probing:
                 self._cancel("no_pack")
 
     def _give_back_unseen(self, s: "SlotControl", now_ms: int) -> None:
         """The rider's pack is in there, and the switch does not see it: he gets it back, and the slot serves nobody else."""
-        s.switch_bad = True
+        s.report_switch_fault()
         self._give_back("switch_fault", now_ms)
 
     def _late_putting_in(self, now_ms: int) -> None:
@@ -351,20 +341,20 @@ class Swap:
                 self._complete(now_ms)
             else:
                 self._next_out(now_ms)
-        elif s.state == slot.REFUSED:
+        elif s.state == slot_state.REFUSED:
             self.in_serial = s.serial
             rule = s.faults.keep_rule
             self._give_back(rules.reason(rule) if rule >= 0 else "pack_damaged", now_ms)
-        elif s.state == slot.QUARANTINED:
+        elif s.state == slot_state.QUARANTINED:
             self.in_serial = s.serial
             self._cancel("pack_dangerous")
-        elif s.state == slot.OPEN:
+        elif s.state == slot_state.OPEN:
             self._go(PUTTING_IN, now_ms)
         elif s.vanished:
             self._give_back_unseen(s, now_ms)
         elif s.wants_wake:
             self.say(s.number, "waking")
-        elif not s.stays:
+        elif not s.has_pack:
             self._cancel("no_pack")
 
     def _late_checking_in(self, now_ms: int) -> None:
@@ -401,7 +391,7 @@ class Swap:
             self.taken = False  # it has proved itself: whoever had it in his hands has put it back
             self.say(s.number, "take_pack")
             self._go(TAKING_OUT, now_ms)
-        elif s.stuck or (not self._waits_for_door(now_ms) and (not s.stays or s.faults.keep_rule >= 0)):
+        elif s.stuck or (not self._waits_for_door(now_ms) and (not s.has_pack or s.faults.keep_rule >= 0)):
             self._late_opening_out(now_ms)
 
     def _late_opening_out(self, now_ms: int) -> None:
@@ -417,9 +407,9 @@ class Swap:
         if not s.present and not self.taken:
             self.taken = True
             self.dirty = True
-        if s.state == slot.OPEN:
+        if s.state == slot_state.OPEN:
             return
-        if not s.stays or (self.taken and self.reopened >= _REOPENED_MOST):
+        if not s.has_pack or (self.taken and self.reopened >= _REOPENED_MOST):
             self._handed_out(s, now_ms)
         elif self.reopened and not self.taken:
             self._cancel("out_timeout")
@@ -435,9 +425,9 @@ class Swap:
             return
         self._release()
         self.reopened = 0
-        if s.state == slot.OPEN:
-            s.left_open = True
-        if s.stays:  # he has put his own pack in at once
+        if s.state == slot_state.OPEN:
+            s.leave_open()
+        if s.has_pack:  # he has put his own pack in at once
             self.in_slot = self.last_in = s.number
             self._go(CHECKING_IN, now_ms)
             return
@@ -458,9 +448,9 @@ class Swap:
         if self._opened(s, interlock.GIVE_BACK, now_ms):
             self.say(s.number, "take_back")
             self._go(TAKING_BACK, now_ms)
-        elif s.state == slot.QUARANTINED:
+        elif s.state == slot_state.QUARANTINED:
             self._cancel("pack_dangerous")
-        elif not s.stays and not s.switch_bad:
+        elif not s.has_pack and not s.switch_bad:
             self._cancel(self.reason)
         elif s.stuck:
             self._late_opening_back(now_ms)
@@ -471,13 +461,13 @@ class Swap:
 
     def _step_taking_back(self, now_ms: int) -> None:
         s = self._in()
-        if s.state == slot.OPEN:
+        if s.state == slot_state.OPEN:
             return
-        if s.stays and not self.reopened:
+        if s.has_pack and not self.reopened:
             self._go(OPENING_BACK, now_ms)
             self.reopened = 1
             return
-        if s.stays:
+        if s.has_pack:
             self.say(s.number, "pack_kept")
         self._cancel(self.reason)
 
@@ -540,7 +530,7 @@ class Swap:
         state = self._saved_state
         at = self.out_slot if state in (OPENING_OUT, TAKING_OUT) else self.in_slot
         s = self._slots[at - 1]
-        if s.state == slot.UNSEEN or not s.io_fresh:
+        if s.state == slot_state.UNSEEN or not s.io_fresh:
             return
         if self.stopped:
             self._resumed(state, "finish" if self._is_handed_out(state) else "undo")
@@ -554,15 +544,15 @@ class Swap:
 
     def _resumed(self, state: int, verdict: str) -> None:
         at = self.out_slot if state in (OPENING_OUT, TAKING_OUT) else self.in_slot
-        self._out.append(events.make("swap.resumed", at, "", self.number, STATES[state], verdict))
+        self._out.append(events.make("swap.resumed", at, "", self.number, STATES[state][_NAME], verdict))
         self.dirty = True
 
     def _resume_in(self, s: "SlotControl", state: int, now_ms: int) -> None:
-        if s.state == slot.OPEN:
+        if s.state == slot_state.OPEN:
             self._resumed(state, "continue")
             self.say(s.number, "put_pack_in")
             self._go(PUTTING_IN, now_ms)
-        elif s.stays:
+        elif s.has_pack:
             self._resumed(state, "continue")
             self.say(s.number, "checking")
             self._go(CHECKING_IN, now_ms)
@@ -572,11 +562,11 @@ class Swap:
             self._cancel("power_cut")
 
     def _resume_out(self, s: "SlotControl", state: int, now_ms: int) -> None:
-        if s.state == slot.OPEN:
+        if s.state == slot_state.OPEN:
             self._resumed(state, "continue")
             self.say(s.number, "take_pack")
             self._go(TAKING_OUT, now_ms)
-        elif s.stays:
+        elif s.has_pack:
             self._resumed(state, "continue")
             self.say(s.number, "one_moment")
             if self.taken:
@@ -588,11 +578,11 @@ class Swap:
             self._handed_out(s, now_ms)
 
     def _resume_back(self, s: "SlotControl", state: int, now_ms: int) -> None:
-        if s.state == slot.OPEN:
+        if s.state == slot_state.OPEN:
             self._resumed(state, "continue")
             self.say(s.number, "take_back")
             self._go(TAKING_BACK, now_ms)
-        elif s.stays:
+        elif s.has_pack:
             self._resumed(state, "continue")
             self._go(OPENING_BACK, now_ms)
             self._extra_ms = _RESUME_MS
@@ -603,3 +593,18 @@ class Swap:
     def _late_resuming(self, now_ms: int) -> None:
         self._resumed(self._saved_state, "undo")
         self._cancel("io_stale")
+
+
+# A row a state; its number is its position. Numbers stand on flash: a new state goes to the end.
+# name, what ends it, its time limit (a setting, opening_ms or resume_ms), what happens at the limit
+STATES: tuple = (
+    ("none", None, "", None),
+    ("opening_in", Swap._step_opening_in, "opening_ms", Swap._next_in),
+    ("putting_in", Swap._step_putting_in, "in_ms", Swap._late_putting_in),
+    ("checking_in", Swap._step_checking_in, "check_ms", Swap._late_checking_in),
+    ("opening_out", Swap._step_opening_out, "opening_ms", Swap._late_opening_out),
+    ("taking_out", Swap._step_taking_out, "out_ms", Swap._late_taking_out),
+    ("opening_back", Swap._step_opening_back, "opening_ms", Swap._late_opening_back),
+    ("taking_back", Swap._step_taking_back, "out_ms", Swap._late_taking_back),
+    ("resuming", Swap._step_resuming, "resume_ms", Swap._late_resuming),
+)

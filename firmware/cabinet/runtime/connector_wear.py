@@ -3,7 +3,7 @@
 import asyncio
 from array import array
 
-from cabinet.core.quantities import CONTACT_SAMPLES
+from cabinet.core import quantities
 from cabinet.store.ring import JournalFull
 
 TYPE_CHECKING = False
@@ -30,11 +30,9 @@ class Contacts:
             return
         for index, slot in enumerate(self._slots):
             at = index * 4
-            measures = slot.measures
-            self._kept[index * 2] = measures.contact_16 = data[at] | data[at + 1] << 8
-            self._kept[index * 2 + 1] = measures.contact_first_16 = data[at + 2] | data[at + 3] << 8
-            if measures.contact_16 and not measures.contact_first_16:
-                measures.contact_first_16 = -CONTACT_SAMPLES  # its first mean was not taken yet
+            mean_16 = self._kept[index * 2] = data[at] | data[at + 1] << 8
+            first_16 = self._kept[index * 2 + 1] = data[at + 2] | data[at + 3] << 8
+            quantities.restore_contact(slot.measures, mean_16, first_16)
 
     def keep(self) -> bool:
         """Write them down if one has moved enough; whether it was done. Raises OSError or JournalFull if the flash refuses."""

@@ -27,7 +27,7 @@ from swapcab.rows import Row, publish
 OUT = ROOT / "build" / "mutants"
 TOOL = ROOT / "build" / "mutmut"
 SURVIVORS = ROOT / "tests" / "robustness" / "mutants" / "survivors.txt"
-MODULES = ("rules", "limits", "faults", "interlock", "charging", "slot", "swap")
+MODULES = ("rules", "limits", "faults", "interlock", "charging", "slot_state", "slot", "swap")
 GOAL_PCT = 90
 SLOW = (
     "cut_at_any_step", "clears_at_its_clear_level", "service_lifts_a_latch", "unknown_quantity", "cannot_be_true", "for_an_hour",

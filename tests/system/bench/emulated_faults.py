@@ -19,9 +19,9 @@ from pathlib import Path
 from emulator.cabinet import EmulatedCabinet
 from emulator.faults import FAULTS, Chosen, faulty
 from emulator.jig import Jig
-from swapcab.board_link import Link
 from swapcab.flash.firmware import Flash, Request
-from swapcab.flash.provisioning import provision
+from swapcab.flash.provisioning import provision, read
+from swapcab.maintenance import Maintenance
 from swapcab.rows import Row, publish
 
 SWAPCAB = [sys.executable, "-m", "swapcab"]
@@ -45,10 +45,10 @@ def flashed_cabinet(folder: Path, slots: int, npb: int = 0) -> Iterator[Emulated
         board = cabinet.board
         board.wait(lambda: board.up)
         port = str(board.port)
-        with Link(port) as link:
-            Flash(Request("emulated", port, folder / "settings.json", start=False), lambda said: None).run(link)
-        with Link(port) as link:
-            list(provision(link, folder / "secrets.json", False))
+        work = Flash(Request("emulated", port, folder / "settings.json", start=False), lambda said: None)
+        with Maintenance(port, lambda said: None, work.check) as stopped:
+            work.run(stopped)
+            list(provision(stopped, read(folder / "secrets.json"), False))
         yield cabinet
 
 

@@ -1,4 +1,4 @@
-"""Boards of other makers at the far end of the rig's lines, from their public descriptions: frames in, frames out, on the plant's slots."""
+"""Boards of other makers at the far end of the fixture's lines, after their public descriptions: a frame in, a frame out."""
 
 from __future__ import annotations
 

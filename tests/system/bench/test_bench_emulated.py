@@ -14,7 +14,9 @@ from emulator.faults import FaultError, check, faulty, parse
 from emulator.jig import HEARTBEAT, Jig
 from swapcab.bench import passive
 from swapcab.bench.command import Wish, run
-from swapcab.bench.link import RawLink
+from swapcab.bench.controller import StoppedController
+from swapcab.exits import TROUBLE
+from swapcab.maintenance import Maintenance
 from swapcab.paths import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the emulated board needs /proc")
@@ -31,15 +33,12 @@ def cabinet(tmp_path_factory):
 
 def test_the_board_keeps_its_contract(cabinet):
     """The conformance suite of tests/fixtures/board_checks.py, on the board itself."""
-    link = RawLink(str(cabinet.board.port))
-    link.open()
-    try:
-        assert link.call("identity")["firmware"]
-        link._link.call((ROOT / "tests" / "fixtures" / "board_checks.py").read_text())
+    with Maintenance(str(cabinet.board.port)) as stopped:
+        controller = StoppedController(stopped)
+        assert controller.call("identity")["firmware"]
+        controller.run((ROOT / "tests" / "fixtures" / "board_checks.py").read_text())
         for check in CONTRACT:
-            link._link.call(f"import gc; gc.collect(); {check}(_unit.board)", 120)
-    finally:
-        link.close()
+            controller.run(f"import gc; gc.collect(); {check}(_unit.board)", 120)
 
 
 def bench(cabinet, jig: Jig, folder: Path) -> tuple[int, dict]:
@@ -121,5 +120,5 @@ def test_a_fault_of_the_cabinet_needs_one_around_the_board():
 
 
 def test_a_port_where_nobody_answers_is_no_verdict(tmp_path):
-    assert run(Wish(str(tmp_path / "nothing"), folder=tmp_path)) == 3
+    assert run(Wish(str(tmp_path / "nothing"), folder=tmp_path)) == TROUBLE
     assert not list(tmp_path.iterdir())

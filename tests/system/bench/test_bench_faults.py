@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from rig import Rig, bench_of, changed_settings
+from model_fixture import ModelFixture, bench_of, changed_settings
 
 from plant.crc16 import crc16
 from swapcab.bench import checks, sheet
@@ -22,74 +22,74 @@ def corrupted(answer: bytes, every: int, count: list[int]) -> bytes:
     return answer[:-3] + bytes((answer[-3] ^ 0x10,)) + answer[-2:]
 
 
-def no_termination(line: str) -> Callable[[Rig], None]:
-    def put(rig: Rig) -> None:
+def no_termination(line: str) -> Callable[[ModelFixture], None]:
+    def put(fixture: ModelFixture) -> None:
         count = [0]
-        units = rig.boards if line == "io" else rig.packs
-        rig.spoil = lambda on, request, answer: corrupted(answer, 2, count) if on is units else answer
+        units = fixture.boards if line == "io" else fixture.packs
+        fixture.spoil = lambda on, request, answer: corrupted(answer, 2, count) if on is units else answer
 
     return put
 
 
-def silent_line(line: str) -> Callable[[Rig], None]:
-    def put(rig: Rig) -> None:
-        units = rig.boards if line == "io" else rig.packs
-        rig.spoil = lambda on, request, answer: b"" if on is units else answer
+def silent_line(line: str) -> Callable[[ModelFixture], None]:
+    def put(fixture: ModelFixture) -> None:
+        units = fixture.boards if line == "io" else fixture.packs
+        fixture.spoil = lambda on, request, answer: b"" if on is units else answer
 
     return put
 
 
-def echo(rig: Rig) -> None:
-    rig.spoil = lambda units, request, answer: request + answer if units is rig.packs else answer
+def echo(fixture: ModelFixture) -> None:
+    fixture.spoil = lambda units, request, answer: request + answer if units is fixture.packs else answer
 
 
-def no_receiver_but_garbage(rig: Rig) -> None:
-    rig.spoil = lambda units, request, answer: b"\x00\xff\x00" if units is rig.packs else answer
+def no_receiver_but_garbage(fixture: ModelFixture) -> None:
+    fixture.spoil = lambda units, request, answer: b"\x00\xff\x00" if units is fixture.packs else answer
 
 
-def one_pack(kind: str) -> Callable[[Rig], None]:
-    return lambda rig: rig.plant.faults.__setitem__(2, kind)
+def one_pack(kind: str) -> Callable[[ModelFixture], None]:
+    return lambda fixture: fixture.plant.faults.__setitem__(2, kind)
 
 
-def no_can_chip(rig: Rig) -> None:
-    rig.world.selects.pop(14)
+def no_can_chip(fixture: ModelFixture) -> None:
+    fixture.world.selects.pop(14)
 
 
-def no_interrupt(rig: Rig) -> None:
-    rig.world.interrupts[15] = SimpleNamespace(interrupt=lambda: 1)  # type: ignore
+def no_interrupt(fixture: ModelFixture) -> None:
+    fixture.world.interrupts[15] = SimpleNamespace(interrupt=lambda: 1)  # type: ignore
 
 
-def wrong_bitrate(rig: Rig) -> None:
-    rig.world.cans["can-1"].oscillator_hz = 8000000
-    rig.can_open = True
+def wrong_bitrate(fixture: ModelFixture) -> None:
+    fixture.world.cans["can-1"].oscillator_hz = 8000000
+    fixture.can_open = True
 
 
-def stuck_bit(bit: int, level: int) -> Callable[[Rig], None]:
-    return lambda rig: setattr(rig, "stuck", lambda bits: bits.__setitem__(bit, level))
+def stuck_bit(bit: int, level: int) -> Callable[[ModelFixture], None]:
+    return lambda fixture: setattr(fixture, "stuck", lambda bits: bits.__setitem__(bit, level))
 
 
-def crossed_doors(rig: Rig) -> None:
+def crossed_doors(fixture: ModelFixture) -> None:
     def both(bits: list) -> None:
         bits[3] &= bits[2]
 
-    rig.stuck = both
+    fixture.stuck = both
 
 
-def wrong_chip(rig: Rig) -> None:
-    rig.world.nor.jedec = b"\xc8\x40\x16"
+def wrong_chip(fixture: ModelFixture) -> None:
+    fixture.world.nor.jedec = b"\xc8\x40\x16"
 
 
-def no_flash_chip(rig: Rig) -> None:
-    rig.world.selects.pop(13)
-    rig.world.spi.us_per_call = 500  # the driver gives it four seconds
+def no_flash_chip(fixture: ModelFixture) -> None:
+    fixture.world.selects.pop(13)
+    fixture.world.spi.us_per_call = 500  # the driver gives it four seconds
 
 
-def protected(rig: Rig) -> None:
-    rig.world.nor.protect = 0x1C
+def protected(fixture: ModelFixture) -> None:
+    fixture.world.nor.protect = 0x1C
 
 
-def bad_sector(rig: Rig) -> None:
-    clear, real = rig.world.nor._settle, rig.world.nor
+def bad_sector(fixture: ModelFixture) -> None:
+    clear, real = fixture.world.nor._settle, fixture.world.nor
 
     def settle() -> None:
         pending = real._pending
@@ -100,29 +100,29 @@ def bad_sector(rig: Rig) -> None:
     real._settle = settle
 
 
-def loose_wires(rig: Rig) -> None:
-    peek, dice = rig.world.nor.peek, random.Random(1)
-    rig.world.nor.peek = lambda address: peek(address) ^ (dice.random() < 0.002)
+def loose_wires(fixture: ModelFixture) -> None:
+    peek, dice = fixture.world.nor.peek, random.Random(1)
+    fixture.world.nor.peek = lambda address: peek(address) ^ (dice.random() < 0.002)
 
 
-def no_rtc(rig: Rig) -> None:
-    rig.world.i2c.chips.pop(0x68)
-    rig.bench.board = rig.bench.module.Board("/")
-    rig.start()
+def no_rtc(fixture: ModelFixture) -> None:
+    fixture.world.i2c.chips.pop(0x68)
+    fixture.bench.board = fixture.bench.module.Board("/")
+    fixture.start()
 
 
-def empty_cell(rig: Rig) -> None:
-    rig.world.rtc.cell_empty()
-    rig.bench.board = rig.bench.module.Board("/")
-    rig.start()
+def empty_cell(fixture: ModelFixture) -> None:
+    fixture.world.rtc.cell_empty()
+    fixture.bench.board = fixture.bench.module.Board("/")
+    fixture.start()
 
 
-def wrong_time(rig: Rig) -> None:
-    rig.bench.board.clock.synchronise(1795354200 + 86400)
+def wrong_time(fixture: ModelFixture) -> None:
+    fixture.bench.board.clock.synchronise(1795354200 + 86400)
 
 
-def dead_random(rig: Rig) -> None:
-    rig.world.trng.errors = 10**9
+def dead_random(fixture: ModelFixture) -> None:
+    fixture.world.trng.errors = 10**9
 
 
 class _Stuck:
@@ -135,18 +135,18 @@ class _Stuck:
         pass
 
 
-def stuck_random(rig: Rig) -> None:
-    rig.bench.board._trng._memory = _Stuck()
+def stuck_random(fixture: ModelFixture) -> None:
+    fixture.bench.board._trng._memory = _Stuck()
 
 
-def slow_relay(rig: Rig) -> None:
-    rig.relay_closed_before = rig.relay_closed  # type: ignore
-    rig.relay_closed = lambda: bool(rig._edges) or rig.relay_closed_before()  # type: ignore
+def slow_relay(fixture: ModelFixture) -> None:
+    fixture.relay_closed_before = fixture.relay_closed  # type: ignore
+    fixture.relay_closed = lambda: bool(fixture._edges) or fixture.relay_closed_before()  # type: ignore
 
 
-def burning_lock(rig: Rig) -> None:
-    rig.spoil = lambda units, request, answer: (
-        answer if units is not rig.boards or request[1] != 3 else _sealed(request[:2] + b"\x02\x01\x2c")
+def burning_lock(fixture: ModelFixture) -> None:
+    fixture.spoil = lambda units, request, answer: (
+        answer if units is not fixture.boards or request[1] != 3 else _sealed(request[:2] + b"\x02\x01\x2c")
     )
 
 
@@ -155,28 +155,28 @@ def _sealed(frame: bytes) -> bytes:
     return frame + bytes((check & 0xFF, check >> 8))
 
 
-def set_to(name: str, value: object) -> Callable[[Rig], None]:
-    return lambda rig: setattr(rig, name, value)
+def set_to(name: str, value: object) -> Callable[[ModelFixture], None]:
+    return lambda fixture: setattr(fixture, name, value)
 
 
-def plant_fault(slot: int, kind: str) -> Callable[[Rig], None]:
-    return lambda rig: rig.plant.set_fault(slot, kind)
+def plant_fault(slot: int, kind: str) -> Callable[[ModelFixture], None]:
+    return lambda fixture: fixture.plant.set_fault(slot, kind)
 
 
-def no_settings(rig: Rig) -> None:
-    (rig.folder / "settings.json").unlink()
+def no_settings(fixture: ModelFixture) -> None:
+    (fixture.folder / "settings.json").unlink()
 
 
-def no_heap(rig: Rig) -> None:
-    rig.memory["heap_free"] = 9000
+def no_heap(fixture: ModelFixture) -> None:
+    fixture.memory["heap_free"] = 9000
 
 
-def full_disk(rig: Rig) -> None:
-    rig.memory["disk_free"] = 2000
+def full_disk(fixture: ModelFixture) -> None:
+    fixture.memory["disk_free"] = 2000
 
 
-def no_link(rig: Rig) -> None:
-    rig.world.link = 0
+def no_link(fixture: ModelFixture) -> None:
+    fixture.world.link = 0
 
 
 FAULTS = {
@@ -229,9 +229,9 @@ FAULTS = {
 @pytest.mark.parametrize("fault", list(FAULTS))
 def test_the_sheet_names_the_faulty_part_and_no_other(fault: str, tmp_path: Path) -> None:
     put, wanted, part = FAULTS[fault]
-    rig = Rig(tmp_path)
-    put(rig)
-    kept = bench_of(rig, wanted)
+    fixture = ModelFixture(tmp_path)
+    put(fixture)
+    kept = bench_of(fixture, wanted)
     assert kept["verdict"] == "rejected"
     assert kept["faulty"] and all(part in named for named in kept["faulty"]), kept["faulty"]
     printed = sheet.html(kept)
@@ -240,7 +240,7 @@ def test_the_sheet_names_the_faulty_part_and_no_other(fault: str, tmp_path: Path
 
 
 def test_a_controller_without_faults_is_accepted(tmp_path: Path) -> None:
-    kept = bench_of(Rig(tmp_path), IN_PROCESS)
+    kept = bench_of(ModelFixture(tmp_path), IN_PROCESS)
     assert kept["faulty"] == [] and kept["verdict"] == "accepted", kept["faulty"]
     assert {result["check"] for result in kept["results"]} >= {"relay", "lock", "inputs", "can", "flash", "watchdog"}
 
@@ -249,14 +249,14 @@ def test_a_bench_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
     from cabinet.core import events
     from cabinet.store.journal import Journal
 
-    rig = Rig(tmp_path)
-    board = rig.bench.board
+    fixture = ModelFixture(tmp_path)
+    board = fixture.bench.board
     journal = Journal(board.flash("journal-a"), board.flash("journal-b"), bytes(32), board.clock)
     for number in range(40):
         journal.append(events.make("swap.refused", 1, "P1", number, "test"))
     while journal.idle():
-        rig.sleep(50)
-    kept = bench_of(rig, {"flash"})
+        fixture.sleep(50)
+    kept = bench_of(fixture, {"flash"})
     assert kept["faulty"] == []
     again = Journal(board.flash("journal-a"), board.flash("journal-b"), bytes(32), board.clock)
     assert again.head(0) == journal.head(0) and again.boot == journal.boot + 1
@@ -265,17 +265,17 @@ def test_a_bench_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_sector_that_the_journal_could_not_erase_is_looked_at_before_all_others(tmp_path: Path) -> None:
-    rig = Rig(tmp_path)
-    rig.world.nor.poke(100 * 4096 + 2000, b"\x55")  # it has no header, and is not blank
-    erased = rig.world.nor.erases
-    found = rig.call("journal", "journal-a", "A", 1)
-    assert found["tried"] == 1 and found["bad"] == [] and rig.world.nor.peek(100 * 4096 + 2000) == 0xFF
-    assert rig.world.nor.erases > erased
+    fixture = ModelFixture(tmp_path)
+    fixture.world.nor.poke(100 * 4096 + 2000, b"\x55")  # it has no header, and is not blank
+    erased = fixture.world.nor.erases
+    found = fixture.call("journal", "journal-a", "A", 1)
+    assert found["tried"] == 1 and found["bad"] == [] and fixture.world.nor.peek(100 * 4096 + 2000) == 0xFF
+    assert fixture.world.nor.erases > erased
 
 
 def test_lock_boards_that_the_bench_does_not_know_are_said_to_be_untried(tmp_path: Path) -> None:
-    rig = Rig(tmp_path)
-    changed_settings(rig, lambda settings: settings["groups"][0]["io"].update(driver="unheard-of"))
-    kept = bench_of(rig, {"inputs"})
+    fixture = ModelFixture(tmp_path)
+    changed_settings(fixture, lambda settings: settings["groups"][0]["io"].update(driver="unheard-of"))
+    kept = bench_of(fixture, {"inputs"})
     assert kept["verdict"] == "accepted, but not everything was tried"
     assert "unheard-of" in " ".join(result["what"] for result in kept["results"] if result["status"] == "skip")

@@ -4,17 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from model_fixture import ModelFixture, bench_of, changed_settings
 from peers import INPUTS, LOCKS
-from rig import Rig, bench_of, changed_settings
 
 NPB = 4
 FOUR_BOARDS = {"bus": "io", "driver": "waveshare-inputs", "first_address": INPUTS}
 EXPANDERS = {"bus": "gpio", "driver": "pin-inputs", "first_address": 0}
 
 
-def rig_with(folder: Path, locks: str, inputs: dict) -> Rig:
+def fixture_with(folder: Path, locks: str, inputs: dict) -> ModelFixture:
     """A cabinet with these locks and switches."""
-    rig = Rig(folder, locks=locks)
+    fixture = ModelFixture(folder, locks=locks)
 
     def change(settings: dict) -> None:
         settings["buses"]["io"]["kind"] = "kerong" if locks == "kr-cu16" else "modbus"
@@ -23,8 +23,8 @@ def rig_with(folder: Path, locks: str, inputs: dict) -> Rig:
             group["io"] = {"bus": "io", "driver": locks, "first_address": 0 if locks == "kr-cu16" else LOCKS}
             group["inputs"] = inputs
 
-    changed_settings(rig, change)
-    return rig
+    changed_settings(fixture, change)
+    return fixture
 
 
 KINDS = {
@@ -37,68 +37,68 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_a_good_cabinet_is_accepted_with_every_lock_tried(kind: str, tmp_path: Path) -> None:
-    rig = rig_with(tmp_path, *KINDS[kind])
-    kept = bench_of(rig, {"rs485", "inputs"})
+    fixture = fixture_with(tmp_path, *KINDS[kind])
+    kept = bench_of(fixture, {"rs485", "inputs"})
     assert kept["faulty"] == [] and kept["verdict"] == "accepted", kept["faulty"]
-    assert rig.peers is not None and sorted(rig.peers.pulsed) == [1, 2, 3, 4, 5, 6]
+    assert fixture.peers is not None and sorted(fixture.peers.pulsed) == [1, 2, 3, 4, 5, 6]
     assert [row["what"] for row in kept["results"] if row["check"] == "lock"] == [f"lock {slot}" for slot in range(1, 7)]
 
 
-def silent(address: int) -> Callable[[Rig], None]:
-    return lambda rig: spoil(rig, lambda request, answer: b"" if request[0] == address else answer)
+def silent(address: int) -> Callable[[ModelFixture], None]:
+    return lambda fixture: spoil(fixture, lambda request, answer: b"" if request[0] == address else answer)
 
 
-def spoil(rig: Rig, how: Callable[[bytes, bytes], bytes]) -> None:
-    assert rig.peers is not None
-    rig.peers.spoil = how
+def spoil(fixture: ModelFixture, how: Callable[[bytes, bytes], bytes]) -> None:
+    assert fixture.peers is not None
+    fixture.peers.spoil = how
 
 
-def all_silent(rig: Rig) -> None:
-    spoil(rig, lambda request, answer: b"")
+def all_silent(fixture: ModelFixture) -> None:
+    spoil(fixture, lambda request, answer: b"")
 
 
-def bad_sums(rig: Rig) -> None:
-    spoil(rig, lambda request, answer: answer[:-1] + bytes((answer[-1] ^ 1,)) if answer else b"")
+def bad_sums(fixture: ModelFixture) -> None:
+    spoil(fixture, lambda request, answer: answer[:-1] + bytes((answer[-1] ^ 1,)) if answer else b"")
 
 
-def echo(rig: Rig) -> None:
-    spoil(rig, lambda request, answer: request + answer)
+def echo(fixture: ModelFixture) -> None:
+    spoil(fixture, lambda request, answer: request + answer)
 
 
-def jammed(rig: Rig) -> None:
-    rig.plant.set_fault(2, "lock_jammed")
+def jammed(fixture: ModelFixture) -> None:
+    fixture.plant.set_fault(2, "lock_jammed")
 
 
-def no_presence(rig: Rig) -> None:
-    rig.plant.set_fault(3, "presence_off")
+def no_presence(fixture: ModelFixture) -> None:
+    fixture.plant.set_fault(3, "presence_off")
 
 
-def stays_on(rig: Rig) -> None:
+def stays_on(fixture: ModelFixture) -> None:
     def held(request: bytes, answer: bytes) -> bytes:
         from plant.frames import sealed
 
         return sealed(answer[:3] + b"\x01") if request[:2] == bytes((LOCKS, 1)) and len(answer) == 6 else answer
 
-    spoil(rig, held)
+    spoil(fixture, held)
 
 
-def refuses(rig: Rig) -> None:
+def refuses(fixture: ModelFixture) -> None:
     from plant.frames import sealed
 
-    spoil(rig, lambda request, answer: sealed(bytes((LOCKS, 0x85, 1))) if request[:2] == bytes((LOCKS, 5)) else answer)
+    spoil(fixture, lambda request, answer: sealed(bytes((LOCKS, 0x85, 1))) if request[:2] == bytes((LOCKS, 5)) else answer)
 
 
-def set_for_too_long(rig: Rig) -> None:
-    assert rig.peers is not None
-    rig.peers.set_ms = 5000
+def set_for_too_long(fixture: ModelFixture) -> None:
+    assert fixture.peers is not None
+    fixture.peers.set_ms = 5000
 
 
-def no_first_expander(rig: Rig) -> None:
-    rig.world.i2c.chips.pop(0x20)
+def no_first_expander(fixture: ModelFixture) -> None:
+    fixture.world.i2c.chips.pop(0x20)
 
 
-def door_wire_off(rig: Rig) -> None:
-    rig.stuck_pins = lambda pins: pins | 0x04  # an open contact
+def door_wire_off(fixture: ModelFixture) -> None:
+    fixture.stuck_pins = lambda pins: pins | 0x04  # an open contact
 
 
 FAULTS = {
@@ -122,9 +122,9 @@ FAULTS = {
 @pytest.mark.parametrize("fault", list(FAULTS))
 def test_the_sheet_names_the_faulty_part(fault: str, tmp_path: Path) -> None:
     kind, put, parts = FAULTS[fault]
-    rig = rig_with(tmp_path, *KINDS[kind])
-    put(rig)
-    kept = bench_of(rig, {"rs485", "inputs"})
+    fixture = fixture_with(tmp_path, *KINDS[kind])
+    put(fixture)
+    kept = bench_of(fixture, {"rs485", "inputs"})
     expected = parts if isinstance(parts, tuple) else (parts,)
     first = next(row["part"] for row in kept["results"] if row["status"] == "fail")
     assert first.startswith(expected[0]), kept["faulty"]
@@ -132,46 +132,46 @@ def test_the_sheet_names_the_faulty_part(fault: str, tmp_path: Path) -> None:
 
 
 def test_npb_chargers_answer_are_off_and_are_accepted(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, npb=NPB)
-    kept = bench_of(rig, {"can"})
+    fixture = ModelFixture(tmp_path, npb=NPB)
+    kept = bench_of(fixture, {"can"})
     assert kept["faulty"] == [] and [row["status"] for row in kept["results"] if row["what"].startswith("charger")] == ["pass"] * NPB
-    assert not any(slot.charger.started for slot in rig.plant.slots)
+    assert not any(slot.charger.started for slot in fixture.plant.slots)
 
 
-def curve_on(rig: Rig) -> None:
-    rig.plant.slots[2].charger.values[0xB4] |= 0x0080  # type: ignore
+def curve_on(fixture: ModelFixture) -> None:
+    fixture.plant.slots[2].charger.values[0xB4] |= 0x0080  # type: ignore
 
 
-def broken(rig: Rig) -> None:
-    rig.plant.set_fault(3, "charger_fault")
+def broken(fixture: ModelFixture) -> None:
+    fixture.plant.set_fault(3, "charger_fault")
 
 
-def not_there(rig: Rig) -> None:
-    rig.plant.set_fault(3, "charger_silent")
+def not_there(fixture: ModelFixture) -> None:
+    fixture.plant.set_fault(3, "charger_silent")
 
 
 @pytest.mark.parametrize(("put", "said"), [(not_there, "no answer"), (broken, "over-voltage"), (curve_on, "its charging curve is on")])
-def test_an_npb_charger_at_fault_is_named(put: Callable[[Rig], None], said: str, tmp_path: Path) -> None:
-    rig = Rig(tmp_path, npb=NPB)
-    rig.sleep(2000)  # it has its mains
-    put(rig)
-    kept = bench_of(rig, {"can"})
+def test_an_npb_charger_at_fault_is_named(put: Callable[[ModelFixture], None], said: str, tmp_path: Path) -> None:
+    fixture = ModelFixture(tmp_path, npb=NPB)
+    fixture.sleep(2000)  # it has its mains
+    put(fixture)
+    kept = bench_of(fixture, {"can"})
     assert kept["faulty"] == ["charger of slot 3 on CAN line can"]
     assert said in next(row["figure"] for row in kept["results"] if row["status"] == "fail")
 
 
 def test_where_no_npb_charger_answers_and_nobody_else_speaks_their_mains_is_named(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, npb=NPB)
-    changed_settings(rig, lambda settings: settings["groups"].__delitem__(slice(1, None)))
-    rig.can.poll = lambda now: []
-    rig.plant.mains = False
-    kept = bench_of(rig, {"can"})
+    fixture = ModelFixture(tmp_path, npb=NPB)
+    changed_settings(fixture, lambda settings: settings["groups"].__delitem__(slice(1, None)))
+    fixture.can.poll = lambda now: []
+    fixture.plant.mains = False
+    kept = bench_of(fixture, {"can"})
     assert kept["faulty"] == ["CAN line can: mains of the chargers, or interrupt of the CAN controller"]
 
 
 def test_an_npb_charger_that_came_on_with_the_mains_is_told_to_be_off(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, npb=NPB)
-    rig.sleep(2000)
-    rig.plant.slots[1].charger.started = True
-    assert bench_of(rig, {"can"})["faulty"] == []
-    assert not rig.plant.slots[1].charger.started
+    fixture = ModelFixture(tmp_path, npb=NPB)
+    fixture.sleep(2000)
+    fixture.plant.slots[1].charger.started = True
+    assert bench_of(fixture, {"can"})["faulty"] == []
+    assert not fixture.plant.slots[1].charger.started

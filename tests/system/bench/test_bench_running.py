@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from swapcab.bench import link, passive
+from swapcab.bench import controller, passive
+from swapcab.board_link import LinkError
 
 CABINET = {"t": "cabinet", "link": "online", "connected": True, "backlog": 0, "level_pct": 3, "failed": "", "storage": ""}
 STATS = {"t": "stats", "loop_gap_ms_max": 40, "heap_peak_bytes": 300000, "heap_free": 90000, "dropped_events": 0}
@@ -97,12 +98,12 @@ def test_each_trouble_names_its_part():
 
 def test_what_a_controller_answers_is_told_apart():
     for said, error in (
-        ('{"error": "OSError", "text": "[Errno 19] ENODEV"}', link.BoardError),
-        ('{"error": "MemoryError", "text": ""}', link.OutOfMemory),
-        ('{"error": "AttributeError", "text": "rest"}', link.Unforeseen),
+        ('{"error": "OSError", "text": "[Errno 19] ENODEV"}', controller.BoardError),
+        ('{"error": "MemoryError", "text": ""}', controller.OutOfMemory),
+        ('{"error": "AttributeError", "text": "rest"}', controller.Unforeseen),
     ):
         with pytest.raises(error):
-            link.answer_in(f"\n@bench {said}\n", "can")
-    assert link.answer_in('noise\n@bench {"ok": {"a": 1}}\n', "can") == {"a": 1}
-    with pytest.raises(link.LinkError):
-        link.answer_in("nothing of it", "can")
+            controller.answer_in(f"\n@bench {said}\n", "can")
+    assert controller.answer_in('noise\n@bench {"ok": {"a": 1}}\n', "can") == {"a": 1}
+    with pytest.raises(LinkError):
+        controller.answer_in("nothing of it", "can")

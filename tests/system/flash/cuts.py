@@ -16,6 +16,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from small_firmware import image, says
@@ -24,7 +25,8 @@ from emulator.host import BoardError, EmulatedBoard, Options
 from swapcab.board_link import Link, LinkError
 from swapcab.flash import board as flash_board
 from swapcab.flash.firmware import Flash, FlashError, Request
-from swapcab.flash.provisioning import SEALED, provision
+from swapcab.flash.provisioning import SEALED, provision, read
+from swapcab.maintenance import Maintenance
 from swapcab.rows import Row, publish
 from swapcab.settings import template as settings_template
 
@@ -41,12 +43,12 @@ class DyingLink(Link):
         self.left = left
         self.calls = 0
 
-    def call(self, code: str, limit_s: int = 60) -> str:
+    def call(self, code: str, limit_s: int = 60, meanwhile: Callable[[], None] | None = None) -> str:
         """Raises LinkError once the messages are used up."""
         self.calls += 1
         if self.calls == self.left:
             raise LinkError("the process was killed")
-        return super().call(code, limit_s)
+        return super().call(code, limit_s, meanwhile)
 
 
 class Trials:
@@ -69,8 +71,8 @@ class Trials:
         secrets = self.folder / "secrets.json"
         secrets.write_text(json.dumps(settings_template.secrets()))
         seen = len(self.board.console())
-        with Link(str(self.board.port)) as link:
-            list(provision(link, secrets, force=False))
+        with Maintenance(str(self.board.port), no_report) as stopped:
+            list(provision(stopped, read(secrets), force=False))
         self.started(seen)
         self.board.unplug()
         journal = self.folder / "board" / "spi-flash.bin"
@@ -79,9 +81,7 @@ class Trials:
         for name in IMAGES:
             shutil.copy(self.folder / "board" / name, self.folder / name)
         self.restore(0)
-        with Link(str(self.board.port)) as link:
-            flash_board.identify(link)
-            self.secrets = str(flash_board.file_hash(link, SEALED))
+        self.secrets = self.sealed_hash()
         self.restore(0)
         link = self.flash("two", NEW)
         self.messages, self.operations = link.calls, self.board.flash_operations
@@ -105,9 +105,15 @@ class Trials:
         file.write_bytes(settings)
         work = Flash(Request("emulated", str(self.board.port), file, image=self.images[name]), lambda text: None)
         link = DyingLink(str(self.board.port), die_at)
-        with link:
-            work.run(link)
+        with Maintenance(str(self.board.port), no_report, work.check, link=link) as stopped:
+            work.run(stopped)
         return link
+
+    def sealed_hash(self) -> str:
+        """Of the secrets on the board."""
+        with Maintenance(str(self.board.port), no_report) as stopped:
+            flash_board.teach(stopped.link)
+            return str(flash_board.file_hash(stopped.link, SEALED))
 
     def started(self, after: int) -> str:
         """The firmware that came up, with its settings."""
@@ -138,10 +144,8 @@ class Trials:
         if runs not in expected:
             return f"{kind} {point}: runs “{runs}”"
         self.outcomes[expected[runs]] += 1
-        with Link(str(self.board.port)) as link:
-            flash_board.identify(link)
-            if flash_board.file_hash(link, SEALED) != self.secrets:
-                return f"{kind} {point}: the secrets are not as they were"
+        if self.sealed_hash() != self.secrets:
+            return f"{kind} {point}: the secrets are not as they were"
         if file_hash(self.folder / "board" / "spi-flash.bin") != file_hash(self.folder / "spi-flash.bin"):
             return f"{kind} {point}: the journal is not as it was"
         seen = len(self.board.console())
@@ -151,6 +155,10 @@ class Trials:
         except BoardError:
             return f"{kind} {point}: a second flash does not bring the new version"
         return ""
+
+
+def no_report(text: str) -> None:
+    """What a command reports is not compared here."""
 
 
 def file_hash(path: Path) -> str:

@@ -3,12 +3,20 @@
 import sys
 
 import pytest
-from cuts import NEW, OLD, Trials, spread
+from cuts import NEW, OLD, Trials, no_report, spread
 from small_firmware import says
 
-from swapcab.board_link import Link
 from swapcab.flash import firmware as flash
+from swapcab.maintenance import Maintenance
 
+FILL = """
+import os
+f = open("/ballast", "wb")
+while os.statvfs("/")[4] > 4:
+    f.write(bytes(1024))
+    f.flush()
+f.close()
+"""
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the emulated board needs /proc")
 
 
@@ -29,8 +37,8 @@ def test_after_a_cut_the_old_or_the_new_version_runs(trials):
 
 def test_a_disk_that_gets_full_is_an_error_and_the_old_version_runs(trials, monkeypatch):
     trials.restore(0)
-    with Link(str(trials.board.port)) as link:
-        link.call("import os\nf = open('/ballast', 'wb')\nwhile os.statvfs('/')[4] > 4:\n f.write(bytes(1024))\n f.flush()\nf.close()")
+    with Maintenance(str(trials.board.port), no_report) as stopped:
+        stopped.link.call(FILL)
     with pytest.raises(flash.FlashError, match="too little flash"):
         trials.flash("two", NEW)
     monkeypatch.setattr(flash.Flash, "_check_space", lambda *arguments: None)

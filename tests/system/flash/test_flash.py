@@ -1,5 +1,6 @@
 """`swapcab flash` at the emulated board: what is sent, what is kept, what is refused, and which copy runs afterwards."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from swapcab.board_link import Link, LinkError
 from swapcab.compile import firmware as build
 from swapcab.flash import build_board
 from swapcab.flash.firmware import Flash, FlashError, Request
-from swapcab.flash.provisioning import ProvisionError, provision
+from swapcab.flash.provisioning import ProvisionError, provision, read
+from swapcab.maintenance import Maintenance
 from swapcab.settings import template as settings_template
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the emulated board needs /proc")
@@ -37,8 +39,28 @@ def flash(board, folder, name="one", settings: bytes | None = SETTINGS, **how):
         file.write_bytes(settings)
     request = Request("emulated", str(board.port), file if settings else None, image=image(folder / name, name), **how)
     work = Flash(request, said.append)
-    with Link(str(board.port)) as link:
-        return work.run(link), said
+    with Maintenance(str(board.port), said.append, work.check) as stopped:
+        report = work.run(stopped)
+    return report, said
+
+
+def give_secrets(board, file, force=False):
+    """What was said."""
+    said = []
+    with Maintenance(str(board.port), said.append) as stopped:
+        said += provision(stopped, read(file), force)
+    return said
+
+
+@contextlib.contextmanager
+def prompt(board):
+    """The board's prompt, without anything being put back."""
+    link = Link(str(board.port))
+    link.connect()
+    try:
+        yield link
+    finally:
+        link.close()
 
 
 def starts_with(board, text, after=0):
@@ -90,7 +112,7 @@ def test_hardware_that_does_not_answer_is_tried_again_leaves_the_prompt_and_cost
     flash(board, tmp_path, "deaf", settings=None)
     again = "switch: the hardware does not answer; starting again in 10 s, Ctrl-C for the prompt"
     board.wait(lambda: board.console()[seen:].count(again) == 2)
-    with Link(str(board.port)) as link:  # in the middle of the pause
+    with prompt(board) as link:  # in the middle of the pause
         resets = len(board.resets)
         assert link.call("print(switch.choose()[0].path, switch.choose()[1])").split() == ["/app_b", "0"]
         time.sleep(12)
@@ -112,7 +134,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path, optio
     with EmulatedBoard(tmp_path / "board", Options(**{"flash_bytes": 256 * 1024, **options})) as board:
         with pytest.raises(FlashError, match=why):
             flash(board, tmp_path)
-        with Link(str(board.port)) as link:
+        with prompt(board) as link:
             assert not any(name.startswith("app") for name in link.value("__import__('os').listdir('/')"))
 
 
@@ -130,7 +152,7 @@ def test_settings_that_the_firmware_would_refuse_are_refused_here(board, tmp_pat
 
 
 def test_no_board_at_the_port_is_said_so(tmp_path):
-    with pytest.raises(LinkError, match="cannot be opened"):
+    with pytest.raises(LinkError, match="there is no port"):
         Link(str(tmp_path / "nothing")).connect()
 
 
@@ -138,25 +160,23 @@ def test_secrets_are_sealed_kept_and_not_overwritten_by_accident(board, tmp_path
     secrets = settings_template.secrets()
     file = tmp_path / "secrets.json"
     file.write_text(json.dumps(secrets))
-    with Link(str(board.port)) as link:
-        told = list(provision(link, file, force=False))
+    said = give_secrets(board, file)
     flash(board, tmp_path)
     stored = (board.folder / "internal-flash.bin").read_bytes()
     for key in secrets.values():
         assert key.encode() not in stored and bytes.fromhex(key) not in stored
-        assert key not in "".join(told)
-    with Link(str(board.port)) as link:
-        with pytest.raises(ProvisionError, match="--force"):
-            list(provision(link, file, force=False))
-        assert list(provision(link, file, force=True))
+        assert key not in "".join(said)
+    with pytest.raises(ProvisionError, match="--force"):
+        give_secrets(board, file)
+    assert give_secrets(board, file, force=True)
 
 
 def test_secrets_lie_where_the_board_starts(board, tmp_path):
     file = tmp_path / "secrets.json"
     file.write_text(json.dumps(settings_template.secrets()))
-    with Link(str(board.port)) as link:
+    with prompt(board) as link:
         link.call("import os\nos.mkdir('/flash')\nos.chdir('/flash')")  # as an STM32 has it
-        assert "/flash/secrets.sealed" in "".join(provision(link, file, force=False))
+    assert "/flash/secrets.sealed" in "".join(give_secrets(board, file))
 
 
 def test_compiling_for_a_board_does_not_empty_the_folder_of_the_emulated_one():
@@ -206,9 +226,9 @@ def test_a_version_that_has_run_for_long_enough_is_on_trial_no_more(board, tmp_p
     flash(board, tmp_path)
     starts_with(board, "switch: /app_a, version 1, on trial\n" + says("one", SETTINGS))
     seen = len(board.console())
-    with Link(str(board.port)) as link:
+    with prompt(board) as link:
         link.call("import asyncio, switch\nswitch.PROVEN_S = 0\nasyncio.run(switch.prove(switch.choose()[0]))")
-        told = link.call("print(switch.choose()[1])")
-        assert told.strip() == "-1"
+        tries = link.call("print(switch.choose()[1])")
+        assert tries.strip() == "-1"
         link.reset()
     starts_with(board, "switch: /app_a, version 1\n" + says("one", SETTINGS), seen)

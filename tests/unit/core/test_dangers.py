@@ -251,7 +251,7 @@ def test_a_reading_from_before_the_charge_does_not_say_that_no_current_flows():
 def test_the_list_of_quarantined_packs_is_never_too_full_for_one_that_stands_here():
     cabinet = Cabinet(2, {1: Pack("HOT", 50)})
     cabinet.settle()
-    marked = cabinet.control.marked
+    marked = cabinet.control.quarantined_serials
     marked.extend("AWAY-%d" % number for number in range(64))
     cabinet.packs[1].values["temp_max_ddegc"] = 650
     assert cabinet.run(lambda: cabinet.state(1) == "quarantined", 10000)

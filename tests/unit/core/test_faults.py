@@ -3,7 +3,7 @@
 
 from core_cabinet import Cabinet, Pack, cabinet_with_full_packs
 
-from cabinet.core import rule_words, rules
+from cabinet.core import quantities, rule_words, rules, slot_state
 
 
 def charging_cabinet(**options):
@@ -316,14 +316,14 @@ def test_a_connector_that_becomes_worse_over_many_packs_is_noted_and_goes_on():
     assert cabinet.run(lambda: measures.contact_16 > 0, 130_000)
     assert measures.contact_16 >> 4 in (19, 20)
     for _ in range(20):
-        measures._follow_contact(20)
+        quantities._follow_contact(measures, 20)
     assert measures.contact_first_16 >> 4 in (19, 20) and "contact_worse" not in faults(cabinet)
     for _ in range(60):
-        measures._follow_contact(66)
+        quantities._follow_contact(measures, 66)
     cabinet.tick()
     assert "contact_worse" in faults(cabinet) and slot.charge_ma
     for _ in range(60):
-        measures._follow_contact(30)
+        quantities._follow_contact(measures, 30)
     cabinet.tick()
     assert "contact_worse" not in faults(cabinet)
 
@@ -499,7 +499,7 @@ def test_the_budget_feeds_the_fullest_pack_first():
     slots = cabinet.control.slots
     assert slots[3].charge_ma == slots[2].charge_ma == 15000
     assert slots[1].charge_ma < 15000 and slots[0].charge_ma == 0
-    assert slots[0].why_code == "budget" and slots[0].charge_winner == "plan"
+    assert slots[0].why_code == "budget" and slot_state.charge_winner("budget") == "plan"
     assert cabinet.control.plan.power_w <= 2000
 
 

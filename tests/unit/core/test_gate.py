@@ -3,7 +3,7 @@
 
 from core_stubs import StubSlot, empty, told
 
-from cabinet.core import interlock, rules, slot
+from cabinet.core import interlock, rules, slot, slot_state
 from cabinet.core.interlock import GIVE_BACK, NOBODY, RIDER_IN, RIDER_OUT, SERVICE, Interlock
 from cabinet.core.options import Options
 
@@ -59,7 +59,7 @@ def test_a_new_interlock_stops_nothing_and_each_condition_of_charging_forbids_it
         assert g.charge_why(s) == answer, change
         out = []
         g.permit_charge(s, 55000, 1000, out)
-        assert (s.charge_ma, s.charge_mv, s.why_code, s.charge_winner) == (0, 0, answer, holder), change
+        assert (s.charge_ma, s.charge_mv, s.why_code, slot_state.charge_winner(s.why_code)) == (0, 0, answer, holder), change
         assert out == []
 
 
@@ -105,7 +105,7 @@ def test_a_permit_is_the_least_of_plan_and_pack_and_begins_and_ends_with_an_even
     g = gate(s)
     out = []
     g.permit_charge(s, 55000, 1000, out)
-    assert (s.charge_ma, s.charge_mv, s.why_code, s.charge_winner) == (10000, 55000, "charging", "plan")
+    assert (s.charge_ma, s.charge_mv, s.why_code, slot_state.charge_winner(s.why_code)) == (10000, 55000, "charging", "plan")
     assert told(out) == [("charge.started", 1, "P1", (55000, 10000, 50))]
     s.pack.charge_limit_ma = 9000
     g.permit_charge(s, 54000, 1000, out)
@@ -127,13 +127,13 @@ DOORS = (
     (RIDER_OUT, {"faults_worst": rules.QUARANTINE}, "quarantined"),
     (RIDER_OUT, {"faults_worst": rules.STOP_CABINET}, "quarantined"),
     (GIVE_BACK, {"state": slot.QUARANTINED}, "quarantined"),
-    (GIVE_BACK, {"marked": True}, "quarantined"),
-    (GIVE_BACK, {"looks": 2}, "checking"),
+    (GIVE_BACK, {"serial_quarantined": True}, "quarantined"),
+    (GIVE_BACK, {"readings_seen": 2}, "checking"),
     (GIVE_BACK, {"faults_pending": 1}, "checking"),
     (RIDER_OUT, {"faults_pending": 1}, "checking"),
-    (GIVE_BACK, {"looks": 2, "pack_fresh": False}, ""),
-    (GIVE_BACK, {"looks": 3}, ""),
-    (RIDER_OUT, {"looks": 2}, ""),
+    (GIVE_BACK, {"readings_seen": 2, "pack_fresh": False}, ""),
+    (GIVE_BACK, {"readings_seen": 3}, ""),
+    (RIDER_OUT, {"readings_seen": 2}, ""),
     (RIDER_OUT, {"enabled": False}, "disabled"),
     (GIVE_BACK, {"enabled": False}, ""),
     (SERVICE, {"enabled": False}, ""),
@@ -150,7 +150,7 @@ DOORS = (
     (SERVICE, {"charger_output_ma": 500}, "current_flows"),
     (SERVICE, {"charger_output_ma": 499}, ""),
     (SERVICE, {"charger_output_ma": 5000, "charger_fresh": False}, ""),
-    (SERVICE, {"faults_worst": rules.QUARANTINE, "marked": True, "state": slot.QUARANTINED}, ""),
+    (SERVICE, {"faults_worst": rules.QUARANTINE, "serial_quarantined": True, "state": slot.QUARANTINED}, ""),
     (RIDER_OUT, {"faults_worst": rules.GIVE_BACK}, ""),
     (RIDER_OUT, {}, ""),
 )
@@ -187,10 +187,10 @@ def test_a_door_is_released_while_it_stands_open_or_may_open():
         ({"shut": False, "state": slot.UNSEEN}, 5000, False),
         ({"io_door_closed": False}, 5000, True),
         ({"io_door_closed": False, "io_fresh": False}, 5000, False),
-        ({"expected_ms": 5000}, 5000, True),
-        ({"expected_ms": 5000}, 7999, True),
-        ({"expected_ms": 5000}, 8000, False),
-        ({"expected_ms": 5000}, 4999, False),
+        ({"pulsed_ms": 5000}, 5000, True),
+        ({"pulsed_ms": 5000}, 7999, True),
+        ({"pulsed_ms": 5000}, 8000, False),
+        ({"pulsed_ms": 5000}, 4999, False),
     ):
         assert g.released(StubSlot(1, **change), now) is answer, (change, now)
 
@@ -198,7 +198,7 @@ def test_a_door_is_released_while_it_stands_open_or_may_open():
 def test_a_released_door_keeps_all_others_shut_and_not_itself():
     first, second = StubSlot(1), StubSlot(2)
     g = gate(first, second)
-    second.expected_ms = 4000
+    second.pulsed_ms = 4000
     assert g.door_why(first, RIDER_OUT, 5000) == "other_door_open"
     assert g.door_why(first, SERVICE, 5000) == "other_door_open"
     assert g.door_why(second, RIDER_OUT, 5000) == ""
@@ -217,8 +217,8 @@ def test_a_permit_is_one_pulse_told_with_its_claim():
     other = StubSlot(2)
     g = gate(s, other, pulse_ms=250)
     assert pulse(g, s, 5000, RIDER_OUT) == [("lock.pulsed", 1, "P1", ("rider_out", 250))]
-    assert s.pulse is True and s.expected_ms == 5000 and s.door_winner == "rider_out" and s.door_why == "" and s.pulses_left == 2
-    assert s.door_claim == NOBODY and other.door_why == "no_claim" and other.pulse is False and other.expected_ms is None
+    assert s.pulse is True and s.pulsed_ms == 5000 and s.door_winner == "rider_out" and s.door_why == "" and s.pulses_left == 2
+    assert s.door_claim == NOBODY and other.door_why == "no_claim" and other.pulse is False and other.pulsed_ms is None
 
 
 def test_a_pulse_that_was_taken_back_leaves_nothing_behind():
@@ -226,11 +226,11 @@ def test_a_pulse_that_was_taken_back_leaves_nothing_behind():
     g = gate(first, s, last)
     pulse(g, first, 500)
     g.take_back_pulse(first)
-    assert first.expected_ms is None and first.pulses_left == 3
+    assert first.pulsed_ms is None and first.pulses_left == 3
     for at, of in ((1000, s), (2000, s), (20000, first), (30000, last), (40000, s)):
         assert len(pulse(g, of, at)) == 1
     g.take_back_pulse(s)
-    assert s.pulse is False and s.expected_ms == 2000 and s.pulses_left == 1 and first.expected_ms == 20000  # that before was given
+    assert s.pulse is False and s.pulsed_ms == 2000 and s.pulses_left == 1 and first.pulsed_ms == 20000  # that before was given
     assert [len(pulse(g, s, 50000 + at)) for at in (0, 4000)] == [1, 0]  # three in a minute: those of the first two seconds count
     assert [len(pulse(g, first, 60000 + at)) for at in (0, 4000, 8000)] == [1, 1, 0]  # the counts of the others are as they were
     assert [len(pulse(g, last, 70000 + at)) for at in (0, 4000, 8000)] == [1, 1, 0]
@@ -247,14 +247,14 @@ def test_no_door_opens_while_flash_has_not_taken_what_happened():
 
 
 def test_a_charge_waits_for_a_pulse_that_may_still_be_on_its_way():
-    s = StubSlot(1, plan_ma=10000, expected_ms=5000)
+    s = StubSlot(1, plan_ma=10000, pulsed_ms=5000)
     g = gate(s, door_open_ms=3000)
     out = []
     g.permit_charge(s, 55000, 7999, out)
-    assert (s.charge_ma, s.why_code, s.charge_winner) == (0, "reserved", "swap") and out == []
+    assert (s.charge_ma, s.why_code, slot_state.charge_winner(s.why_code)) == (0, "reserved", "swap") and out == []
     g.permit_charge(s, 55000, 8000, out)
     assert s.charge_ma == 10000
-    s = StubSlot(1, plan_ma=10000, expected_ms=5000, enabled=False)
+    s = StubSlot(1, plan_ma=10000, pulsed_ms=5000, enabled=False)
     gate(s).permit_charge(s, 55000, 6000, out)
     assert s.why_code == "disabled"  # the first reason is told
 
@@ -270,7 +270,7 @@ def test_the_strongest_claim_wins_and_of_equal_ones_the_first():
         g.permit_doors(5000, out)
         assert [(row[1], row[3][0]) for row in told(out)] == [(winner, interlock.DOOR_CLAIMS[max(first, second)])]
         loser = b if winner == 1 else a
-        assert loser.door_why == "outranked" and not loser.pulse and loser.expected_ms is None
+        assert loser.door_why == "outranked" and not loser.pulse and loser.pulsed_ms is None
         assert a.door_claim == b.door_claim == NOBODY
 
 
@@ -305,7 +305,7 @@ def test_a_lock_gets_three_pulses_a_minute():
         assert s.pulses_left == 2 - count
     assert pulse(g, s, 60999) == [] and s.door_why == "pulses" and s.pulses_left == 0
     assert pulse(g, other, 50000) and other.pulses_left == 2  # each lock by itself
-    other.expected_ms = None
+    other.pulsed_ms = None
     assert pulse(g, s, 61000) and s.pulses_left == 0  # the first is a minute old
     assert pulse(g, s, 80999) == [] and s.door_why == "pulses"
     assert pulse(g, s, 81000) and s.pulses_left == 0
@@ -329,15 +329,23 @@ def test_instants_are_forgotten_before_the_counter_wraps():
     g = gate(s)
     assert pulse(g, s, 1000)
     g.drop_old_pulses(61000)
-    assert s.expected_ms == 1000 and s.pulses_left == 3
+    assert s.pulsed_ms == 1000 and s.pulses_left == 3
     g.drop_old_pulses(61001)
-    assert s.expected_ms is None
+    assert s.pulsed_ms is None
     half = 1 << 29
     assert pulse(g, s, 70000)
     g.drop_old_pulses(131000)
     assert g._pulse_counts[0] == 0 and s.pulses_left == 3
     g.drop_old_pulses(70000 + half)
     assert s.pulses_left == 3
+
+
+def test_a_pulse_is_for_one_step():
+    s, other = StubSlot(1), StubSlot(2)
+    g = gate(s, other)
+    s.pulse = True
+    g.permit_doors(1000, [])
+    assert s.pulse is False and other.pulse is False
 
 
 def test_what_was_permitted_of_late_may_flow_still_while_neither_pack_nor_charger_tells():

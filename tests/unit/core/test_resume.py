@@ -210,7 +210,7 @@ def test_a_stopped_cabinet_undoes_what_was_under_way():
         t = resumed(saved(state, 1, 3), StubSlot(1), StubSlot(2), StubSlot(3))
         t.swap.stopped = True
         events, codes = t.at(1050)
-        assert events[0] == ("swap.resumed", at, "", swap.STATES[state], "undo"), events
+        assert events[0] == ("swap.resumed", at, "", swap.STATES[state][0], "undo"), events
         assert events[1][3:] == ("cabinet_stopped", "resuming") and codes[0][1] == "cabinet_stopped"
         assert not t.swap.active and t.swap.dirty is True
     t = resumed(saved(swap.TAKING_OUT, 0, 3, out_first=1), StubSlot(1), StubSlot(2), StubSlot(3))
@@ -248,7 +248,7 @@ def test_a_stop_finds_the_full_pack_with_the_rider_or_not():
         t = resumed(saved(state, 1, 3, taken=taken, out_first=out_first, **held), *slots)
         t.swap.stopped = True
         events, codes = t.at(1050)
-        assert events[0] == ("swap.resumed", at, "", swap.STATES[state], "finish" if done else "undo"), (state, taken, present)
+        assert events[0] == ("swap.resumed", at, "", swap.STATES[state][0], "finish" if done else "undo"), (state, taken, present)
         assert [row[0] for row in events[1:]] == ["swap.completed" if done else "swap.cancelled"] and not t.swap.active
         assert codes == ([(0, "thank_you")] if done else [(codes[0][0], "cabinet_stopped")])  # no further pack is begun
         t = Table(empty(1), StubSlot(2), StubSlot(3, present=present))
@@ -333,7 +333,7 @@ def test_the_three_ends_of_each_step():
         slots[number - 1].set(**change)
         t = resumed(saved(state, 1, 3, out_serial="OUT", **back), *slots)
         t.swap.dirty = False
-        assert t.at(1050) == ([("swap.resumed", number, "", swap.STATES[state], verdict)] + events, codes), (state, change)
+        assert t.at(1050) == ([("swap.resumed", number, "", swap.STATES[state][0], verdict)] + events, codes), (state, change)
         assert t.swap.dirty is True
     t = resumed(saved(swap.TAKING_BACK, 1), empty(1))
     assert t.at(1050)[1] == [(1, "cancelled")]

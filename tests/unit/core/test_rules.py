@@ -2,7 +2,7 @@
 
 import sys
 
-from cabinet.core import limits, quantities, reading, reason_codes, rule_words, rules
+from cabinet.core import limits, quantities, reading, reason_codes, rule_words, rules, slot_state
 from cabinet.core.faults import CompiledLimits, FaultSet
 from cabinet.core.rules import UNKNOWN
 
@@ -246,10 +246,10 @@ def test_rows_that_are_the_same_are_shared():
 
 
 def test_a_pack_takes_its_quantities_along_and_leaves_those_of_the_slot():
-    measures = quantities.SlotMeasures()
+    measures = slot_state.SlotMeasures()
     for index in range(rules.QUANTITIES):
         measures.values[index] = 1
-    measures.forget_pack()
+    quantities.forget_pack(measures)
     for rule in range(rules.COUNT):
         kept = measures.values[rules.quantity(rule)] == 1
         assert kept == (rules.scope(rule) != rules.PACK), "%s: in rule_table.QUANTITIES packs come first" % rules.IDS[rule]
@@ -266,7 +266,7 @@ def test_each_danger_bit_trips_the_rule_of_its_name():
 
 
 def test_a_quantity_that_nobody_has_worked_out_is_unknown():
-    assert list(quantities.SlotMeasures().values) == [UNKNOWN] * rules.QUANTITIES == list(quantities.CabinetMeasures().values)
+    assert list(slot_state.SlotMeasures().values) == [UNKNOWN] * rules.QUANTITIES == list(quantities.CabinetMeasures().values)
 
 
 def test_hysteresis_lies_on_the_safe_side_and_every_reason_has_words():

@@ -19,13 +19,15 @@ class Worst:
 def test_a_new_slot_knows_nothing_and_permits_nothing():
     s = SlotControl(3, CompiledLimits(LimitSet(), (rules.PACK, rules.SLOT)))
     for names, value in (
-        ("enabled quiet _any_age", True),
-        ("tired wants_proof pulse reserved shut present io_fresh pack_fresh charger_fresh identified is_full is_ready", False),
-        ("marked duplicate forced stuck left_open thermal _seen_io _occupied _heard", False),
-        ("proof proof_tries charge_mv charge_ma plan_ma door_claim state since_ms looks cell_target_mv last_soc_pct", 0),
-        ("_stay_ms _fault_changes _unwatched empty_ms", 0),
-        ("proven_serial charge_winner door_winner serial", ""),
-        ("expected_ms left right _shut_ms _present_ms _last_taken _full_at_ms", None),
+        ("enabled present_at_boot", True),
+        ("challenges_exhausted wants_proof wants_wake pulse reserved shut present io_fresh pack_fresh charger_fresh", False),
+        ("identified is_full ready probing vanished switch_bad", False),
+        ("serial_quarantined duplicate forced stuck left_open thermal _occupied", False),
+        ("proof challenges_unanswered wake_requests charge_mv charge_ma plan_ma door_claim state since_ms readings_seen", 0),
+        ("cell_target_mv last_soc_pct _fault_changes _io_watch empty_ms", 0),
+        ("proven_serial door_winner serial", ""),
+        ("pulsed_ms left right _shut_changed_ms _present_changed_ms _last_taken_ms _occupied_since_ms _full_since_ms", None),
+        ("full_soc_pct", 100),
         ("number pulses_left", 3),
         ("why_code", "starting"),
         ("door_why", "no_claim"),
@@ -33,7 +35,7 @@ def test_a_new_slot_knows_nothing_and_permits_nothing():
     ):
         for name in names.split():
             assert getattr(s, name) == value and type(getattr(s, name)) is type(value), name
-    assert s.proof == slot.UNPROVEN and s.state == slot.UNSEEN and s.faults.slot == 3 and s.state_name == "unseen" and not s.ready
+    assert s.proof == slot.UNPROVEN and s.state == slot.UNSEEN and s.faults.slot == 3 and s.state_name == "unseen"
     given = (object(), object(), object())
     s = SlotControl(1, CompiledLimits(LimitSet(), (rules.PACK,)), given)
     assert (s.pack, s.charger, s.io) == given
@@ -107,7 +109,7 @@ def test_the_first_look_counts_at_once_and_later_changes_after_their_time():
 def test_a_stay_from_the_open_door_to_acceptance_in_every_word():
     b = Bench().put(False)
     b.at(1000)
-    b.s.expected_ms = 1500
+    b.s.pulsed_ms = 1500
     b.door(False)
     b.until(slot.OPEN, 2000)
     assert b.s.forced is False
@@ -116,12 +118,13 @@ def test_a_stay_from_the_open_door_to_acceptance_in_every_word():
     b.s.left_open = b.s.stuck = True
     now, rows = b.until(slot.IDENTIFYING, 3000)
     assert rows == [("door.closed", 2, "", ()), ("pack.inserted", 2, "", ())]
-    assert b.s.left_open is False and b.s.expected_ms is None and b.s.quiet is False and b.s.identified is False and b.s.since_ms == now
+    assert b.s.left_open is False and b.s.pulsed_ms is None
+    assert b.s.present_at_boot is False and b.s.identified is False and b.s.since_ms == now
     assert b.look(now + 10) == [] and not b.s.pack_fresh  # heard, but not after the door was shut
     now, rows = b.until(slot.CHECKING, now + 50)
     assert rows == [("pack.identified", 2, "P", ("M", 1, 16, 50, 95, 100))]
     assert b.s.serial == "P" and b.s.identified is True and b.s.cell_target_mv == 3550 and b.s.faults.chemistry == 1
-    assert b.s.wants_proof is True and b.s.is_checking and not b.s.is_identifying
+    assert b.s.wants_proof is True and b.s.state == slot.CHECKING
     b.s.proof = slot.PENDING
     b.at(now + 50)
     assert b.s.wants_proof is False
@@ -133,21 +136,21 @@ def test_a_stay_from_the_open_door_to_acceptance_in_every_word():
 
 
 def test_a_pack_is_judged_only_if_everything_is_known_of_it():
-    for change in ({"proof": slot.UNPROVEN}, {"proof": slot.FAILED}, {"proven_serial": "X"}, {"pack_fresh": False}, {"looks": 2}):
+    for change in ({"proof": slot.UNPROVEN}, {"proof": slot.FAILED}, {"proven_serial": "X"}, {"pack_fresh": False}, {"readings_seen": 2}):
         b = Bench().put()
         b.until(slot.CHECKING, 1000)
         b.prove()
         b.s.pack_fresh = True
-        b.s.looks = 3
-        assert slot._judged(b.s) is True
+        b.s.readings_seen = 3
+        assert slot._is_judged(b.s) is True
         for name, value in change.items():
             setattr(b.s, name, value)
-        assert slot._judged(b.s) is False, change
+        assert slot._is_judged(b.s) is False, change
     b.prove().s.pack_fresh = True
-    b.s.looks = 3
+    b.s.readings_seen = 3
     b.s.proof = slot.PROVEN
     b.s.faults.pending = 1
-    assert slot._judged(b.s) is False
+    assert slot._is_judged(b.s) is False
 
 
 def test_each_condition_of_an_exit_asks_one_thing():
@@ -156,23 +159,23 @@ def test_each_condition_of_an_exit_asks_one_thing():
     for shut in (False, True):
         for present in (False, True):
             s.shut, s.present = shut, present
-            assert slot._open(s) is not shut and slot._gone(s) is not present
-            assert slot._shut_with_pack(s) is (shut and present) and slot._shut_empty(s) is (shut and not present)
+            assert slot._is_open(s) is not shut and slot._is_gone(s) is not present
+            assert slot._is_shut_with_pack(s) is (shut and present) and slot._is_shut_empty(s) is (shut and not present)
     for rule in (-1, 0, 1):
         s.faults.stop_rule = rule
         s.faults.keep_rule = -1
-        assert slot._bad(s) is (rule >= 0) and slot._good(s) is (rule < 0)
+        assert slot._has_stop(s) is (rule >= 0) and slot._has_no_stop(s) is (rule < 0)
         s.faults.keep_rule = rule
-        assert slot._unacceptable(s) is (rule >= 0) and slot._acceptable_again(s) is (rule < 0)
+        assert slot._is_unacceptable(s) is (rule >= 0) and slot._is_acceptable(s) is (rule < 0)
     for worst in (-1, rules.NOTE, rules.GIVE_BACK, rules.QUARANTINE, rules.STOP_CABINET):
         s.faults = Worst(worst)
-        assert slot._dangerous(s) is (worst >= rules.QUARANTINE) and slot._not_dangerous(s) is (worst < rules.QUARANTINE)
+        assert slot._is_dangerous(s) is (worst >= rules.QUARANTINE) and slot._is_not_dangerous(s) is (worst < rules.QUARANTINE)
     for ma in (0, 1):
         s.charge_ma = ma
-        assert slot._charged(s) is (ma > 0) and slot._not_charged(s) is (ma == 0)
+        assert slot._is_charged(s) is (ma > 0) and slot._is_not_charged(s) is (ma == 0)
     for yes in (False, True):
         s.is_full = s.identified = yes
-        assert slot._full(s) is yes and slot._not_full(s) is not yes and slot._identified(s) is yes
+        assert slot._is_full(s) is yes and slot._is_not_full(s) is not yes and slot._is_identified(s) is yes
 
 
 def test_age_and_the_questions_about_the_state():
@@ -181,11 +184,10 @@ def test_age_and_the_questions_about_the_state():
     assert s.age(1500) == 500
     for state in range(len(slot.STATES)):
         s.state = state
-        name = slot.STATES[state]
+        name = slot.STATES[state][0]
         assert s.state_name == name
-        assert s.is_unseen is (name == "unseen") and s.is_identifying is (name == "identifying") and s.is_checking is (name == "checking")
         assert s.accepted is (name in ("idle", "charging", "full"))
-        assert s.stays is (name in ("identifying", "checking", "idle", "charging", "full", "refused", "quarantined"))
+        assert s.has_pack is (name in ("identifying", "checking", "idle", "charging", "full", "refused", "quarantined"))
         s.enabled = False
         assert s.state_name == ("disabled" if name in ("empty", "idle", "full", "fault") else name)
         s.enabled = True
@@ -197,28 +199,28 @@ def test_how_urgently_a_pack_is_polled():
         "unseen": "checking", "empty": "absent", "open": "absent", "identifying": "checking", "checking": "checking", "idle": "resting",
         "charging": "charging", "full": "resting", "refused": "resting", "quarantined": "charging", "fault": "absent",
     }  # fmt: skip
-    for state, name in enumerate(slot.STATES):
+    for state, (name, *_) in enumerate(slot.STATES):
         s.state = state
         assert s.poll_need == expected[name], name
         s.plan_ma = 1
         assert s.poll_need == ("charging" if name == "idle" else expected[name]), name
         s.plan_ma = 0
         s.reserved = True
-        assert s.poll_need == ("checking" if s.stays else expected[name]), name
+        assert s.poll_need == ("checking" if s.has_pack else expected[name]), name
         s.reserved = False
     s.faults.restore(rules.index_of("ghost"))
-    for state, name in enumerate(slot.STATES):
+    for state, (name, *_) in enumerate(slot.STATES):
         s.state = state
         assert s.poll_need == ("charging" if name == "fault" else expected[name]), name
     s.state = slot.EMPTY
-    s.looks = -1
+    s.probing = True
     assert s.poll_need == "checking"
 
 
 def test_the_view_tells_what_is_known_and_nothing_else():
     b = Bench()
     b.accepted()
-    b.s.charge_mv, b.s.charge_ma, b.s.why_code, b.s.charge_winner = 56000, 7000, "charging", "plan"
+    b.s.charge_mv, b.s.charge_ma, b.s.why_code = 56000, 7000, "charging"
     b.s.pack.current_ma = 6900
     b.s.pack_fresh = True
     view = b.s.view()
@@ -351,21 +353,21 @@ def test_a_refused_pack_is_told_with_rule_reason_value_and_limit_and_may_become_
     assert told == [("pack.refused", 2, "P", ("soh_end", rules.reason(rule), 40, rules.level(rule, 0)))] and type(told[0][3][2]) is int
     b.at(now + 50)
     assert b.s.state == slot.REFUSED and b.s.serial == "P"
-    b.s._any_age = False
+    b.s._occupied_since_ms = 900
     b.s.proof = slot.PROVEN
-    b.s.tired = True
-    b.s.reexamine()
-    assert b.s._any_age is True and b.s.proof == slot.UNPROVEN and b.s.identified is False and b.s.tired is False
+    b.s.challenges_exhausted = True
+    b.s.clear_by_service(b.out)
+    assert b.s._occupied_since_ms is None and b.s.proof == slot.UNPROVEN and b.s.identified is False and b.s.challenges_exhausted is False
     assert b.s.wants_proof is False
     for state in (slot.IDLE, slot.CHECKING, slot.EMPTY):
         b.s.state = state
-        b.s._any_age = False
+        b.s._occupied_since_ms = 900
         b.s.identified = True
-        b.s.reexamine()
-        assert b.s._any_age is False and b.s.identified is True
+        b.s.clear_by_service(b.out)
+        assert b.s._occupied_since_ms == 900 and b.s.identified is True
     b.s.state = slot.QUARANTINED
-    b.s.reexamine()
-    assert b.s._any_age is True
+    b.s.clear_by_service(b.out)
+    assert b.s._occupied_since_ms is None
 
 
 def test_a_dangerous_pack_is_told_with_rule_value_and_limit():
@@ -403,7 +405,7 @@ def test_a_door_that_opens_without_its_pulse_was_forced():
         b = Bench(debounce_ms=150).put(False)
         b.at(1000)
         b.s.stuck = True
-        b.s.expected_ms = expected
+        b.s.pulsed_ms = expected
         b.door(False)
         b.at(opened)
         assert b.at(opened + 150) == [("door.opened", 2, "", ())]
@@ -419,7 +421,7 @@ def test_a_pack_that_is_taken_out_is_forgotten():
     b.at(now + 50)
     b.door(False)
     now, rows = b.until(slot.OPEN, now + 100)
-    assert rows == [("door.opened", 2, "P", ())] and b.s.identified is False and b.s.proof == slot.UNPROVEN and b.s.looks == 0
+    assert rows == [("door.opened", 2, "P", ())] and b.s.identified is False and b.s.proof == slot.UNPROVEN and b.s.readings_seen == 0
     assert b.s.serial == "P"
     b.put(False)
     rows = []
@@ -459,7 +461,7 @@ def test_after_a_silence_of_the_board_a_pack_has_to_prove_itself_afresh():
     assert b.s.io_fresh is False and b.s.state == slot.IDLE
     b.hears_io = True
     b.at(now + 1650)
-    assert b.s.state == slot.CHECKING and b.s.quiet is True and b.s.proof == slot.UNPROVEN
+    assert b.s.state == slot.CHECKING and b.s.present_at_boot is True and b.s.proof == slot.UNPROVEN
     b = Bench().put(soh_pct=40)
     now, _ = b.until(slot.REFUSED, 1000, 20000)
     b.hears_io = False
@@ -493,10 +495,10 @@ def test_an_identity_counts_only_if_it_was_heard_in_this_stay():
 def test_each_reading_counts_once():
     b = Bench().put()
     b.until(slot.CHECKING, 1000)
-    looks = b.s.looks
+    seen = b.s.readings_seen
     b.look(1100)
     b.look(1150)
-    assert b.s.looks == looks
+    assert b.s.readings_seen == seen
     b.at(1200)
     b.at(1250)
-    assert b.s.looks == looks + 2
+    assert b.s.readings_seen == seen + 2

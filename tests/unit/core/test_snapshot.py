@@ -5,7 +5,7 @@ from core_cabinet import Cabinet, Pack
 from nor_flash import NorFlash
 
 from cabinet.core import rules
-from cabinet.core.snapshot import MARKED_MAX
+from cabinet.core.snapshot import SERIALS_MAX
 from cabinet.store.state import StateStore
 
 SLOTS = 48
@@ -24,7 +24,7 @@ def worst():
                 s.faults.restore(rule)
     for s in control.slots:
         s.enabled = False
-    control.marked.extend('"QUARANTINE"%04d' % n for n in range(MARKED_MAX))
+    control.quarantined_serials.extend('"QUARANTINE"%04d' % n for n in range(SERIALS_MAX))
     saved = [999999999, 5, "T" * 48, "operator", 48, 47, '"' * 16, 100, '"' * 16, 100, "no_empty_slot", 1, 2, (1 << 49) - 1, 48, 1, 8]
     control.swap.saved = lambda: saved
     return control, saved
@@ -40,7 +40,7 @@ def kept(area):
 def facts(control):
     """All that must come back."""
     of_slots = [(s.number, rule) for s in control.slots for rule in s.faults.latched()]
-    return sorted(control.marked), of_slots, list(control.faults.latched()), [s.number for s in control.slots if not s.enabled]
+    return sorted(control.quarantined_serials), of_slots, list(control.faults.latched()), [s.number for s in control.slots if not s.enabled]
 
 
 def test_the_worst_that_can_happen_to_the_largest_cabinet_is_stored_and_comes_back():
@@ -52,7 +52,7 @@ def test_the_worst_that_can_happen_to_the_largest_cabinet_is_stored_and_comes_ba
         store.idle()
     again = Cabinet(SLOTS, {}).control
     assert again.restore(kept(NorFlash(32768, image=area.cells)), 1000)
-    assert facts(again) == facts(control) and len(again.marked) == MARKED_MAX
+    assert facts(again) == facts(control) and len(again.quarantined_serials) == SERIALS_MAX
     assert again.swap.active and again.swap.saved() == saved
 
 
@@ -63,8 +63,8 @@ def test_only_what_has_changed_is_told_and_nothing_after_a_restart():
     control._dirty = True
     assert control.snapshot() == []
     control.slots[6].enabled = True
-    control.marked.append("NEW")
-    del control.marked[-2]
+    control.quarantined_serials.append("NEW")
+    del control.quarantined_serials[-2]
     control._dirty = True
     assert [name for name, _ in control.snapshot()] == ["cabinet", "marked7"]
     again = Cabinet(SLOTS, {}).control
@@ -76,10 +76,10 @@ def test_only_what_has_changed_is_told_and_nothing_after_a_restart():
 def test_a_cut_between_two_records_costs_nothing_that_was_known_before():
     cabinet = Cabinet(3, {n: Pack("P%d" % n, 50) for n in (1, 2, 3)})
     control = cabinet.control
-    control.marked.extend("AWAY-%d" % n for n in range(20))
+    control.quarantined_serials.extend("AWAY-%d" % n for n in range(20))
     control.slots[2].enabled = False
     before = dict(control.snapshot())
-    control.marked.remove("AWAY-3")
+    control.quarantined_serials.remove("AWAY-3")
     control.slots[0].faults.restore(rules.index_of("temp_hot"))
     control.swap.number = 7
     control._dirty = control.swap.dirty = True
@@ -90,7 +90,8 @@ def test_a_cut_between_two_records_costs_nothing_that_was_known_before():
         records.update(changes[:count])
         again = Cabinet(3, {}).control
         assert again.restore(records, 1000)
-        assert set(again.marked) >= {"AWAY-%d" % n for n in range(20) if n != 3} and len(set(again.marked)) == len(again.marked)
+        serials = again.quarantined_serials
+        assert set(serials) >= {"AWAY-%d" % n for n in range(20) if n != 3} and len(set(serials)) == len(serials)
         assert not again.slots[2].enabled and again.slots[1].enabled
         assert bool(again.slots[0].faults.latched()) == (count > 0)
 
@@ -100,7 +101,7 @@ def test_a_record_of_the_first_version_is_taken_up():
     control = Cabinet(3, {}).control
     data = b"[1," + swap + b',["OLD"],{"temp_hot":[2],"smoke":[0]},[3]]'
     assert control.restore({"swap": data}, 1000)
-    assert control.marked == ["OLD"] and control.swap.active and not control.slots[2].enabled
+    assert control.quarantined_serials == ["OLD"] and control.swap.active and not control.slots[2].enabled
     assert [rules.IDS[r] for r in control.slots[1].faults.latched()] == ["temp_hot"]
     assert [rules.IDS[r] for r in control.faults.latched()] == ["smoke"]
     assert [name for name, _ in control.snapshot()] == ["latched", "cabinet", "marked0", "swap"]

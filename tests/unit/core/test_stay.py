@@ -26,15 +26,15 @@ def test_a_pack_that_was_never_heard_is_woken_twice_and_each_request_starts_its_
     b = Bench().put()
     b.hears_pack = False
     b.at(1000)
-    assert b.s.state == slot.IDENTIFYING and b.s.proof_tries == 0
+    assert b.s.state == slot.IDENTIFYING and b.s.wake_requests == 0
     assert wakes(b, (2499, 2500, 2501, 2550, 3999, 4000, 4001, 6000, 8000)) == [2500, 4000]
-    assert b.s.proof_tries == 2
+    assert b.s.wake_requests == 2
     b.hears_pack = True
     b.at(8050)
-    assert b.s.pack_fresh and b.s.proof_tries == 0
+    assert b.s.pack_fresh and b.s.wake_requests == 0
     b.hears_pack = False
     b.at(8050 + 15000)
-    assert b.s.proof_tries == 0 and not b.s.wants_wake
+    assert b.s.wake_requests == 0 and not b.s.wants_wake
 
 
 def test_a_pack_that_fell_silent_in_its_stay_is_woken_twice_at_once():
@@ -44,11 +44,11 @@ def test_a_pack_that_fell_silent_in_its_stay_is_woken_twice_at_once():
         b.hears_pack = False
         last = now + 15000  # what it told is believed so long
         assert wakes(b, (last, last + 1, last + 1499, last + 1500, last + 1501, last + 1502, last + 4000)) == [last + 1500, last + 1501]
-        assert b.s.proof_tries == 2
+        assert b.s.wake_requests == 2
         b.hears_pack = True
         now = last + 4050
         b.at(now)
-        assert b.s.pack_fresh and b.s.state == slot.IDLE and b.s.proof_tries == 0
+        assert b.s.pack_fresh and b.s.state == slot.IDLE and b.s.wake_requests == 0
 
 
 def test_a_pack_answers_from_an_empty_slot_half_a_second_after_it_became_empty_and_for_a_second():
@@ -60,22 +60,22 @@ def test_a_pack_answers_from_an_empty_slot_half_a_second_after_it_became_empty_a
     ):  # fmt: skip
         b.s.pack.taken_ms = taken
         b.s.state = slot.EMPTY
-        assert b.s.ghost(now) is answer, (taken, now)
+        assert b.s.unexpected_pack(now) is answer, (taken, now)
         b.s.state = slot.FAULT
-        assert b.s.ghost(now) is answer, (taken, now)
+        assert b.s.unexpected_pack(now) is answer, (taken, now)
         for state in (slot.UNSEEN, slot.OPEN, slot.IDENTIFYING, slot.FULL):
             b.s.state = state
-            assert b.s.ghost(now) is False
+            assert b.s.unexpected_pack(now) is False
 
 
 def test_an_empty_slot_is_asked_for_six_seconds():
     b = Bench().put(False)
     b.at(1000)
-    assert b.s.probes is True and b.s.looks < 0 and b.s.pack_fresh is False
+    assert b.s.probing is True and b.s.readings_seen == 0 and b.s.pack_fresh is False
     b.at(6999)
-    assert b.s.probes is True
+    assert b.s.probing is True
     b.at(7000)
-    assert b.s.probes is False and b.s.looks == 0
+    assert b.s.probing is False and b.s.readings_seen == 0
 
 
 def test_a_pack_that_vanishes_behind_a_shut_door_is_missed_until_it_is_seen_again():
@@ -98,25 +98,25 @@ def test_after_a_silence_of_the_board_whatever_was_proven_has_to_be_proven_afres
     for state in (slot.CHECKING, slot.IDLE, slot.CHARGING, slot.FULL):
         b = Bench()
         now = b.accepted()
-        b.s.quiet = False
+        b.s.present_at_boot = False
         b.s.observe(b.options, now + 1600, b.out)
         assert b.s.io_fresh is False
         b.s.state = state
         b.at(now + 1650)
-        assert b.s.state == slot.CHECKING and b.s.proof == slot.UNPROVEN and b.s.proven_serial == "" and b.s.quiet is True, state
+        assert b.s.state == slot.CHECKING and b.s.proof == slot.UNPROVEN and b.s.proven_serial == "" and b.s.present_at_boot is True, state
     b = Bench()
     now = b.accepted()
-    b.s.quiet = False
+    b.s.present_at_boot = False
     b.s.observe(b.options, now + 1600, b.out)
     b.s.state = slot.IDENTIFYING
     b.at(now + 1650)
-    assert b.s.proof == slot.PROVEN and b.s.quiet is False
+    assert b.s.proof == slot.PROVEN and b.s.present_at_boot is False
 
 
 def test_after_a_restart_readings_count_wherever_the_counter_stands():
     b = Bench().put()
     now, _ = b.until(slot.CHECKING, (1 << 29) + 1000)
-    assert b.s.pack_fresh and b.s._any_age is True and now <= (1 << 29) + 1100
+    assert b.s.pack_fresh and b.s._occupied_since_ms is None and now <= (1 << 29) + 1100
 
 
 def test_of_a_stay_readings_count_from_the_first_millisecond_after_its_beginning():
@@ -127,7 +127,7 @@ def test_of_a_stay_readings_count_from_the_first_millisecond_after_its_beginning
     b.put()
     b.door(True)
     now, _ = b.until(slot.IDENTIFYING, 3000)
-    assert b.s._any_age is False and b.s._stay_ms == now
+    assert b.s._occupied_since_ms == now
     for taken, fresh in ((now - 1, False), (now, False), (now + 1, True)):
         b.s.pack.taken_ms = taken
         b.look(now + 1)
@@ -138,15 +138,13 @@ def test_after_three_days_of_a_stay_every_reading_counts_whatever_the_counter_sa
     for age_ms, counts in ((0, False), (1, False), ((1 << 28) - 1, False), (1 << 28, True), ((1 << 29) + 5000, True)):
         b = Bench().put()
         b.until(slot.CHECKING, 1000)
-        b.s._any_age = False
-        b.s._stay_ms = 2000
+        b.s._occupied_since_ms = 2000
         b.look(ticks.add(2000, age_ms))
-        assert b.s._any_age is counts, age_ms
+        assert (b.s._occupied_since_ms is None) is counts, age_ms
     b = Bench().put()
     b.until(slot.CHECKING, 1000)
-    b.s._stay_ms = 2000
     b.look(2500)
-    assert b.s._any_age is True  # after a restart all count from the start
+    assert b.s._occupied_since_ms is None  # after a restart all count from the start
 
 
 def test_a_pack_found_in_the_place_of_another_is_told_with_the_faults_that_left():
@@ -175,11 +173,10 @@ def test_a_pack_that_came_back_through_the_shut_door_may_have_told_who_it_is_bef
     b.put(False)
     now, _ = b.until(slot.EMPTY, now + 50)
     b.hears_name = False
-    b.s._any_age = False
-    b.s._stay_ms = 900
+    b.s._occupied_since_ms = 900
     b.put()
     now, rows = b.until(slot.CHECKING, now + 50)
-    assert b.s.proof == slot.UNPROVEN and b.s._stay_ms == 900 and [row[0] for row in rows] == ["pack.identified"]
+    assert b.s.proof == slot.UNPROVEN and b.s._occupied_since_ms == 900 and [row[0] for row in rows] == ["pack.identified"]
 
 
 def test_where_a_pack_was_full_is_forgotten_with_that_it_was():
@@ -203,10 +200,10 @@ def test_a_pack_that_is_judged_again_is_no_quieter_than_before():
     for state in (slot.REFUSED, slot.QUARANTINED):
         b = Bench()
         now = b.accepted()
-        b.s.quiet = False
+        b.s.present_at_boot = False
         b.s.state = state
         b.at(now + 50)
-        assert b.s.state == slot.IDENTIFYING and b.s.quiet is False
+        assert b.s.state == slot.IDENTIFYING and b.s.present_at_boot is False
 
 
 def test_a_verdict_on_a_fault_that_had_stood_before_brings_evidence_of_its_own():
@@ -239,7 +236,7 @@ def test_a_verdict_on_a_pack_that_has_told_nothing_names_no_value():
 def test_no_other_change_of_state_brings_evidence():
     b = Bench().put(False)
     b.at(1000)
-    b.s.expected_ms = 1000
+    b.s.pulsed_ms = 1000
     b.door(False)
     for now in range(1050, 2000, 50):
         b.at(now)
@@ -275,9 +272,9 @@ def test_a_pack_that_was_removed_leaves_nothing_behind():
     b = Bench().put(soc_pct=77)
     b.accepted()
     s = b.s
-    s.marked = s.duplicate = s.tired = s.is_full = s.wants_proof = True
-    s.proof_tries = 2
-    s._full_at_ms = 1
+    s.serial_quarantined = s.duplicate = s.challenges_exhausted = s.is_full = s.wants_wake = True
+    s.challenges_unanswered = s.wake_requests = 2
+    s._full_since_ms = 1
     b.door(False)
     b.until(slot.OPEN, 5000)
     b.put(False)
@@ -285,15 +282,21 @@ def test_a_pack_that_was_removed_leaves_nothing_behind():
     for now in range(5500, 6000, 50):
         b.at(now)
     new = SlotControl(2, CompiledLimits(LimitSet(), (rules.PACK, rules.SLOT)))
-    names = "proof proven_serial proof_tries tired wants_proof identified marked duplicate is_full looks _heard _last_taken _full_at_ms"
+    names = "proof proven_serial challenges_unanswered challenges_exhausted wake_requests wants_wake wants_proof identified"
+    names += " serial_quarantined duplicate is_full readings_seen _last_taken_ms _full_since_ms"
     for name in (names + " _occupied serial last_soc_pct pack_fresh").split():
         value = getattr(s, name)
         assert value == getattr(new, name) and type(value) is type(getattr(new, name)), (name, value)
 
 
-def test_a_pulse_is_for_one_step():
-    b = Bench().put(False)
-    b.at(1000)
-    b.s.pulse = True
-    b.at(1050)
-    assert b.s.pulse is False
+def test_a_pack_that_leaves_128_challenges_unanswered_is_woken_during_the_next_128():
+    b = Bench().put()
+    now, _ = b.until(slot.CHECKING, 1000)
+    assert b.s.present_at_boot and not b.s.wants_wake
+    woken = []
+    for count in range(1, 300):
+        b.s.take_proof("P", None, b.options, b.out)
+        b.at(now + count)
+        if b.s.wants_wake:
+            woken.append(count)
+    assert woken == list(range(128, 256)) and b.s.challenges_unanswered == 299 and not b.s.challenges_exhausted

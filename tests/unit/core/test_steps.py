@@ -227,14 +227,14 @@ def test_a_door_gets_its_pulses_and_is_then_stuck():
     s = t.slots[0]
     t.at(1050)
     assert s.door_claim == interlock.RIDER_IN
-    s.set(door_claim=0, expected_ms=1050)
+    s.set(door_claim=0, pulsed_ms=1050)
     t.at(1100)
     assert s.door_claim == 0  # it may open at any moment
     t.at(1050 + 2999)
     assert s.door_claim == 0
     t.at(1050 + 3000)
     assert s.door_claim == interlock.RIDER_IN and not s.stuck
-    s.set(door_claim=0, expected_ms=4100)
+    s.set(door_claim=0, pulsed_ms=4100)
     t.at(4150)
     assert s.door_claim == 0
     t.at(4100 + 2999)
@@ -247,17 +247,17 @@ def test_a_door_gets_its_pulses_and_is_then_stuck():
 
 def test_a_pulse_from_before_the_step_counts_for_nothing():
     t = Table(pulse_tries=1)
-    t.slots[0].expected_ms = START - 1
+    t.slots[0].pulsed_ms = START - 1
     t.begin().quiet().at(1050)
     assert t.slots[0].door_claim == interlock.RIDER_IN
-    t.slots[0].set(door_claim=0, expected_ms=START)
+    t.slots[0].set(door_claim=0, pulsed_ms=START)
     t.at(1100)
     assert t.slots[0].door_claim == 0
 
 
 def test_at_the_very_instant_of_its_pulse_a_door_is_waited_for():
     t = Table().begin()
-    t.slots[0].expected_ms = 1050
+    t.slots[0].pulsed_ms = 1050
     t.at(1050)
     assert t.slots[0].door_claim == 0
 
@@ -332,7 +332,7 @@ def test_a_pack_that_goes_bad_or_stuck_at_the_last_moment_is_replaced_by_the_nex
         assert t.swap.tried == 1 << 3 and t.slots[2].reserved is False and t.slots[1].reserved is True
     assert t.swap.taken is False and t.swap.saved()[11:13] == [0, 0]
     t = Table().opening_out().quiet()  # but not while the door may open at any moment
-    t.slots[2].set(expected_ms=4010, faults_keep_rule=0)
+    t.slots[2].set(pulsed_ms=4010, faults_keep_rule=0)
     t.at(4050)
     assert t.tell() == []
 

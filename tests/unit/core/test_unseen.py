@@ -225,9 +225,9 @@ def test_a_dangerous_pack_that_tells_who_it_is_after_the_fault_is_marked_and_so_
     assert bring(cabinet, anonymous) == number
     assert cabinet.run(lambda: cabinet.state(number) == "quarantined", 20000)
     cabinet.run(limit_ms=1000)
-    assert cabinet.control.marked == []
+    assert cabinet.control.quarantined_serials == []
     anonymous.serial = "BAD"
-    assert cabinet.run(lambda: cabinet.control.marked == ["BAD"], 20000)
+    assert cabinet.run(lambda: cabinet.control.quarantined_serials == ["BAD"], 20000)
     assert b"BAD" in cabinet.stored["marked0"]
     for silent_ms in (0, 1050, 1100, 1200, 1300, 1400, 3000):
         cabinet = cabinet_with_full_packs(4)
@@ -238,4 +238,4 @@ def test_a_dangerous_pack_that_tells_who_it_is_after_the_fault_is_marked_and_so_
         cabinet.io_dead = False
         assert cabinet.run(lambda c=cabinet: c.state(3) == "quarantined", 20000), silent_ms
         cabinet.run(limit_ms=500)
-        assert cabinet.control.marked == ["FULL-3"], silent_ms
+        assert cabinet.control.quarantined_serials == ["FULL-3"], silent_ms

@@ -1,6 +1,7 @@
 """The wear of the connectors outlives a restart, and costs few writes."""
 
-from cabinet.core.quantities import SlotMeasures
+from cabinet.core import quantities
+from cabinet.core.slot_state import SlotMeasures
 from cabinet.runtime.connector_wear import KEY, Contacts
 from cabinet.store.ring import JournalFull
 
@@ -53,15 +54,15 @@ def test_a_restart_before_the_first_mean_begins_it_anew():
     slots, contacts = bench(store)
     slots[0].measures = SlotMeasures()
     for _ in range(10):
-        slots[0].measures._follow_contact(20)
+        quantities._follow_contact(slots[0].measures, 20)
     assert contacts.keep()
     slots = [Slot(n + 1) for n in range(3)]
     slots[0].measures = measures = SlotMeasures()
     Contacts(store, slots).restore()
     for _ in range(15):
-        measures._follow_contact(20)
+        quantities._follow_contact(measures, 20)
     assert measures.contact_16 == 320 and measures.contact_first_16 < 0
-    measures._follow_contact(20)
+    quantities._follow_contact(measures, 20)
     assert measures.contact_first_16 == 320
 
 

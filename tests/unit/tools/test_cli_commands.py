@@ -97,7 +97,7 @@ WRONG = (
     (exits.USAGE, "--slots", ["size", "--slots", "2"]),
     (exits.USAGE, "--only", ["bench", "--port", "gone", "--only", "nothing"]),
     (exits.TROUBLE, "gone", ["bench", "--port", "gone"]),
-    (exits.TROUBLE, "gone", ["provision", "--port", "gone", "--secrets", "gone.json"]),
+    (exits.USAGE, "gone", ["provision", "--port", "gone", "--secrets", "gone.json"]),
     (exits.USAGE, "nothing", ["emulate", "--fault", "nothing"]),
 )
 

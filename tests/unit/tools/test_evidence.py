@@ -241,7 +241,7 @@ def brought(pack: Pack) -> Bench:
 
 def _marked() -> Bench:
     cabinet = Cabinet(3, {2: Pack("B", 50)})
-    cabinet.control.marked.append("B")
+    cabinet.control.quarantined_serials.append("B")
     return Bench(cabinet)
 
 

@@ -4,8 +4,6 @@ import csv
 import io
 import json
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,6 @@ from cabinet.core import events
 from cabinet.store.area import split
 from cabinet.store.journal import Journal
 from swapcab.journal import image as journal_image
-from swapcab.journal import source as journal_source
 from swapcab.journal.cli import app
 from swapcab.paths import ROOT
 
@@ -221,18 +218,3 @@ def test_an_image_that_is_partly_noise_is_read_without_an_exception(lived: tuple
         path.write_bytes(data)
         assert run("verify", path, "--key", KEY.hex())[0] in (0, 1, 2)
         assert run("export", path)[0] in (0, 2)
-
-
-def test_a_controller_is_read_through_its_serial_port() -> None:
-    """The script that mpremote runs there, run by the unix port on a board of this test."""
-    board = "import sys\nsys.path[:0] = ['tests/fixtures']\nfrom nor_flash import NorFlash\n"
-    board += "class Board:\n    def flash(self, name):\n        f = NorFlash(8192)\n        f.program(0, name.encode())\n        return f\n"
-    board += "class M: pass\nm = M()\nm.Board = Board\nsys.modules['board'] = m\n"
-    interpreter = str(Path(sys.executable).with_name("micropython"))
-    command = [interpreter, "-c", board + journal_source.READER]
-    assert subprocess.run([interpreter, "-c", "1"], check=False).returncode == 0
-    data = journal_source.read_controller("test", command)
-    assert len(data) == 3 * 8192
-    assert data[:10] == b"journal-a\xff" and data[8192:8202] == b"journal-b\xff"
-    with pytest.raises(journal_source.SourceError):
-        journal_source.read_controller("test", [interpreter, "-c", "raise ValueError('x')"])

@@ -184,18 +184,22 @@ def build(config: dict, posix, control: Control) -> dict:
             control.tell("feed")
 
     class Timer:
-        """Its callback never comes: the emulated unit has no interrupts; a loop that hangs toggles nothing."""
+        """A one-shot timer that runs out resets the board: its callback is not called, and every one-shot timer of the product resets.
+        A periodic one does nothing: the emulated unit has no interrupts, and a loop that hangs toggles nothing."""
 
         ONE_SHOT, PERIODIC = 0, 1
 
         def __init__(self, id=-1) -> None:
-            pass
+            self._number = id
 
-        def init(self, **how) -> None:
-            """Taken, as on the unit."""
+        def init(self, mode=1, period=-1, callback=None, **how) -> None:
+            """Start anew, with `period` in ms."""
+            if mode == self.ONE_SHOT:
+                control.tell("timer %d %d" % (self._number, period))
 
         def deinit(self) -> None:
-            """It was never going to come."""
+            """Stop it."""
+            control.tell("timer %d 0" % self._number)
 
     machine.Timer = Timer
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from swapcab.bench.can_checks import can_lines
 from swapcab.bench.common import FAIL, Bench, Result
-from swapcab.bench.link import BoardError, OutOfMemory, Unforeseen
-from swapcab.bench.of_can import can_lines
-from swapcab.bench.of_itself import clock, identity, journal, loop, memory, network, random_source, watchdog
-from swapcab.bench.of_slots import inputs, relay
-from swapcab.bench.of_wires import boards_of_slots, packs
+from swapcab.bench.controller import BoardError, OutOfMemory, Unforeseen
+from swapcab.bench.controller_checks import clock, identity, journal, loop, memory, network, random_source, watchdog
+from swapcab.bench.line_checks import boards_of_slots, packs
+from swapcab.bench.slot_checks import inputs, relay
 
 CHECKS: tuple[tuple[str, str, Callable[[Bench], list[Result]]], ...] = (
     ("identity", "what it is", identity),
@@ -31,21 +31,21 @@ CHECKS: tuple[tuple[str, str, Callable[[Bench], list[Result]]], ...] = (
 )
 
 
-def run(bench: Bench, wanted: set[str], told: Callable[[str, list[Result] | None], None]) -> list[Result]:
-    """All checks that are wanted; `told` hears of each before (None) and after. Raises LinkError when the controller is gone."""
+def run(bench: Bench, wanted: set[str], report: Callable[[str, list[Result] | None], None]) -> list[Result]:
+    """All checks that are wanted; `report` is called before each (None) and after it. Raises LinkError when the controller is gone."""
     results: list[Result] = []
     for name, title, check in CHECKS:
         if wanted and name not in wanted and name != "identity":
             continue
-        told(name, None)
+        report(name, None)
         try:
             found = check(bench)
         except OutOfMemory as error:
             step = "use bytecode in flash (own image or ROMFS), or a module with more RAM; the check itself was not done"
             found = [Result(name, title, FAIL, str(error), "RAM of the controller", step)]
         except (BoardError, Unforeseen) as error:
-            step = "this is no known fault: keep what stands here and tell the makers"
+            step = "this is no known fault: keep this sheet and report it to the makers"
             found = [Result(name, title, FAIL, str(error), f"{title} (unknown fault)", step)]
         results += found
-        told(name, found)
+        report(name, found)
     return results

@@ -10,16 +10,21 @@ import typer
 from swapcab.bench import checks
 from swapcab.exits import USAGE, example
 
+EXAMPLES = example(
+    "swapcab bench --port /dev/ttyACM0 --operator",
+    "swapcab bench --port build/emulated/port --jig build/emulated/jig",
+    "swapcab bench --port /dev/ttyACM0 --running 60",
+)
 NAMES = [name for name, _title, _check in checks.CHECKS]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=example("swapcab bench --port /dev/ttyACM0 --operator"))(bench)
+    app.command(epilog=EXAMPLES)(bench)
 
 
 def bench(
-    port: Annotated[str, typer.Option(help="serial port, as /dev/ttyACM0, or what swapcab emulate prints")],
+    port: Annotated[str, typer.Option(help="serial port, as /dev/ttyACM0 or build/emulated/port")],
     operator: Annotated[bool, typer.Option("--operator", help="ask the person at this keyboard to work doors and packs")] = False,
     jig: Annotated[str, typer.Option(help="serial port of a test jig that does it instead (docs/bench.md)")] = "",
     only: Annotated[list[str] | None, typer.Option(help="one of " + ", ".join(NAMES) + "; repeatable")] = None,
@@ -37,10 +42,11 @@ def bench(
 
     unknown = [name for name in only or [] if name not in NAMES]
     if unknown or (operator and jig):
-        typer.echo(f"--only: one of {', '.join(NAMES)}" if unknown else "--operator and --jig: one of both", err=True)
+        text = f"--only {unknown[0]!r}: one of {', '.join(NAMES)}" if unknown else "--operator and --jig: give one of them"
+        typer.echo(f"swapcab bench: {text}", err=True)
         raise typer.Exit(USAGE)
     wish = command.Wish(
-        port, jig or ("operator" if operator else "nobody"), tuple(only or ()), not no_reset, not no_broker, thorough,
+        port, jig or ("person" if operator else "nobody"), tuple(only or ()), not no_reset, not no_broker, thorough,
         folder or command.FOLDER, as_json, running,
     )  # fmt: skip
     raise typer.Exit(command.run(wish))

@@ -1,4 +1,4 @@
-"""`swapcab bench`: a live checklist, the two files of the record, an exit code."""
+"""`swapcab bench`: the live checklist, the two files of the record, the exit code."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from rich.table import Table
 
 from swapcab.bench import checks, passive, sheet
 from swapcab.bench.common import FAIL, PASS, Bench, Result
-from swapcab.bench.hands import Hands, Jig, JigError, Nobody, Operator
-from swapcab.bench.link import LinkError, RawLink
-from swapcab.exits import BAD, GOOD, TROUBLE
+from swapcab.bench.controller import StoppedController
+from swapcab.bench.operators import Jig, JigError, NoOperator, Operator, PersonOperator
+from swapcab.board_link import LinkError
+from swapcab.exits import BAD, GOOD, INTERRUPTED, TROUBLE
+from swapcab.maintenance import Maintenance
 from swapcab.paths import ROOT
 
 FOLDER = ROOT / "build" / "bench"
+WARNING = "{}: a running cabinet is out of service during the bench"
+PERSON_LIMIT_S = 1800  # for a person who is asked a question
 COLOURS = {"pass": "green", "fail": "red bold", "skip": "yellow"}
 
 
@@ -29,7 +33,7 @@ class Wish:
     """What was asked for on the command line."""
 
     port: str
-    hands: str = "nobody"  # operator, nobody, or the port of a jig
+    operator: str = "nobody"  # person, nobody, or the port of a jig
     only: tuple[str, ...] = ()
     reset: bool = True
     broker: bool = True
@@ -40,7 +44,7 @@ class Wish:
 
 
 class Checklist:
-    """What is drawn while the bench runs: one line a check, then its results."""
+    """The table on the screen while the bench runs: one line a check, then its results."""
 
     def __init__(self, wanted: set[str]) -> None:
         self._titles = {name: title for name, title, _check in checks.CHECKS if not wanted or name in wanted or name == "identity"}
@@ -48,7 +52,7 @@ class Checklist:
         self._at = ""
         self.note = ""
 
-    def told(self, name: str, found: list[Result] | None) -> None:
+    def report(self, name: str, found: list[Result] | None) -> None:
         """A check begins (None) or is done."""
         self._at = name if found is None else ""
         if found is not None:
@@ -70,62 +74,70 @@ class Checklist:
         return table
 
 
-def _hands(wish: Wish, console: Console, live: Live, shown: Checklist) -> Hands:
-    if wish.hands == "nobody":
-        return Nobody()
-    if wish.hands != "operator":
-        return Jig(wish.hands)
+def _operator(wish: Wish, console: Console, live: Live, shown: Checklist, stopped: Maintenance) -> Operator:
+    if wish.operator == "nobody":
+        return NoOperator()
+    if wish.operator != "person":
+        return Jig(wish.operator)
 
     def tell(text: str) -> None:
         shown.note = text
         live.refresh()
 
     def confirm(question: str) -> bool:
+        if stopped.link.usable:
+            stopped.leave_idle(PERSON_LIMIT_S)
         live.stop()
         try:
-            return console.input(f"[cyan]{question} [y/n] [/]").strip().lower().startswith("y")
+            return console.input(f"[cyan]{question} \\[y/n] [/]").strip().lower().startswith("y")
+        except EOFError:
+            raise JigError("nobody answers at this keyboard: run with a terminal, or with --jig PORT") from None
         finally:
             live.start()
 
-    return Operator(tell, confirm)
+    return PersonOperator(tell, confirm)
 
 
 def run(wish: Wish) -> int:
-    """GOOD: accepted; BAD: something is faulty; TROUBLE: the controller or the jig cannot be reached."""
+    """GOOD: accepted; BAD: something is faulty; TROUBLE: the controller or the jig cannot be reached; INTERRUPTED."""
     console = Console(stderr=wish.as_json, highlight=False)
     taken = datetime.now().strftime("%Y-%m-%d %H:%M:%S")
-    if wish.running_s:
-        return _listen(wish, console, taken)
-    wanted = set(wish.only)
-    shown = Checklist(wanted)
-    link = RawLink(wish.port)
-    results: list[Result] = []
-    bench = None
     try:
-        console.print(f"connecting to {wish.port}")
-        link.open()
-        with Live(shown, console=console, refresh_per_second=4) as live:
-            hands = _hands(wish, console, live, shown)
-            bench = Bench(link, hands, time.time, wish.thorough, wish.reset, wish.broker)
-            results = checks.run(bench, wanted, shown.told)
-            shown.note = ""
+        if wish.running_s:
+            return _listen(wish, console, taken)
+        kept = _stopped(wish, console, taken)
     except (LinkError, JigError) as error:
-        console.print(f"swapcab bench: {error}", style="red", markup=False)
+        console.print(f"swapcab bench: {error}", style="red", markup=False, soft_wrap=True)
         return TROUBLE
-    finally:
-        link.close()
-    kept = sheet.record(bench.identity, results, taken, bench.hands.name)
+    except KeyboardInterrupt:
+        console.print("swapcab bench: interrupted; no sheet was written", style="red")
+        return INTERRUPTED
     return finish(wish, kept, console)
 
 
+def _stopped(wish: Wish, console: Console, taken: str) -> dict:
+    """All checks on a controller that is out of service; the record."""
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    wanted = set(wish.only)
+    shown = Checklist(wanted)
+    with (
+        Maintenance(wish.port, say, warning=WARNING.format(wish.port)) as stopped,
+        Live(shown, console=console, refresh_per_second=4) as live,
+    ):
+        operator = _operator(wish, console, live, shown, stopped)
+        bench = Bench(StoppedController(stopped), operator, time.time, wish.thorough, wish.reset, wish.broker)
+        results = checks.run(bench, wanted, shown.report)
+        shown.note = ""
+    return sheet.record(bench.identity, results, taken, bench.operator.name)
+
+
 def _listen(wish: Wish, console: Console, taken: str) -> int:
-    """A running cabinet."""
+    """A running cabinet. Raises LinkError."""
     console.print(f"listening to {wish.port} for {wish.running_s:g} s, sending nothing")
-    try:
-        about, results = passive.listen_to(wish.port, wish.running_s)
-    except OSError as error:
-        console.print(f"swapcab bench: {error}", style="red", markup=False)
-        return TROUBLE
+    about, results = passive.listen_to(wish.port, wish.running_s)
     table = Table(title="A running cabinet, listened to", title_justify="left")
     for column in ("what", "result", "figure", "faulty part, next step"):
         table.add_column(column)
@@ -133,7 +145,7 @@ def _listen(wish: Wish, console: Console, taken: str) -> int:
         words = f"{escape(result.part)}\n{escape(result.step)}" if result.part else escape(result.step)
         table.add_row(escape(result.what), f"[{COLOURS[result.status]}]{result.status}[/]", escape(result.figure), words)
     console.print(table)
-    return finish(wish, sheet.record(about, results, taken, "nobody; it went on running"), console)
+    return finish(wish, sheet.record(about, results, taken, "nobody; the cabinet went on running"), console)
 
 
 def finish(wish: Wish, kept: dict, console: Console) -> int:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swapcab.bench import drivers
-from swapcab.bench.hands import Hands
-from swapcab.bench.link import Link
-from swapcab.bench.places import Place, places
+from swapcab.bench.controller import Controller
+from swapcab.bench.operators import Operator
+from swapcab.bench.slot_wiring import SlotWiring, slot_wirings
 
 PASS, FAIL, SKIP = "pass", "fail", "skip"
 
@@ -28,10 +28,10 @@ class Result:
 
 @dataclass
 class Bench:
-    """What the checks share: the link, the hands, what was learnt so far."""
+    """What the checks share: the controller, the operator, what was measured so far."""
 
-    link: Link
-    hands: Hands
+    controller: Controller
+    operator: Operator
     unix_s: Callable[[], float]
     thorough: bool = False
     reset: bool = True
@@ -46,9 +46,9 @@ class Bench:
         buses = self.settings.get("buses", {})
         return [(name, bus["port"], bus["baud"]) for name, bus in buses.items() if bus["kind"] == kind]
 
-    def places(self) -> list[Place]:
+    def wirings(self) -> list[SlotWiring]:
         """Lock and switches of each slot."""
-        return places(self.settings.get("groups", []))
+        return slot_wirings(self.settings.get("groups", []))
 
     def devices(self, role: str, driver: str) -> dict[int, tuple[str, int]]:
         """Slot -> (bus, address) of the packs or chargers with this driver."""
@@ -69,13 +69,13 @@ class Bench:
     def ask(self, bus: str, unit: int, function: int, start: int, value: int, tries: int = 1) -> dict[str, Any]:
         """A Modbus request by the name of the bus."""
         wired = self.settings["buses"][bus]
-        return self.link.call("ask", wired["port"], wired["baud"], unit, function, start, value, tries)
+        return self.controller.call("ask", wired["port"], wired["baud"], unit, function, start, value, tries)
 
     def kerong(self, bus: str, board: int, lock: int, command: int, tries: int = 1) -> dict[str, Any]:
         """A frame to a Kerong lock board: 0x30 asks for the hooks, 0x31 opens a lock."""
         wired = self.settings["buses"][bus]
-        return self.link.call("kerong", wired["port"], wired["baud"], board, lock, command, tries)
+        return self.controller.call("kerong", wired["port"], wired["baud"], board, lock, command, tries)
 
     def pins(self, bus: str, index: int) -> int:
         """The 32 inputs of eight slots that the controller itself has; negative while they are not known. Raises BoardError."""
-        return self.link.call("pins", self.settings["buses"][bus]["port"], index)["levels"]
+        return self.controller.call("pins", self.settings["buses"][bus]["port"], index)["levels"]

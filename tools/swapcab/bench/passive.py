@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import serial
-
 from swapcab.bench.common import FAIL, PASS, SKIP, Result
-from swapcab.bench.of_itself import DRIFT_PPM, GAP_LIMIT_MS, HEAP_LEAST, WALL_WRONG_S
+from swapcab.bench.controller_checks import DRIFT_PPM, GAP_LIMIT_MS, HEAP_LEAST, WALL_WRONG_S
+from swapcab.board_link import PULLED, LinkError, open_line
 
 POLL_LIMIT_MS = 2000
 ERRORS_LEAST, ERRORS_PERMILLE = 5, 20  # of a device's requests; a good line has none, a start may have some
@@ -209,14 +208,14 @@ def listen(read: Callable[[], bytes], seconds: float, enough: Callable[[Seen], b
 
 
 def listen_to(port: str, seconds: float) -> tuple[dict[str, Any], list[Result]]:
-    """Who it says it is, and the results. Raises OSError where the port cannot be opened, or no cabinet runs at it."""
+    """What it reports of itself, and the results. Raises LinkError where the port cannot be opened, or no cabinet runs at it."""
     try:
-        with serial.serial_for_url(port, 115200, timeout=1, exclusive=False) as line:
+        with open_line(port, 1, exclusive=False) as line:
             seen = listen(line.readline, seconds, lambda so_far: False)
-    except (serial.SerialException, ValueError) as error:
-        raise OSError(f"{port} cannot be opened: is the board plugged in, and does no other program use it?") from error
+    except OSError as error:
+        raise LinkError(f"{port} answers no more: {PULLED}") from error
     if not seen.cabinet or not seen.stats:
-        said = f" It said: {seen.said[-1][:200]!r}." if seen.said else ""
-        raise OSError(f"no cabinet was heard at {port} in {seconds:g} s.{said} Without --running the bench tests one that does not run")
+        last = f" Its last log line: {seen.said[-1][:200]!r}." if seen.said else ""
+        raise LinkError(f"no cabinet reported at {port} in {seconds:g} s.{last} Listen for longer, or run the bench without --running")
     about = {"serial": seen.stats.get("about", {}).get("cabinet", ""), **seen.stats.get("about", {})}
     return about, judge(seen, time.time())

@@ -30,16 +30,22 @@ def verdict(results: list[Result]) -> str:
 
 
 def record(identity: dict[str, Any], results: list[Result], taken: str, by: str) -> dict[str, Any]:
-    """Everything as one object. `taken`: date and time; `by`: who or what worked the inputs."""
+    """Everything as one object. `taken`: date and time; `by`: the operator or jig that worked the inputs."""
     return {
-        "format": 1,
+        "format": 2,
         "verdict": verdict(results),
         "taken": taken,
-        "hands": by,
+        "cabinet": identity.get("cabinet", ""),
+        "operator": by,
         "controller": identity,
         "faulty": sorted({result.part for result in results if result.status == FAIL}),
         "results": [asdict(result) for result in results],
     }
+
+
+def name_of(kept: dict[str, Any]) -> str:
+    """The cabinet's id and the controller's serial number, as far as they are known."""
+    return " ".join(word for word in (kept["cabinet"], str(kept["controller"].get("serial", ""))) if word)
 
 
 def html(kept: dict[str, Any]) -> str:
@@ -56,8 +62,9 @@ def html(kept: dict[str, Any]) -> str:
     mark = "fail" if kept["faulty"] else "pass" if kept["verdict"] == "accepted" else "skip"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>Acceptance test {escape(known.get('serial', ''))}</title><style>{STYLE}</style></head><body>\n"
-        f"<h1>Acceptance test of a cabinet controller</h1>\n<p>{escape(kept['taken'])}, inputs worked by: {escape(kept['hands'])}</p>\n"
+        f"<title>Acceptance test {escape(name_of(kept))}</title><style>{STYLE}</style></head><body>\n"
+        f"<h1>Acceptance test of the controller of cabinet {escape(kept['cabinet'] or 'unknown')}</h1>\n"
+        f"<p>{escape(kept['taken'])}, inputs worked by: {escape(kept['operator'])}</p>\n"
         f'<p class="verdict {mark}">{escape(kept["verdict"])}</p>\n<table>{facts}</table>\n'
         "<table><tr><th>what</th><th>result</th><th>figure</th><th>faulty part, next step</th></tr>\n" + "\n".join(rows) + "\n</table>\n"
         '<table class="sign"><tr><td>Date</td><td>Name</td><td>Signature</td></tr></table>\n</body></html>\n'

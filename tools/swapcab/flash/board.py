@@ -1,4 +1,4 @@
-"""The board's side of a flash: short programs for its prompt, and what they tell."""
+"""The board's side of a flash: short programs for its prompt, and what they report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROM = "/rom"
 CHUNK = 1536  # bytes in one message: 2 KiB of text
 TRIES = 3  # of boards/switch/switch.py
 
-# The functions that the board is taught first. Names begin with an underscore; a reset forgets them.
+# The functions that are sent first. Names begin with an underscore; a reset forgets them.
 TEACH = f"""
 import os, sys, hashlib
 from binascii import a2b_base64, hexlify
@@ -72,30 +72,8 @@ def _take(path, at, n):
 def _close():
     _f.close()
 """
-IDENTITY = (
-    "(lambda i, m: (i.name, tuple(i.version)[:3], getattr(i, '_machine', ''), getattr(i, '_build', ''), sys.platform, "
-    "hexlify(m.unique_id()).decode(), 'main' in sys.modules))(sys.implementation, __import__('machine'))"
-)
 SPACE = "os.statvfs({!r})"
 FILE_SYSTEMS = "[(type(v).__name__, p) for v, p in __import__('vfs').mount()]"
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What a board says of itself."""
-
-    name: str
-    version: tuple[int, int, int]
-    machine: str
-    build: str
-    platform: str
-    unique_id: str
-    running: bool  # the firmware ran when the line was opened
-
-    @property
-    def micropython(self) -> str:
-        """As in 1.28.0."""
-        return ".".join(str(number) for number in self.version)
 
 
 @dataclass(frozen=True)
@@ -117,11 +95,9 @@ class OnBoard:
         return self.tries < TRIES, self.sequence
 
 
-def identify(link: Link) -> Identity:
-    """Teach the board its part and ask who it is."""
+def teach(link: Link) -> None:
+    """Define this file's functions on the board. Raises LinkError."""
     link.call(TEACH)
-    name, version, *rest = link.value(IDENTITY)
-    return Identity(name, tuple(version), *rest)
 
 
 def copies(link: Link) -> list[OnBoard]:

@@ -20,6 +20,7 @@ from swapcab.compile import board_files
 from swapcab.flash import board as far
 from swapcab.flash import build_board, bundle
 from swapcab.flash import rom as flash_rom
+from swapcab.maintenance import Identity, Maintenance
 from swapcab.paths import ROOT, use_firmware
 from swapcab.profile import files as profile_files
 
@@ -116,7 +117,7 @@ def check_settings(text: bytes, board: str, where: str) -> None:
             raise FlashError(f"{where}: buses.{name}.port: this board has no {bus['port']}; it has: {', '.join(sorted(ports))}")
 
 
-def check_board(identity: far.Identity, facts: dict[str, Any], board: str) -> None:
+def check_board(identity: Identity, facts: dict[str, Any], board: str) -> None:
     """Raises FlashError for another board or a MicroPython that is too old."""
     if identity.name != "micropython" or facts["machine"] not in identity.machine:
         raise FlashError(f"this is not {board}: it says “{identity.machine}”, and {board} says “{facts['machine']}”")
@@ -126,25 +127,8 @@ def check_board(identity: far.Identity, facts: dict[str, Any], board: str) -> No
         raise FlashError(f"MicroPython {identity.micropython} is too old: {board} needs {wanted} or later. Flash a newer image first.")
 
 
-def free_for_flash(link: Link) -> far.Identity:
-    """Identity of a board at whose prompt nothing runs and no watchdog waits: a running cabinet is reset into service."""
-    identity = far.identify(link)
-    if not identity.running:
-        return identity
-    link.call("open('service', 'w').close()")  # in the folder where a board starts: /flash where that is no root
-    link.reset()
-
-    def idle() -> bool:
-        return not far.identify(link).running
-
-    link.reconnect(idle)
-    identity = far.identify(link)
-    link.call("_rm('service')")  # the connection may have come before the board has taken it away
-    return identity
-
-
 class Flash:
-    """One run. `flash = Flash(request, say, progress)`, then `flash.run(link)`."""
+    """One run: `work = Flash(request, say, progress)`, then `with Maintenance(port, say, work.check) as stopped: work.run(stopped)`."""
 
     def __init__(self, request: Request, say: Callable[[str], None] = print, progress: Progress = silent) -> None:
         self.request = request
@@ -153,8 +137,6 @@ class Flash:
         self.facts = board_files.facts(request.board)
         if "refuse" in self.facts:
             raise FlashError(f"{request.board}: {self.facts['refuse']}")
-        self.image = read_image(request.image) if request.image else compile_image(request.board)
-        self.parts = self.image.parts
         self.settings = request.settings.read_bytes() if request.settings else None
         self.profiles: dict[str, bytes] = {}
         if request.settings is not None and self.settings is not None:
@@ -163,22 +145,25 @@ class Flash:
                 self.profiles = {f"/{name}": data for name, data in profile_files.files(request.settings).items()}
             except ValueError as error:
                 raise FlashError(str(error)) from None
+        self.image = read_image(request.image) if request.image else compile_image(request.board)
+        self.parts = self.image.parts
 
-    def run(self, link: Link) -> Report:
+    def check(self, identity: Identity) -> None:
+        """Raises FlashError for another board than the one named, or a MicroPython that is too old."""
+        check_board(identity, self.facts, self.request.board)
+
+    def run(self, stopped: Maintenance) -> Report:
         """All of it. Raises FlashError, LinkError."""
         try:
-            return self._run(link)
+            return self._run(stopped)
         except BoardRefused as error:
             if error.errno == NO_SPACE:
                 raise FlashError("the board's file system is full: remove what does not belong there (mpremote ls)") from error
             raise
 
-    def _run(self, link: Link) -> Report:
-        identity = far.identify(link)
-        was_running = identity.running
-        check_board(identity, self.facts, self.request.board)
-        if not self.request.dry_run:
-            identity = free_for_flash(link)
+    def _run(self, stopped: Maintenance) -> Report:
+        link, identity = stopped.link, stopped.board()
+        far.teach(link)
         report = Report(identity.machine, identity.micropython, identity.unique_id)
         self._check_file_system(link)
         self._check_kept_settings(link)
@@ -194,21 +179,14 @@ class Flash:
         else:
             self._copy(link, there, pieces, report)
         self._files(link, self.profiles | ({"/settings.json": self.settings} if self.settings is not None else {}), report)
-        self._tell_files(link, report)
+        self._report_files(link, report)
         if self.request.romfs:
-            flash_rom.deploy(link, self.parts, there, report.sequence, self.request.dry_run, self.say)
-        self._finish(link, was_running)
-        return report
-
-    def _finish(self, link: Link, was_running: bool) -> None:
+            flash_rom.deploy(stopped, self.parts, there, report.sequence, self.request.dry_run, self.say)
         if self.request.dry_run:
             self.say("dry run: nothing was written")
-            if was_running:
-                link.reset()  # the look has interrupted the cabinet
-        elif self.request.start:
-            link.call("_rm('service')")
-            link.reset()
-            self.say("reset: the board starts")
+        else:
+            stopped.start = self.request.start
+        return report
 
     # ---- checks
 
@@ -271,7 +249,7 @@ class Flash:
             link.call("_close()")
             self._verify(link, path, sequence)
         self.progress("verified", size, size)
-        self._tell(report, old)
+        self._report_copy(report, old)
 
     def _send(self, link: Link, data: bytes, done: int, size: int) -> None:
         if self.request.dry_run:
@@ -284,7 +262,7 @@ class Flash:
             link.call(f"_rm({path!r})")
             raise FlashError(f"{path} reads back differently from what was written: is the board's flash worn out? The old copy stays.")
 
-    def _tell(self, report: Report, old: far.OnBoard | None) -> None:
+    def _report_copy(self, report: Report, old: far.OnBoard | None) -> None:
         would = "would be " if self.request.dry_run else ""
         self.say(f"{report.copy}, version {report.sequence}: {len(report.sent)} modules {would}sent ({report.sent_bytes:,} bytes)")
         if old:
@@ -302,7 +280,7 @@ class Flash:
                 if not self.request.dry_run:
                     far.write_whole(link, path, data)
 
-    def _tell_files(self, link: Link, report: Report) -> None:
+    def _report_files(self, link: Link, report: Report) -> None:
         if report.others:
             self.say(("would write " if self.request.dry_run else "written: ") + ", ".join(report.others))
         kept = [name for name in ("/settings.json", "/secrets.sealed", "/secrets.json") if name not in report.others]

@@ -14,9 +14,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from swapcab.board_link import Link
 from swapcab.flash import board as far
-from swapcab.flash.firmware import free_for_flash
+from swapcab.maintenance import Maintenance
 from swapcab.paths import use_firmware
 
 SEALED, PLAIN = "/secrets.sealed", "/secrets.json"
@@ -43,11 +42,17 @@ def seal(text: bytes, unique_id: bytes, nonce: bytes) -> bytes:
     return sealed.seal(text, unique_id, nonce)
 
 
-def provision(link: Link, secrets: Path, force: bool) -> Iterator[str]:
-    """Write them, read their hash back. Yields what was done; raises ProvisionError, LinkError."""
+def read(secrets: Path) -> bytes:
+    """A file of secrets, checked. Raises ProvisionError, OSError: before a board is touched."""
     text = secrets.read_bytes()
     check(text, str(secrets))
-    identity = free_for_flash(link)
+    return text
+
+
+def provision(stopped: Maintenance, text: bytes, force: bool) -> Iterator[str]:
+    """Write them, read their hash back. Yields what was done; raises ProvisionError, LinkError."""
+    link, identity = stopped.link, stopped.board()
+    far.teach(link)
     folder = link.value("os.getcwd()").rstrip("/")
     sealed, plain = folder + SEALED, folder + PLAIN
     there = [name for name in (sealed, plain) if link.value(f"_size({name!r})") is not None]
@@ -57,5 +62,4 @@ def provision(link: Link, secrets: Path, force: bool) -> Iterator[str]:
     link.call(f"_rm({plain!r})\n_rm({plain + '.new'!r})")
     yield f"{identity.machine}, id {identity.unique_id}: secrets written to {sealed}, read back"
     yield f"fingerprint {hashlib.sha256(text).hexdigest()[:12]} (of the whole file; tells files apart, reveals nothing)"
-    link.reset()
-    yield "reset: the board starts"
+    stopped.start = True

@@ -18,6 +18,7 @@ from mpremote.romfs import VfsRomWriter
 from swapcab.board_link import BoardRefused, Link, LinkError
 from swapcab.flash import board as far
 from swapcab.flash import bundle
+from swapcab.maintenance import Maintenance
 
 DEPLOY_LIMIT_S = 600
 READ_BACK = """
@@ -64,9 +65,10 @@ def partition_bytes(link: Link) -> int:
 
 
 def deploy(
-    link: Link, parts: Mapping[str, bytes], there: list[far.OnBoard], sequence: int, dry_run: bool, say: Callable[[str], None]
+    stopped: Maintenance, parts: Mapping[str, bytes], there: list[far.OnBoard], sequence: int, dry_run: bool, say: Callable[[str], None]
 ) -> None:
     """Write it with mpremote and read it back. `sequence`: of the same modules in the file system. Raises LinkError."""
+    link = stopped.link
     pieces = {piece.name: piece.digest for piece in bundle.layout(parts)}
     if any(copy.path == far.ROM and copy.rank >= (True, sequence) and {p.name: p.digest for p in copy.pieces} == pieces for copy in there):
         say("ROMFS: has these modules already")
@@ -80,6 +82,7 @@ def deploy(
     if dry_run:
         say(f"ROMFS: an image of {len(wanted):,} bytes would be written")
         return
+    stopped.leave_idle(DEPLOY_LIMIT_S)
     link.close()
     mpremote = str(Path(sys.executable).with_name("mpremote"))
     with tempfile.TemporaryDirectory() as folder:
@@ -88,9 +91,9 @@ def deploy(
         command = [mpremote, "connect", link.port, "resume", "romfs", "deploy", str(file)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=DEPLOY_LIMIT_S, check=False)
     if done.returncode != 0:
-        raise LinkError(f"ROMFS: mpremote says: {(done.stderr or done.stdout).strip()[-300:]}. The copy in the file system runs.")
+        raise LinkError(f"ROMFS: mpremote reports: {(done.stderr or done.stdout).strip()[-300:]}. The copy in the file system runs.")
     link.connect()
-    far.identify(link)
+    far.teach(link)
     if link.call(READ_BACK.format(size=len(wanted))).strip() != hashlib.sha256(wanted).hexdigest():
         raise LinkError("ROMFS: reads back differently from what was written. The copy in the file system runs if it does not come up.")
     say(f"ROMFS: version {sequence + 1}, {len(wanted):,} bytes written and read back")

@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from swapcab.exits import USAGE, example
+from swapcab.board_link import is_port
+from swapcab.exits import INTERRUPTED, TROUBLE, USAGE, example, leave
 from swapcab.journal.report import report, stamp
-from swapcab.journal.source import Journal, SourceError, open_journal, read_key
+from swapcab.journal.source import Journal, PortError, SourceError, open_journal, read_key
 from swapcab.messages import cabinets_of, gaps_of
 
 IMAGE = "build/sim/1/flash.bin --key build/sim/1/secrets.json"  # of the examples
@@ -39,10 +40,14 @@ def register(root: typer.Typer) -> None:
 def _open(source: str, key: str, sector_size: int, anchor: Path | None = None, cabinet: str = "") -> Journal:
     try:
         with Bar(console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("Verifying the chain")
+            task = bar.add_task("Reading and verifying")
             secret = read_key(key) if key else None
-            name = cabinet or name_beside(source)
+            name = cabinet or ("" if is_port(source) else name_beside(source))
             return open_journal(source, secret, sector_size, anchor, lambda n, total: bar.update(task, completed=n, total=total), name)
+    except KeyboardInterrupt:
+        raise leave("journal", "interrupted", INTERRUPTED) from None
+    except PortError as error:
+        raise leave("journal", error, TROUBLE) from None
     except (SourceError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(USAGE) from None
@@ -90,6 +95,9 @@ def tail(
     sector_size: SectorSize = 4096,
 ) -> None:
     """The newest events of each ring."""
+    if follow and is_port(source):
+        text = "--follow: each look would stop the cabinet; follow its MQTT stream (docs/events.md), or leave --follow out"
+        raise leave("journal tail", text, USAGE)
     shown: dict[str, int] = {}
     first = True
     while True:

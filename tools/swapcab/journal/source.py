@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from swapcab import messages
+from swapcab.board_link import LinkError, is_port
+from swapcab.journal.controller import ControllerError, read_controller
 from swapcab.journal.events import decode
 from swapcab.journal.image import Anchor, ImageFile, Progress, RingImage, compare_anchors, verify
 from swapcab.journal.ledger import LedgerFacts, read_ledger
@@ -22,19 +21,8 @@ class SourceError(Exception):
     """The source cannot be read; the text says what to do."""
 
 
-# Runs on the controller: prints each flash area of the board, sector by sector.
-READER = """
-import binascii
-from board import Board
-b = Board()
-for name in ("journal-a", "journal-b", "state"):
-    area = b.flash(name)
-    buf = bytearray(1024)
-    print("@area", name, area.size, area.sector_size)
-    for at in range(0, area.size, 1024):
-        area.read(at, buf)
-        print("@", binascii.b2a_base64(buf).decode().strip() if buf != b"\\xff" * 1024 else "-")
-"""
+class PortError(SourceError):
+    """The controller or its port failed; the text says what to do."""
 
 
 @dataclass
@@ -76,30 +64,15 @@ def read_key(text: str) -> bytes:
     """A device key: 64 hex digits, a file with them, or a secrets file with "device_key" in it."""
     path = Path(text)
     if path.is_file():
-        text = path.read_text().strip()
+        text = path.read_text(errors="replace").strip()
         if text.startswith("{"):
-            text = str(json.loads(text).get("device_key", ""))
+            try:
+                text = str(json.loads(text).get("device_key", ""))
+            except ValueError:
+                raise SourceError(f"{path}: is not JSON; the key is device_key in secrets.json") from None
     if not re.fullmatch(r"([0-9a-fA-F]{2}){16,64}", text):
         raise SourceError("the key must be 32 to 128 hex digits, a file with them, or a JSON file with device_key")
     return bytes.fromhex(text)
-
-
-def read_controller(port: str, command: list[str] | None = None) -> bytes:
-    """The flash areas of a controller on a serial port, by mpremote, which stops the firmware until the next reset."""
-    command = command or [sys.executable, "-m", "mpremote", "connect", port, "exec", READER]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    except subprocess.TimeoutExpired:
-        raise SourceError(f"{port}: the controller did not answer within 10 minutes") from None
-    if done.returncode:
-        raise SourceError(f"{port}: {done.stderr.strip() or done.stdout.strip()}")
-    data = bytearray()
-    for line in done.stdout.splitlines():
-        if line.startswith("@ "):
-            data += b"\xff" * 1024 if line[2:].strip() == "-" else base64.b64decode(line[2:])
-    if not data:
-        raise SourceError(f"{port}: no journal areas came back; is the Swapcab firmware on it?")
-    return bytes(data)
 
 
 def read_capture(path: Path) -> list[dict[str, Any]]:
@@ -128,15 +101,23 @@ def anchors_of(envelopes: list[dict[str, Any]]) -> list[Anchor]:
 def open_journal(source: str, key: bytes | None, sector_size: int, anchor: Path | None, told: Progress, cabinet: str = "") -> Journal:
     """Read and verify. `source` is an image file, a capture (.jsonl, .json, .log, .txt), or a serial port."""
     path = Path(source)
-    if path.suffix in (".jsonl", ".json", ".log", ".txt"):
+    data: Any
+    if not 256 <= sector_size <= 1 << 20:
+        raise SourceError(f"--sector-size {sector_size}: from 256 to 1048576 bytes; 4096 with the boards of docs/boards.md")
+    seen = read_capture(anchor) if anchor is not None else []  # before a cabinet is stopped for a file that is not there
+    if is_port(source):
+        try:
+            data, sector_size, named = read_controller(source, told)
+        except (LinkError, ControllerError) as error:
+            raise PortError(str(error)) from None
+        cabinet = cabinet or named
+    elif path.suffix in (".jsonl", ".json", ".log", ".txt"):
         if not path.is_file():
             raise SourceError(f"{path}: no such file")
         captured = read_capture(path)
         return Journal(str(captured[0].get("cabinet", "")) if captured else cabinet, {}, captured)
-    if path.is_file():
-        data: Any = ImageFile(path)
-    elif source.startswith("/dev/") or source.upper().startswith("COM"):
-        data = read_controller(source)
+    elif path.is_file():
+        data = ImageFile(path)
     else:
         raise SourceError(f"{source}: no such file, and no serial port")
     images = verify(data, key, sector_size, told)
@@ -144,7 +125,6 @@ def open_journal(source: str, key: bytes | None, sector_size: int, anchor: Path 
         raise SourceError(f"{source}: holds no journal (sectors of {sector_size} bytes; try --sector-size)")
     journal = Journal(cabinet, images, [], key is not None, read_ledger(data, key, sector_size))
     if anchor is not None:
-        seen = read_capture(anchor)
         journal.cabinet = cabinet or (str(seen[0].get("cabinet", "")) if seen else "")
         anchors = anchors_of(seen)
         journal.anchored = {a.ring: max(b.sequence for b in anchors if b.ring == a.ring) for a in anchors}

@@ -23,8 +23,8 @@ from cabinet.bus.can_bus import CanBus
 from cabinet.bus.modbus_bus import ModbusBus
 from cabinet.core.faults import CompiledLimits, FaultSet
 from cabinet.core.limits import LimitSet
-from cabinet.core.quantities import SlotMeasures
 from cabinet.core.slot import SlotControl
+from cabinet.core.slot_state import SlotMeasures
 from cabinet.devices.bms.pack_link_can import PackLinkCan
 from cabinet.devices.bms.pack_link_modbus import PackLinkModbus
 from cabinet.devices.chargers.elcon import ElconCharger

@@ -117,6 +117,9 @@ class Slot:
         restored(s.pack, numbers.named(evidence.PACK))
         restored(s.charger, numbers.named(evidence.CHARGER))
         restored(s.io, numbers.named(evidence.IO))
+        s.state, s.proof, seen = numbers.next() or 0, numbers.next() or 0, numbers.next() or 0
+        s.probing = seen == evidence.PROBING
+        s.readings_seen = max(seen, 0)
         restored(s, numbers.named(evidence.SLOT))
         s.pack_fresh = bool(numbers.next())
         s.faults.set_chemistry(numbers.next() or 0)
@@ -134,13 +137,10 @@ class Slot:
         s.serial = envelope.get("pack") or ""
         if s.proof == slots.PROVEN:
             s.proven_serial = s.serial
-        targets = core("core.limits").TARGETS
-        s.cell_target_mv = targets[s.faults.chemistry][0] if s.faults.chemistry in targets else 0
         s._fault_changes = s.faults.changes
-        s._seen_io = not s.is_unseen
+        s._io_watch = slots._NEVER_SEEN if s.state == slots.UNSEEN else slots._WATCHED
 
     def _measures(self, measures: Any, numbers: Numbers, evidence: Any, unknown: int) -> None:
-        measures._first = False
         for index in range(len(measures.instants)):
             measures.instants[index] = instant(numbers.next()) or 0
         for name in evidence.MEASURES:

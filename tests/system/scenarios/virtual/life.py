@@ -87,7 +87,7 @@ class Life:
         if control.faults.latched() or control.interlock.stop_rule >= 0:
             self.command("clear")
         for s in control.slots:
-            if s.faults.latched() or s.stuck or s.marked or s.switch_bad:
+            if s.faults.latched() or s.stuck or s.serial_quarantined or s.switch_bad:
                 self.command("clear", s.number)
             if not s.enabled:
                 self.command("enable", s.number)

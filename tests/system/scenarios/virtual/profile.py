@@ -39,9 +39,9 @@ def everything() -> Profile:
     """The parts worth telling."""
     from cabinet.bus.can_bus import CanBus
     from cabinet.bus.modbus_bus import ModbusBus
+    from cabinet.core import quantities
     from cabinet.core.control import CabinetControl
     from cabinet.core.faults import FaultSet
-    from cabinet.core.quantities import SlotMeasures
     from cabinet.runtime.console import Console
     from cabinet.runtime.control_loop import ControlLoop
     from cabinet.store.journal import Journal
@@ -54,7 +54,7 @@ def everything() -> Profile:
 
     profile = Profile()
     for name, owner, method in (
-        ("core: step", CabinetControl, "step"), ("core: fault table", FaultSet, "evaluate"), ("core: quantities", SlotMeasures, "fill"),
+        ("core: step", CabinetControl, "step"), ("core: fault table", FaultSet, "evaluate"), ("core: quantities", quantities, "fill"),
         ("control round, core included", ControlLoop, "step"), ("CAN bus", CanBus, "step"), ("Modbus", ModbusBus, "step"),
         ("console", Console, "_tell_slot"), ("journal: idle", Journal, "idle"), ("flash: program", Flash, "program"),
         ("plant: physics", World, "step"), ("plant: auditor", Auditor, "step"), ("plant: CAN nodes", Nodes, "poll"),

@@ -201,7 +201,7 @@ class Round:
         elif where == "judged anew":
             self.wires.opened.discard(number)
         if "mark" in what:
-            self.app.control.marked.append(slot.pack.serial)
+            self.app.control.quarantined_serials.append(slot.pack.serial)
         if "pack" in what:
             what["pack"](slot, sim.world)
 
@@ -226,7 +226,7 @@ class Round:
         name = rules.IDS[self.stands]
         if self.wires.what.get("frame") == "":
             for slot in self.wires.struck:
-                if control.slots[slot - 1].is_checking:
+                if control.slots[slot - 1].state_name == "checking":
                     self._show(slot, self.sim.time.now_us, False)
         for event in control.events:
             if event.code == RAISED and event.values[0] == name:

@@ -8,7 +8,6 @@ toggles it, so the mains relay of the chargers is open. Nothing in the journal i
 
 import json
 import os
-import sys
 import time
 
 TYPE_CHECKING = False
@@ -16,22 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MASK = 0x3FFFFFFF
-
-
-def reach_firmware() -> None:
-    """Make the modules of the installed firmware importable, as the start of the cabinet would."""
-    try:
-        switch = __import__("switch")
-    except ImportError:
-        return  # frozen into the image, or mounted
-    copy = switch.choose()[0]
-    if copy is None or copy.path in sys.path or switch.MOUNT in sys.path:
-        return
-    if copy.path != "/rom":
-        import vfs
-
-        vfs.mount(copy, switch.MOUNT)
-    sys.path.insert(0, "/rom" if copy.path == "/rom" else switch.MOUNT)
 
 
 def folder_of_settings() -> str:
@@ -50,7 +33,6 @@ class Unit:
 
     def __init__(self, board: "Any" = None, folder: "str | None" = None, sleep_ms: "Any" = None) -> None:
         if board is None:
-            reach_firmware()
             from board import Board
 
             board = Board("/")

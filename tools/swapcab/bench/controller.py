@@ -1,8 +1,7 @@
-"""How the host calls what runs on the controller: `RawLink` over mpremote's raw REPL."""
+"""How the host calls the functions in board/ on a controller that is out of service."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import time
@@ -10,18 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-import serial
-from mpremote.transport import TransportError
-
-from swapcab import board_link
-from swapcab.board_link import LinkError
-from swapcab.flash import firmware as flash
+from swapcab.board_link import BoardRefused, LinkError
+from swapcab.maintenance import Maintenance
 
 FOLDER = Path(__file__).with_name("board")
 MARK = "@bench "
 CALL_LIMIT_S = 60
 KNOWN = ("OSError", "ValueError", "KeyError")  # what boards, drivers and settings raise for what they are without
-FORGET_SERVICE = "import os\ntry:\n    os.remove('service')\nexcept OSError:\n    pass\n"
 
 
 def _functions() -> dict[str, str]:
@@ -50,11 +44,11 @@ class OutOfMemory(Exception):
     """The controller has no room for a check: no fault of what was to be checked."""
 
 
-class Link(Protocol):
+class Controller(Protocol):
     """What a bench needs of a controller."""
 
     def call(self, method: str, *arguments: Any, meanwhile: Callable[[], None] | None = None, limit_s: float = CALL_LIMIT_S) -> dict:
-        """Run one of the functions in board/. `meanwhile` runs on the host while it does. Raises BoardError, OutOfMemory, LinkError."""
+        """Run one of the functions in board/. `meanwhile` runs on the host at the same time. Raises BoardError, OutOfMemory, LinkError."""
         ...
 
     def after_reset(self, limit_s: float) -> bool:
@@ -70,66 +64,48 @@ class Link(Protocol):
         ...
 
 
-class RawLink:
-    """A controller on a serial port."""
+class StoppedController:
+    """The controller on a serial port, out of service."""
 
-    def __init__(self, port: str) -> None:
-        self._link = board_link.Link(port)
+    def __init__(self, stopped: Maintenance) -> None:
+        self._stopped = stopped
+        self._link = stopped.link
         self._sent: set[str] = set()  # files of FOLDER that the controller has
 
-    def open(self) -> None:
-        """Connect; a running cabinet is reset into service, so that no watchdog waits. Raises LinkError."""
-        self._link.connect()
-        flash.free_for_flash(self._link)
-
-    def close(self, start_cabinet: bool = True) -> None:
-        """Let the port go; the cabinet starts again."""
-        if start_cabinet:
-            with contextlib.suppress(LinkError, AssertionError):
-                self._link.call(FORGET_SERVICE)  # it stays if the start was interrupted before it was seen
-                self._link.reset()
-        self._link.close()
-
     def call(self, method: str, *arguments: Any, meanwhile: Callable[[], None] | None = None, limit_s: float = CALL_LIMIT_S) -> dict:
-        """See Link."""
+        """See Controller."""
+        if not self._sent:
+            self._stopped.reach_firmware()
         self._send("unit", "_unit = Unit()")
         self._send(FILES[method])
-        code = f"call(_unit, {method}, {list(arguments)!r})"
-        if meanwhile is None:
-            return answer_in(self._link.call(code, int(limit_s)), method)
-        transport = self._link._transport
-        if transport is None:
-            raise LinkError(f"{self._link.port} is not connected")
-        try:
-            transport.exec_raw_no_follow(code)
-            meanwhile()
-            out, errors = transport.follow(limit_s)
-        except (TransportError, OSError, serial.SerialException) as error:
-            raise LinkError(f"{self._link.port} answers no more: {error}") from error
-        return answer_in((out + errors).decode(errors="replace"), method)
+        return answer_in(self._link.call(f"call(_unit, {method}, {list(arguments)!r})", int(limit_s), meanwhile), method)
+
+    def run(self, code: str, limit_s: int = CALL_LIMIT_S) -> str:
+        """What the controller prints while it runs `code`. Raises LinkError."""
+        return self._link.call(code, limit_s)
 
     def _send(self, name: str, then: str = "") -> None:
         if name in self._sent:
             return
         try:
             self._link.call((FOLDER / f"{name}.py").read_text() + f"\n{then}\n")
-        except board_link.BoardRefused as error:
-            if "ImportError" in str(error):
-                raise LinkError(f"there is no firmware on the board at {self._link.port}: swapcab flash comes first") from error
+        except BoardRefused as error:
             if "MemoryError" in str(error):
                 raise OutOfMemory(f"no room for {name}.py of the bench") from error
             raise
         self._sent.add(name)
 
     def after_reset(self, limit_s: float) -> bool:
-        """See Link."""
+        """See Controller."""
         self._link.close()
+        self._link.prelude = None
         self._sent.clear()
         ends = time.monotonic() + limit_s
         while time.monotonic() < ends:
             try:
                 self._link.connect()
                 if not self._link.value("'_unit' in globals()"):
+                    self._stopped.guard()
                     return True
             except LinkError:
                 pass
@@ -138,11 +114,11 @@ class RawLink:
         return False
 
     def now(self) -> float:
-        """See Link."""
+        """See Controller."""
         return time.monotonic()
 
     def wait(self, seconds: float) -> None:
-        """See Link."""
+        """See Controller."""
         time.sleep(seconds)
 
 
@@ -158,4 +134,4 @@ def answer_in(said: str, method: str) -> dict:
             if answer["error"] not in KNOWN:
                 raise Unforeseen(f"{method}: {answer['error']}: {answer['text']}")
             raise BoardError(answer["error"], answer["text"])
-    raise LinkError(f"{method}: no answer in what the board said: {said.strip()[-200:]!r}")
+    raise LinkError(f"{method}: no answer in what the board printed: {said.strip()[-200:]!r}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from swapcab.bench.common import FAIL, PASS, SKIP, Bench, Result
-from swapcab.bench.link import BoardError
-from swapcab.bench.places import SlotBoard, boards
+from swapcab.bench.controller import BoardError
+from swapcab.bench.slot_wiring import SlotBoard, boards
 
 HEAP_LEAST = 24 * 1024  # bytes free beside a cabinet that runs
 HEAP_RAM_KIB, HEAP_ROM_KIB, HEAP_SLOT_KIB = 272, 160, 4  # smallest heap that did swaps at 32-bit words (docs/boards.md, memory)
@@ -20,8 +20,8 @@ WATCHDOG_LIMIT_S = 30.0
 
 def identity(bench: Bench) -> list[Result]:
     """Names and versions."""
-    bench.identity = bench.link.call("identity")
-    bench.settings = bench.link.call("settings")
+    bench.identity = bench.controller.call("identity")
+    bench.settings = bench.controller.call("settings")
     known = bench.identity
     results = [Result("identity", "controller", PASS, f"{known['board']}, {known['machine']}, serial {known['serial']}")]
     results.append(Result("identity", "MicroPython", PASS, known["micropython"]))
@@ -31,7 +31,7 @@ def identity(bench: Bench) -> list[Result]:
         results.append(
             Result("identity", "firmware", FAIL, "none", "firmware", "install it: swapcab flash BOARD PORT, then run the bench again")
         )
-    if bench.link.call("button")["held"]:
+    if bench.controller.call("button")["held"]:
         step = "let go of it; if nobody holds it, its contact or its wire touches ground: the cabinet would not start"
         results.append(Result("identity", "service button", FAIL, "held", "service button", step))
     if bench.settings.get("buses"):
@@ -44,7 +44,7 @@ def identity(bench: Bench) -> list[Result]:
 
 def memory(bench: Bench) -> list[Result]:
     """Heap and file system."""
-    found = bench.link.call("memory")
+    found = bench.controller.call("memory")
     heap, disk = found["heap_free"] + found["heap_used"], found["disk_free"]
     slots = bench.settings.get("cabinet", {}).get("slots", 1)
     needed_kib = (HEAP_ROM_KIB if found["in_rom"] else HEAP_RAM_KIB) + HEAP_SLOT_KIB * slots
@@ -69,7 +69,7 @@ def random_source(bench: Bench) -> list[Result]:
     part = "random source"
     step = "the controller must not be used: keys and challenges could be guessed. Exchange it, or use an image with it"
     try:
-        found, again = bench.link.call("random"), bench.link.call("random")
+        found, again = bench.controller.call("random"), bench.controller.call("random")
     except BoardError as error:
         return [Result("random", "random source", FAIL, error.text, part, step)]
     wrong = []
@@ -91,16 +91,16 @@ def _sample(bench: Bench) -> tuple[float, float, dict]:
     """(host's time before, after, the controller's clocks) of the quickest of a few calls."""
     taken = []
     for _ in range(5):
-        before_s = bench.link.now()
-        found = bench.link.call("now")
-        taken.append((before_s, bench.link.now(), found))
+        before_s = bench.controller.now()
+        found = bench.controller.call("now")
+        taken.append((before_s, bench.controller.now(), found))
     return min(taken, key=lambda sample: sample[1] - sample[0])
 
 
 def clock(bench: Bench) -> list[Result]:
     """The MCU's ticks and the wall clock against the host's. A call takes its time: the ticks fell somewhere between its two ends."""
     first = _sample(bench)
-    bench.link.wait(CLOCK_S)
+    bench.controller.wait(CLOCK_S)
     last = _sample(bench)
     after = last[2]
     ran_s = ((after["ticks_ms"] - first[2]["ticks_ms"]) & 0x3FFFFFFF) / 1000
@@ -132,12 +132,12 @@ def watchdog(bench: Bench) -> list[Result]:
     if not bench.reset:
         return [Result("watchdog", "watchdog", SKIP, "not wanted", "", "run without --no-reset")]
     part = "watchdog of the controller"
-    bench.link.call("watchdog", WATCHDOG_MS)
-    bench.link.wait(WATCHDOG_MS / 1000 + 0.5)
-    if not bench.link.after_reset(WATCHDOG_LIMIT_S):
+    bench.controller.call("watchdog", WATCHDOG_MS)
+    bench.controller.wait(WATCHDOG_MS / 1000 + 0.5)
+    if not bench.controller.after_reset(WATCHDOG_LIMIT_S):
         step = "take the supply away; if it does the same again, exchange the controller"
         return [Result("watchdog", "watchdog", FAIL, "no reset, or the board does not come back", part, step)]
-    cause = bench.link.call("identity")["reset_cause"]
+    cause = bench.controller.call("identity")["reset_cause"]
     if cause != "watchdog":
         step = "the board was reset by something else, or its watchdog does nothing: exchange the controller"
         return [Result("watchdog", "watchdog", FAIL, f"the cause of the reset reads {cause}", part, step)]
@@ -150,7 +150,7 @@ def journal(bench: Bench) -> list[Result]:
     for name, letter in (("journal-a", "A"), ("journal-b", "B"), ("state", "S")):
         part = f"flash area {name}"
         try:
-            found = bench.link.call("journal", name, letter, 1000 if bench.thorough else 8, limit_s=600)
+            found = bench.controller.call("journal", name, letter, 1000 if bench.thorough else 8, limit_s=600)
         except BoardError as error:
             step = "type, supply, wiring and protection of the flash chip; on an ESP32 the partition table (docs/boards.md)"
             results.append(Result("flash", name, FAIL, error.text, f"{part}: flash chip", step))
@@ -172,7 +172,7 @@ def journal(bench: Bench) -> list[Result]:
 def network(bench: Bench) -> list[Result]:
     """Link, address, name, broker."""
     try:
-        found = bench.link.call("link", 15000)
+        found = bench.controller.call("link", 15000)
     except BoardError as error:
         step = "the network chip, its image or driver (docs/boards.md)"
         return [Result("network", "interface", FAIL, str(error), "network interface", step)]
@@ -185,7 +185,7 @@ def network(bench: Bench) -> list[Result]:
         return [*results, Result("network", "broker", SKIP, "not wanted" if not bench.broker else "none in the settings")]
     where = f"{uplink['host']}:{uplink.get('port', 1883)}"
     try:
-        said = bench.link.call("broker")
+        said = bench.controller.call("broker")
     except BoardError as error:
         step = "look at settings.json, secrets.json and the CA file"
         return [*results, Result("network", "broker", FAIL, str(error), "settings of the uplink", step)]
@@ -207,10 +207,10 @@ def loop(bench: Bench) -> list[Result]:
     for bus, port, baud in bench.lines("modbus"):
         if bus in bench.faulty_lines:
             continue
-        units = [board.address for board in boards(bench.places()) if isinstance(board, SlotBoard) and board.bus == bus]
+        units = [board.address for board in boards(bench.wirings()) if isinstance(board, SlotBoard) and board.bus == bus]
         if units:
             buses.append([bus, port, baud, units])
-    found = bench.link.call("loop", buses, 5)
+    found = bench.controller.call("loop", buses, 5)
     gap_ms = found["gap_us"] / 1000
     figure = f"largest gap {gap_ms:.1f} ms, garbage collection {found['collect_us'] / 1000:.1f} ms"
     part = "controller: too slow, or its clock is"

@@ -1,6 +1,6 @@
 """A controller under test without a controller: `swapcab.bench.board` on the W5500-EVB-Pico2's drivers, chip models, the plant's wires.
 
-`Rig` is the link and the hands of a bench at once. Faults are put into the models, never into the code under test.
+`ModelFixture` is the controller and the operator of a bench at once. Faults are put into the models, never into the code under test.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from plant.cabinet_world import World
 from plant.frames import CanNodes, RtuUnits
 from plant.rng import Rng
 from swapcab.bench import checks, sheet
-from swapcab.bench.board import can, flash, itself, lines, network, unit
+from swapcab.bench.board import can, controller, flash, lines, network, unit
 from swapcab.bench.common import Bench
-from swapcab.bench.link import BoardError
+from swapcab.bench.controller import BoardError
 from swapcab.settings import template as settings_template
 
-FUNCTIONS: dict[str, Any] = {name: value for file in (can, flash, itself, lines, network) for name, value in vars(file).items()}
+FUNCTIONS: dict[str, Any] = {name: value for file in (can, controller, flash, lines, network) for name, value in vars(file).items()}
 START_S = 1795354200
 SLOTS = 6
 
 
-class Rig:
-    """Link, hands and hardware. Time is the model's; `tick` moves the plant along with it."""
+class ModelFixture:
+    """Controller, operator and hardware. Time is the model's; `tick` moves the plant along with it."""
 
     name = "jig"
     limit_s = 15.0
@@ -156,10 +156,10 @@ class Rig:
         packed = bytes(sum(bits[8 * i + k] << k for k in range(8)) for i in range(4))
         return sealed(data[:3] + packed)
 
-    # ---- link
+    # ---- controller
 
     def call(self, method: str, *arguments: Any, meanwhile: Callable[[], None] | None = None, limit_s: float = 0) -> dict:
-        """See Link."""
+        """See Controller."""
         if method == "broker":
             return self.broker  # sockets and asyncio: against a real broker on the emulated board
         if method == "memory":
@@ -173,7 +173,7 @@ class Rig:
         return json.loads(json.dumps(answer))
 
     def after_reset(self, limit_s: float) -> bool:
-        """See Link."""
+        """See Controller."""
         if self.watchdog_dead:
             return False
         self.world.cause = 3 if self.world.watchdog_ms else 1
@@ -195,7 +195,7 @@ class Rig:
         """The true time."""
         return START_S + self._host_us / 1000000
 
-    # ---- hands
+    # ---- operator
 
     def present(self) -> bool:
         """A jig is always there."""
@@ -234,25 +234,25 @@ class Rig:
         return (self.peers.pulsed if self.peers else self._pulsed).get(slot, 0) + self.pulse_error_ms
 
 
-def quiet(*_said: object) -> None:
+def no_report(*_said: object) -> None:
     """For `checks.run`."""
 
 
-def module_of(rig: Rig) -> types.ModuleType:
+def module_of(fixture: ModelFixture) -> types.ModuleType:
     """The board's module."""
-    return rig.bench.module
+    return fixture.bench.module
 
 
-def bench_of(rig: Rig, wanted: set[str]) -> dict:
+def bench_of(fixture: ModelFixture, wanted: set[str]) -> dict:
     """The record of a bench."""
-    bench = Bench(rig, rig, rig.unix_s)
-    results = checks.run(bench, wanted, quiet)
-    return sheet.record(bench.identity, results, "2026-11-22 13:30", rig.name)
+    bench = Bench(fixture, fixture, fixture.unix_s)
+    results = checks.run(bench, wanted, no_report)
+    return sheet.record(bench.identity, results, "2026-11-22 13:30", fixture.name)
 
 
-def changed_settings(rig: Rig, change: Callable[[dict], None]) -> None:
+def changed_settings(fixture: ModelFixture, change: Callable[[dict], None]) -> None:
     """Change the settings that the bench reads."""
-    file = rig.folder / "settings.json"
+    file = fixture.folder / "settings.json"
     settings = json.loads(file.read_text())
     change(settings)
     file.write_text(json.dumps(settings))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cabinet.startup import driver_registry
-from swapcab.bench.link import BoardError
+from swapcab.bench.controller import BoardError
 
 TRIES = 3
 _ON = 0x0200  # "flash on" of Waveshare's first relay; the value is the time in 100 ms
@@ -210,7 +210,7 @@ SWITCHES = {"slot-board": SlotBoard, "waveshare-inputs": FourInputBoards, "pin-i
 
 
 @dataclass(frozen=True)
-class Place:
+class SlotWiring:
     """Lock and switches of one slot. `locks` is None where the controller itself times the pulses: no board here can."""
 
     slot: int
@@ -234,7 +234,7 @@ class Place:
         return f"{self.locks.name if self.locks else 'pins'}, output {self.lock_channel + 1}"
 
 
-def places(groups: list[dict[str, Any]]) -> list[Place]:
+def slot_wirings(groups: list[dict[str, Any]]) -> list[SlotWiring]:
     """Every slot whose switches the bench can read."""
     found = []
     for group in groups:
@@ -247,10 +247,10 @@ def places(groups: list[dict[str, Any]]) -> list[Place]:
             made = LOCKS.get(io["driver"])
             locks = made(io["bus"], io["first_address"] + (slot - 1) // lock_row.slots * lock_row.addresses) if made else None
             address = inputs["first_address"] + (slot - 1) // switch_row.slots * switch_row.addresses
-            found.append(Place(slot, locks, (slot - 1) % lock_row.slots, SWITCHES[inputs["driver"]](inputs["bus"], address)))
+            found.append(SlotWiring(slot, locks, (slot - 1) % lock_row.slots, SWITCHES[inputs["driver"]](inputs["bus"], address)))
     return found
 
 
-def boards(wanted: list[Place]) -> list[Board]:
+def boards(wanted: list[SlotWiring]) -> list[Board]:
     """Each board once, in the order of the slots."""
-    return list(dict.fromkeys(board for place in wanted for board in (place.locks, place.switches) if board is not None))
+    return list(dict.fromkeys(board for wiring in wanted for board in (wiring.locks, wiring.switches) if board is not None))

@@ -6,8 +6,8 @@ import contextlib
 from typing import Any
 
 from swapcab.bench.common import FAIL, PASS, SKIP, Bench, Result
-from swapcab.bench.link import BoardError
-from swapcab.bench.places import Board, boards
+from swapcab.bench.controller import BoardError
+from swapcab.bench.slot_wiring import Board, boards
 
 SILENCE_TRIES = 5
 
@@ -16,8 +16,8 @@ def boards_of_slots(bench: Bench) -> list[Result]:
     """Each line with boards of locks or switches: who answers, and how; expanders, too."""
     results: list[Result] = []
     lines: dict[str, list[tuple[str, dict[str, Any]]]] = {}
-    placed = bench.places()
-    for board in boards(placed):
+    wirings = bench.wirings()
+    for board in boards(wirings):
         if not board.on_rs485:
             results.append(_expander(bench, board))
         elif lines.get(board.bus) != []:
@@ -32,11 +32,11 @@ def boards_of_slots(bench: Bench) -> list[Result]:
         results += judged
         if not answers or any(result.status == FAIL for result in judged):
             bench.faulty_lines.add(bus)
-    for board in boards(placed):
-        mine = [place for place in placed if place.switches == board]
+    for board in boards(wirings):
+        mine = [wiring for wiring in wirings if wiring.switches == board]
         with contextlib.suppress(BoardError):  # said above
             bits = board.bits(bench) if mine else 0
-            bench.packs_seen |= {place.slot for place in mine if bits >> (16 + place.channel) & 1}
+            bench.packs_seen |= {wiring.slot for wiring in mine if bits >> (16 + wiring.channel) & 1}
     return results
 
 

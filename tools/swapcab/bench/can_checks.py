@@ -6,7 +6,7 @@ from typing import Any
 
 from swapcab.bench import drivers
 from swapcab.bench.common import FAIL, PASS, SKIP, Bench, Result
-from swapcab.bench.link import BoardError
+from swapcab.bench.controller import BoardError
 
 LISTEN_MS = 8000  # a charger that has just got its mains needs a few seconds
 NPB_LIMIT_MS = 10000
@@ -22,7 +22,7 @@ def can_lines(bench: Bench) -> list[Result]:
     for bus, port, baud in bench.lines("can"):
         try:
             chargers = [can_id for can_ids in drivers.status_ids(bench.settings.get("groups", []), bus).values() for can_id in can_ids]
-            found = bench.link.call("can", port, baud, LISTEN_MS, chargers)
+            found = bench.controller.call("can", port, baud, LISTEN_MS, chargers)
         except BoardError as error:
             step = "supply and crystal of the CAN controller, its chip select, the port's name in settings.json (docs/boards.md)"
             results.append(Result("can", f"line {bus}", FAIL, str(error), f"CAN controller {port}", step))
@@ -48,7 +48,7 @@ def _npb(bench: Bench, bus: str, port: str, baud: int, others: bool) -> list[Res
     slots = {address: slot for slot, (on, address) in bench.devices("charger", "npb").items() if on == bus}
     if not slots:
         return []
-    found = bench.link.call("npb", port, baud, sorted(slots), NPB_LIMIT_MS)
+    found = bench.controller.call("npb", port, baud, sorted(slots), NPB_LIMIT_MS)
     if not others and all(said[0] < 0 for said in found.values()):
         step = "the relay's contact and the chargers' mains; the interrupt pin from the CAN controller to the MCU; then the address pins"
         part = f"CAN line {bus}: mains of the chargers, or interrupt of the CAN controller"

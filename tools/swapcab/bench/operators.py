@@ -1,25 +1,27 @@
-"""Who opens doors and looks at relays during a bench: an operator at a keyboard, a test jig on a serial line, or nobody."""
+"""What opens doors and reads the mains relay during a bench: a person at the keyboard, a test jig on a serial line, or nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Protocol
 
-import serial
+from swapcab.board_link import LinkError, open_line
+
+ANSWER_LIMIT_S = 5  # of a jig
 
 
 class JigError(Exception):
-    """The jig does not answer, or not in its language."""
+    """The jig does not answer, or not as docs/bench.md says."""
 
 
-class Hands(Protocol):
-    """What a bench needs somebody or something for. `None` where there is nobody to ask: the check is then skipped."""
+class Operator(Protocol):
+    """What a bench asks of an operator or a jig. `None` where there is none: the check is then skipped."""
 
     name: str
-    limit_s: float  # so long an input may take to follow
+    limit_s: float  # the time an input has to follow
 
     def ask_for(self, what: str, arguments: str) -> None:
-        """Bring it about, or ask somebody to: `door 3 open`, `door 3 shut`, `pack 3 in`, `pack 3 out`. Returns at once."""
+        """Do it, or ask a person to: `door 3 open`, `door 3 shut`, `pack 3 in`, `pack 3 out`. Returns at once."""
         ...
 
     def relay_closed(self) -> bool | None:
@@ -35,8 +37,8 @@ class Hands(Protocol):
         ...
 
 
-class Nobody:
-    """No hands: inputs are only read, the relay is not looked at."""
+class NoOperator:
+    """No operator: inputs are only read, the relay is not checked."""
 
     name = "nobody"
     limit_s = 0.0
@@ -57,7 +59,7 @@ class Nobody:
         return False
 
 
-class Operator:
+class PersonOperator:
     """A person: `tell` shows a sentence, `confirm` asks a question that is answered with yes or no."""
 
     name = "operator"
@@ -80,7 +82,7 @@ class Operator:
 
     def relay_closed(self) -> bool | None:
         """Ask."""
-        return self._confirm("Is the chargers' mains relay closed now (its lamp on, its click heard)?")
+        return self._confirm("Is the chargers' mains relay closed now (its lamp is on, it clicked)?")
 
     def pulse_ms(self, slot: int) -> int | None:
         """A person cannot time 300 ms."""
@@ -93,35 +95,46 @@ class Operator:
 
 class Jig:
     """A test jig on a serial line, one line of text each way (115,200 baud): `door 3 open` -> `ok`, `relay?` -> `relay 1`,
-    `pulse? 3` -> `pulse 302`; anything else that begins with `error` is its own trouble."""
+    `pulse? 3` -> `pulse 302`; an answer that begins with `error` is a fault of the jig."""
 
     name = "jig"
     limit_s = 15.0
 
     def __init__(self, port: str) -> None:
         try:
-            self._serial = serial.serial_for_url(port, 115200, timeout=5)
-        except (serial.SerialException, OSError) as error:
-            raise JigError(f"the jig's port {port} cannot be opened: is it plugged in, and does no other program use it?") from error
+            self._serial = open_line(port, ANSWER_LIMIT_S)
+        except LinkError as error:
+            raise JigError(f"the jig: {error}") from error
 
-    def _say(self, line: str) -> str:
-        self._serial.write(line.encode() + b"\n")
-        answer = self._serial.readline().decode(errors="replace").strip()
+    def _ask(self, line: str) -> str:
+        try:
+            self._serial.write(line.encode() + b"\n")
+            answer = self._serial.readline().decode(errors="replace").strip()
+        except OSError as error:
+            raise JigError(f"the jig answers no more ({error}): look at its cable and its supply") from error
         if not answer or answer.startswith("error"):
-            raise JigError(f"the jig answers {answer!r} to {line!r}")
+            said = f"answers {answer!r}" if answer else f"does not answer within {ANSWER_LIMIT_S} s"
+            raise JigError(f"the jig {said} to {line!r}: look at its program and its wires (docs/bench.md, a test jig)")
         return answer
+
+    def _number(self, line: str) -> int:
+        answer = self._ask(line)
+        try:
+            return int(answer.split()[-1])
+        except ValueError:
+            raise JigError(f"the jig answers {answer!r} to {line!r}, which has no number (docs/bench.md, a test jig)") from None
 
     def ask_for(self, what: str, arguments: str) -> None:
         """Drive an input."""
-        self._say(f"{what} {arguments}")
+        self._ask(f"{what} {arguments}")
 
     def relay_closed(self) -> bool | None:
         """Its own contact."""
-        return self._say("relay?").split()[-1] == "1"
+        return self._number("relay?") == 1
 
     def pulse_ms(self, slot: int) -> int | None:
         """As measured at the lock output."""
-        return int(self._say(f"pulse? {slot}").split()[-1])
+        return self._number(f"pulse? {slot}")
 
     def present(self) -> bool:
         """Yes."""
