@@ -20,7 +20,6 @@ from cabinet.store.ledger import Ledger
 from cabinet.store.state import StateStore
 from cabinet.trust.proof import PackProof
 from cabinet.trust.tokens import KnownTokens
-from cabinet.unload import let_go
 from cabinet.uplink.uplink import Uplink
 
 WATCHDOG_MS = 5000
@@ -183,8 +182,6 @@ class App:
 
         if not cross_check.check(self.journal, self.state):
             self.loop.put_out_of_service([""])
-        del cross_check
-        let_go("cabinet.store.cross_check")
         self.contacts.restore()
         self.loop.note(events.make("boot.started", 0, "", VERSION, cause, self.limits_version, self.settings_hash))
         supervisor = self.supervisor

@@ -50,7 +50,7 @@ class Sntp:
         self.state_text = "not asked"
 
     async def run(self) -> None:
-        """For ever: asks again soon until a time was believed, then at its period."""
+        """For ever: asks again soon until a time was accepted, then at its period."""
         pause_s = 4
         while True:
             if await self.round():
@@ -60,7 +60,7 @@ class Sntp:
             await asyncio.sleep_ms(pause_s * 1000)
 
     async def round(self) -> bool:
-        """Ask the servers one after the other until one is believed."""
+        """Ask the servers one after the other until one is accepted."""
         for server in self._servers:
             try:
                 seconds = await self.ask(server)

@@ -109,5 +109,5 @@ def test_one_flipped_bit_is_an_error_of_the_flash_and_no_edit(days: list[bytes],
 def test_the_key_of_another_cabinet_is_called_that(days: list[bytes], tmp_path: Path) -> None:
     """Not an edit of every record."""
     code, out = verdict(days[-1], tmp_path, key=b"another key" * 3)
-    assert code == 1 and "other key" in out and "probably the key of another cabinet" in out
+    assert code == 1 and "other key" in out and "probably --key is that of another cabinet" in out
     assert "edited" not in out

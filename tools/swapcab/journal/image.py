@@ -337,7 +337,7 @@ def verify_ring(image: RingImage, key: bytes | None, told: Progress = lambda don
     _verify_front(image)
     if chain is not None and image.sectors and len(image.faults) > 2 and not _carries(image, chain):
         first = image.sectors[0]
-        words = "no header and no record carries a tag of this key: it is probably the key of another cabinet"
+        words = "no header and no record carries a tag of this key: probably --key is that of another cabinet"
         image.faults[:] = [Fault("other key", image.ring, first.before + 1, first.offset, words)]
 
 
