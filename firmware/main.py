@@ -4,7 +4,7 @@ import asyncio
 import gc
 import sys
 
-from cabinet.unload import let_go
+from cabinet.unload import unload_start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,25 +16,6 @@ EXIT_FAILED = 70
 
 # While the firmware starts, garbage is collected this often: what stays lies close together, and the heap keeps large free blocks.
 START_THRESHOLD_BYTES = 4096
-
-# read once; their tables would only take up memory while the cabinet runs
-ONLY_AT_START = (
-    "cabinet.startup.load", "cabinet.startup.wiring", "cabinet.startup.settings", "cabinet.startup.address_check",
-    "cabinet.startup.driver_registry", "cabinet.devices.profiles.reader", "cabinet.core.rule_table", "cabinet.core.option_table",
-    "cabinet.startup.settings_error", "cabinet.startup.json_text", "cabinet.startup.limit_check", "cabinet.startup.relations",
-    "cabinet.store.recovery", "cabinet.store.healing", "cabinet.trust.sealed",
-)
-
-
-def _let_go() -> None:
-    for name in ONLY_AT_START:
-        module = let_go(name)
-        if module is None:
-            continue
-        for attribute in dir(module):  # a stale pointer on the stack may still hold the module, but then it holds nothing
-            if not attribute.startswith("__"):
-                delattr(module, attribute)
-    gc.collect()
 
 
 def _unique_id() -> bytes:
@@ -55,7 +36,7 @@ def build(folder: str) -> "App | int":
     del load
     if loaded is None:
         return EXIT_SETTINGS
-    _let_go()
+    unload_start()
     from board import Board
     from cabinet.app import App
 
@@ -73,8 +54,8 @@ def main(folder: str) -> int:
     app = build(folder)
     if isinstance(app, int):
         return app
-    _let_go()
-    gc.threshold(-1)  # from here on the gauge collects, between control rounds
+    unload_start()
+    gc.threshold(-1)  # from here on the loop profiler collects, between control rounds
     failed = asyncio.run(app.run())
     print("stopped, the watchdog resets the controller: %s" % failed)
     return EXIT_HARDWARE if app.flash_silent() else EXIT_FAILED

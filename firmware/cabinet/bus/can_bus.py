@@ -266,10 +266,6 @@ class CanBus:
             "fault": self.fault,
         }
 
-    def stats(self) -> dict:
-        """The totals, and each device's counters."""
-        return dict(self.totals(), devices={c.name: c.stats.as_dict() for c in self.clients})
-
 
 def acceptance(can_ids: "dict | list", limit: int = 14) -> "list[tuple[int, int, bool]]":
     """At most `limit` (id, mask, extended) filters that let all `can_ids` pass; what else passes is dropped by dispatch.

@@ -1,10 +1,10 @@
-"""Serial lines on which each maker frames in his own way: start bytes, a length, a check. What the frames look like stands in the profile
-of the device; the clockwork (who is asked when, silence, late answers) is that of the Modbus master."""
+"""Serial lines on which each maker frames in its own way: start bytes, a length, a check. What the frames look like stands in the profile
+of the device."""
 
 from micropython import const
 
 from cabinet.bus.crc16 import crc16
-from cabinet.bus.modbus_bus import ModbusBus
+from cabinet.bus.polled_bus import PolledBus
 
 # of form.py; folded only where they are private
 _PAGE_WORDS = const(13)
@@ -26,9 +26,40 @@ _LOOK_BYTES = const(200)  # a longer answer is fetched in pieces: a line keeps 2
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cabinet.devices.profiles.pack_serial import ProfileSerial
-    from cabinet.devices.profiles.profile import Profile
+    from array import array
+    from typing import Protocol
+
     from cabinet.ports import Clock, SerialLine
+
+    class FrameTable(Protocol):
+        """What frames look like: the tables of devices/profiles/profile.py, laid out as form.py says."""
+
+        pages: array
+        pool: bytes
+        request_check: int
+        request_check_from: int
+        answer_check: int
+        check_from: int
+
+    class FramedClient(Protocol):
+        """A device on such a line."""
+
+        address: int
+        page: int  # that is asked for
+        lengths: array  # of the last answer to each page
+
+        @property
+        def profile(self) -> FrameTable:
+            """Its frames."""
+            ...
+
+        def least(self, page: int) -> int:
+            """The shortest answer to a page that is taken, without its check."""
+            ...
+
+        def accept(self, buf: bytearray, at: int, now_ms: int) -> str:
+            """The answer begins at buf[at]. Returns "" or the fault that it shows."""
+            ...
 
 
 def check_value(kind: int, buf: "bytes | bytearray", start: int, end: int) -> int:
@@ -84,16 +115,16 @@ def same(pool: bytes, template: int, address: int, buf: "bytes | bytearray", at:
     return True
 
 
-class FramedBus(ModbusBus):
+class FramedBus(PolledBus):
     """One line; every device on it brings its profile."""
 
     length = 0  # of the answer that was found, without its check
 
     def __init__(self, name: str, line: "SerialLine", clock: "Clock") -> None:
         """Slow makers are waited for; there are few packs on such a line, so silent ones may take more of its time."""
-        ModbusBus.__init__(self, name, line, clock, _TIMEOUT_MS, _PROBE_MS, share_permille=_SHARE)
+        PolledBus.__init__(self, name, line, clock, _TIMEOUT_MS, _PROBE_MS, share_permille=_SHARE)
 
-    def ask(self, client: "ProfileSerial", page: int) -> bool:
+    def ask(self, client: "FramedClient", page: int) -> bool:
         """Called from compose(): send the request of a page."""
         profile = client.profile
         pages = profile.pages
@@ -107,7 +138,7 @@ class FramedBus(ModbusBus):
         self._want = client.lengths[page] + self._tail_size(profile, tail)
         return True
 
-    def _put(self, profile: "Profile", template: int, address: int, end: int) -> int:
+    def _put(self, profile: "FrameTable", template: int, address: int, end: int) -> int:
         pool = profile.pool
         size = pool[template]
         place = pool[template + 1]
@@ -116,22 +147,22 @@ class FramedBus(ModbusBus):
         return end + size
 
     @staticmethod
-    def _tail_size(profile: "Profile", tail: int) -> int:
+    def _tail_size(profile: "FrameTable", tail: int) -> int:
         size = profile.pool[tail]
         return size + 2 if size and profile.pool[tail + 1] != 255 else size  # one with an address is a frame with a check of its own
 
-    def _close(self, client: "ProfileSerial") -> int:
+    def _close(self, client: "FramedClient") -> int:
         return self._tx_len
 
     def _send(self, now: int) -> int:
-        wait = ModbusBus._send(self, now)
+        wait = PolledBus._send(self, now)
         if self._client is not None and self._want > _LOOK_BYTES:
             early = (self._want - _LOOK_BYTES) * self.char_us
             wait = wait - early if wait > early else 1
             self._wake_us = (now + wait) & 0x3FFFFFFF
         return wait
 
-    def _find(self, client: "ProfileSerial") -> int:
+    def _find(self, client: "FramedClient") -> int:
         profile = client.profile
         pages = profile.pages
         page = client.page
@@ -161,7 +192,7 @@ class FramedBus(ModbusBus):
             return at
         return -1
 
-    def _followed(self, profile: "Profile", tail: int, address: int, at: int) -> bool:
+    def _followed(self, profile: "FrameTable", tail: int, address: int, at: int) -> bool:
         """Whether the frame is followed by what must follow it."""
         size = profile.pool[tail]
         if not size:
@@ -176,5 +207,5 @@ class FramedBus(ModbusBus):
     def _whole_frame(self) -> bool:
         return False
 
-    def _judge(self, client: "ProfileSerial", at: int) -> str:
+    def _judge(self, client: "FramedClient", at: int) -> str:
         return client.accept(self.rx, at, self.clock.ticks_ms())

@@ -1,12 +1,11 @@
 """RS485 line with Kerong lock boards: frames of 5 bytes out and 9 bytes in, with a sum as check.
 
-02 ADDRESS COMMAND 03 SUM; the address has the board in its high and the lock in its low four bits. Who is asked when, silence and
-late answers are the business of the Modbus master, whose clockwork this is.
+02 ADDRESS COMMAND 03 SUM; the address has the board in its high and the lock in its low four bits.
 """
 
 from micropython import const
 
-from cabinet.bus.modbus_bus import ModbusBus
+from cabinet.bus.polled_bus import PolledBus
 
 _BEGIN = const(0x02)
 _END = const(0x03)
@@ -15,7 +14,7 @@ _ANSWER = const(9)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cabinet.bus.modbus_client import ModbusClient
+    from cabinet.bus.polled_client import PolledClient
 
 
 def is_status(buf: "bytes | bytearray", at: int) -> bool:
@@ -28,7 +27,7 @@ def is_status(buf: "bytes | bytearray", at: int) -> bool:
     return total & 0xFF == buf[at + 8]
 
 
-class KerongBus(ModbusBus):
+class KerongBus(PolledBus):
     """One line with up to 16 boards."""
 
     kind = "kerong"
@@ -45,10 +44,10 @@ class KerongBus(ModbusBus):
         self._want = _ANSWER
         return True
 
-    def _close(self, client: "ModbusClient") -> int:
+    def _close(self, client: "PolledClient") -> int:
         return self._tx_len
 
-    def _find(self, client: "ModbusClient") -> int:
+    def _find(self, client: "PolledClient") -> int:
         board = self.tx[1] >> 4
         for at in range(self._have - _ANSWER + 1):
             if is_status(self.rx, at) and self.rx[at + 1] >> 4 == board:
@@ -58,5 +57,5 @@ class KerongBus(ModbusBus):
     def _whole_frame(self) -> bool:
         return self._have == _ANSWER and is_status(self.rx, 0)
 
-    def _judge(self, client: "ModbusClient", at: int) -> str:
+    def _judge(self, client: "PolledClient", at: int) -> str:
         return client.accept(self.rx, at + 3, self.clock.ticks_ms())

@@ -1,4 +1,4 @@
-"""The last good answers of the units on a line as they were on the wire: the raw frames of evidence."""
+"""The last good answers of the devices on a line as they were on the wire: the raw frames of evidence."""
 
 from micropython import const
 
@@ -8,7 +8,7 @@ _ROOM = const(48)  # a unit: holds a status of the pack link with its length, or
 _HALF = const(24)
 
 
-class KeptAnswers:
+class LastFrames:
     """Length and frame of each unit's last answers, in one buffer that does not grow once all units are known. Units count from 0."""
 
     def __init__(self) -> None:

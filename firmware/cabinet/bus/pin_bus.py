@@ -62,7 +62,3 @@ class PinBus:
     def totals(self) -> dict:
         """How often inputs were read."""
         return {"name": self.name, "kind": self.kind, "reads": self.reads}
-
-    def stats(self) -> dict:
-        """The totals, and each device's counters."""
-        return dict(self.totals(), devices={c.name: c.stats.as_dict() for c in self.clients})

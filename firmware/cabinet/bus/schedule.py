@@ -8,7 +8,7 @@ share of the time, so that any number of dead devices costs the living ones no m
 
 from micropython import const
 
-from cabinet.bus.modbus_client import SILENT_AFTER
+from cabinet.bus.polled_client import SILENT_AFTER
 from cabinet.core import ticks
 
 _BACKOFF_FIRST_MS = const(250)
@@ -18,7 +18,7 @@ _PAID = const(0x4000000)  # above every key of a living client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cabinet.bus.modbus_client import ModbusClient
+    from cabinet.bus.polled_client import PolledClient
 
 
 class Schedule:
@@ -42,7 +42,7 @@ class Schedule:
         """A probe found nobody."""
         self._credit -= (spent_us if spent_us < 500_000 else 500_000) * 1000
 
-    def choose(self, now_ms: int) -> "ModbusClient | None":
+    def choose(self, now_ms: int) -> "PolledClient | None":
         """The client to serve now, or None."""
         best = None
         best_key = -1
@@ -87,7 +87,7 @@ class Schedule:
         self.next_ms = soonest
         return best
 
-    def _next_urgent(self, count: int, now_ms: int) -> "ModbusClient | None":
+    def _next_urgent(self, count: int, now_ms: int) -> "PolledClient | None":
         for k in range(count):
             i = (self._turn + k) % count
             client = self.clients[i]
@@ -97,13 +97,13 @@ class Schedule:
         return None
 
 
-def _rest(client: "ModbusClient", now_ms: int) -> int:
+def _rest(client: "PolledClient", now_ms: int) -> int:
     """How much longer it has to be left alone, ms; 0 or less: not at all."""
     since = ticks.diff(now_ms, client.done_ms)
     return client.rest_ms - since if since >= 0 else 0
 
 
-def served(client: "ModbusClient", now_ms: int) -> None:
+def served(client: "PolledClient", now_ms: int) -> None:
     """It was asked: when it is due again. One that fell behind is due at once, but not for what it missed."""
     due = ticks.add(client.due_ms, client.period_ms)
     if ticks.diff(now_ms, due) > 0:
@@ -111,7 +111,7 @@ def served(client: "ModbusClient", now_ms: int) -> None:
     client.due_ms = due
 
 
-def missed(client: "ModbusClient", now_ms: int, pause_ms: int) -> None:
+def missed(client: "PolledClient", now_ms: int, pause_ms: int) -> None:
     """It did not give a good answer: when to try again. Not before `pause_ms`: the others come first, and an answer that is
     only late is not mistaken for that to the next request."""
     if client.fails < 255:

@@ -31,3 +31,5 @@ FIELDS = {
     "swap_packs": (1, 1, 4, "packs that a rider's vehicle has: he changes them one after the other, with one order"),
     "proof_tries": (3, 1, 5, "challenges that a pack may leave unanswered"),
 }
+
+ONLY_AT_START = True  # see unload.py

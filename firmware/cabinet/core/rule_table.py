@@ -124,3 +124,5 @@ mains_under      cabinet mains_low_mv               166000 166000 180000 180000 
 mains_current    cabinet mains_ma                    60000  60000  50000  50000  1000  10000 stop         free     0 budget          zld08
 mains_short      cabinet mains_ma                    80000  80000   1000   1000   100  10000 stop_cabinet service  0 cabinet_stopped zld08
 """
+
+ONLY_AT_START = True  # see unload.py

@@ -38,7 +38,7 @@ class Pack(Device, Protocol):
     1. Believe only one pack at a time: once a serial number was read, another one, or another maker, chemistry, cell count or nominal
        voltage, is the fault `foreign`, and nothing is believed until `set_need(0)`.
     2. Report an identity before any reading. A pack that reports no serial number keeps `identity_taken_ms` None and is never accepted.
-    3. Notice a BMS that answers and no longer measures (devices/pack_age.py): the fault `frozen`, and `taken_ms` stands still.
+    3. Notice a BMS that answers and no longer measures (devices/bms/pack_age.py): the fault `frozen`, and `taken_ms` stands still.
     4. Forget everything at `set_need(0)`, an answer that is still on its way included: the pack has left.
     """
 

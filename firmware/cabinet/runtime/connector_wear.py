@@ -15,7 +15,7 @@ EVERY_MS = 600_000
 WORTH_16 = 32  # 2 milliohm: a smaller change is not worth a write
 
 
-class Contacts:
+class ConnectorWear:
     """`state`: the store; `slots`: core's. Two numbers a slot, in sixteenths of a milliohm."""
 
     def __init__(self, state: "Any", slots: list) -> None:

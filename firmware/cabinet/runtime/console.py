@@ -1,4 +1,4 @@
-"""What the cabinet says of itself on its console: one JSON line at a time, for the bench and the simulator's panel.
+"""The console: one JSON line at a time, for the bench and the simulator's panel.
 
 Lines: {"t":"slot",...} one slot after the other, {"t":"cabinet",...}, {"t":"stats",...}, {"t":"log","text":...}.
 """
@@ -7,15 +7,15 @@ import asyncio
 import json
 import sys
 
-from cabinet.runtime import loop_profiler as gauges
+from cabinet.runtime import loop_profiler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from cabinet.runtime.loop_profiler import Gauge
+    from cabinet.runtime.loop_profiler import LoopProfiler
 
-ROUND_MS = 500  # every slot is told once in this time
+ROUND_MS = 500  # every slot is shown once in this time
 STATS_EVERY_ROUNDS = 2
 
 
@@ -30,16 +30,12 @@ def _print(view: dict) -> None:
 
 
 class Console:
-    """Tells the slots one by one, so that no line holds the loop for long."""
+    """Shows the slots one by one, so that no line holds the loop for long."""
 
-    def __init__(
-        self, gauge: "Gauge", slot_count: int, slot_view: "Any", cabinet_view: "Any", stats_view: "Any", on_slot: "Any"
-    ) -> None:
-        self._gauge = gauge
+    def __init__(self, profiler: "LoopProfiler", slot_count: int, views: "Any", on_slot: "Any") -> None:
+        self._profiler = profiler
         self._slot_count = slot_count
-        self._slot_view = slot_view  # slot number -> dict
-        self._cabinet_view = cabinet_view
-        self._stats_view = stats_view
+        self._views = views
         self._on_slot = on_slot  # called with (slot number, dict): the uplink's retained view
 
     async def run(self) -> None:
@@ -48,23 +44,23 @@ class Console:
         rounds = 0
         while True:
             for number in range(1, self._slot_count + 1):
-                self._tell_slot(number)
+                self._show_slot(number)
                 await asyncio.sleep_ms(pause_ms)
-            self._tell(self._cabinet_view)
+            self._show(self._views.cabinet)
             rounds += 1
             if rounds % STATS_EVERY_ROUNDS == 0:
-                self._tell(self._stats_view)
+                self._show(self._views.stats)
             await asyncio.sleep_ms(pause_ms)
 
-    def _tell_slot(self, number: int) -> None:
-        began = self._gauge.start()
-        view = self._slot_view(number)
+    def _show_slot(self, number: int) -> None:
+        began = self._profiler.start()
+        view = self._views.slot(number)
         self._on_slot(number, view)
         view["t"] = "slot"
         _print(view)
-        self._gauge.stop(gauges.STATUS, began)
+        self._profiler.stop(loop_profiler.STATUS, began)
 
-    def _tell(self, view: "Any") -> None:
-        began = self._gauge.start()
+    def _show(self, view: "Any") -> None:
+        began = self._profiler.start()
         _print(view())
-        self._gauge.stop(gauges.STATUS, began)
+        self._profiler.stop(loop_profiler.STATUS, began)

@@ -7,7 +7,7 @@ charging and lock pulses acted on. If flash cannot take the events, nothing new 
 import asyncio
 
 from cabinet.core import events, evidence, snapshot, ticks
-from cabinet.runtime import loop_profiler as gauges
+from cabinet.runtime import loop_profiler
 from cabinet.store.journal import JournalFull
 from cabinet.store.state import ACCEPTED
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cabinet.ports import Clock
-    from cabinet.runtime.loop_profiler import Gauge
+    from cabinet.runtime.loop_profiler import LoopProfiler
     from cabinet.runtime.supervisor import Critical, Supervisor
     from cabinet.trust.proof import PackProof
 
@@ -50,14 +50,14 @@ class ControlLoop:
     """Runs core every PERIOD_MS and does what it permits."""
 
     def __init__(self, clock: "Clock", control: "Any", parts: list, journal: "Any", state: "Any", proof: "PackProof",
-                 gauge: "Gauge", pulse_ms: int) -> None:
+                 profiler: "LoopProfiler", pulse_ms: int) -> None:
         self._clock = clock
         self._control = control
         self._parts = parts
         self._journal = journal
         self._state = state
         self._proof = proof
-        self._gauge = gauge
+        self._profiler = profiler
         self._pulse_ms = pulse_ms
         self._waiting = []  # events that flash has not taken yet
         self._records = {}  # by name: what of the state flash has not taken yet
@@ -94,13 +94,27 @@ class ControlLoop:
         """Journal an event from elsewhere together with core's at the next round."""
         self._control.events.append(event)
 
+    def carry_out(self, command: dict) -> "tuple[bool, str]":
+        """A command from the broker. Core alone decides; the answer and whatever follows are journaled before anything is acted on."""
+        control, kind, slot = self._control, command["kind"], command.get("slot") or 0
+        now_ms = self._clock.ticks_ms()
+        if kind == "swap":
+            accepted, reason = control.order(command.get("token") or "", "command", now_ms)
+        else:
+            accepted, reason = control.command(kind, slot, now_ms)
+        if accepted:
+            self.note(events.make("command.accepted", slot, "", command["id"], kind))
+        else:
+            self.note(events.make("command.refused", slot, "", command["id"], kind, reason))
+        return accepted, reason
+
     async def run(self, task: "Critical", supervisor: "Supervisor") -> None:
         """For ever."""
         due = self._clock.ticks_ms()
         while True:
-            began = self._gauge.start()
+            began = self._profiler.start()
             self.step()
-            self._gauge.stop(gauges.CONTROL, began)
+            self._profiler.stop(loop_profiler.CONTROL, began)
             supervisor.report(task)
             if self.rounded is not None:
                 self.rounded.set()
@@ -165,7 +179,7 @@ class ControlLoop:
             control.storage_lost = False
             self._since_ms = None
             return True
-        began = self._gauge.start()
+        began = self._profiler.start()
         for event in control.events:
             if event.code == evidence.TAKEN:
                 self._add_frames(event)
@@ -182,7 +196,7 @@ class ControlLoop:
         control.stored = stored
         control.storage_ok = stored and self._room()
         self._watch_storage(stored)
-        self._gauge.stop(gauges.JOURNAL, began)
+        self._profiler.stop(loop_profiler.JOURNAL, began)
         return stored
 
     def _put_records(self) -> None:

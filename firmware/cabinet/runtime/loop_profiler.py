@@ -20,7 +20,7 @@ COLLECT_EVERY_MS = 200
 COLLECT_BELOW_BYTES = 24576  # sooner, if this little (or half of what the last collection left) is free: never by surprise
 
 
-class Gauge:
+class LoopProfiler:
     """Maxima since start, in microseconds; `reset()` begins anew."""
 
     def __init__(self, clock: "Clock") -> None:

@@ -6,12 +6,12 @@ a round that is late by as much as `HELD_MS` is not taken for a dead control loo
 
 import asyncio
 
-from cabinet.runtime import loop_profiler as gauges
+from cabinet.runtime import loop_profiler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cabinet.runtime.control_loop import ControlLoop
-    from cabinet.runtime.loop_profiler import Gauge
+    from cabinet.runtime.loop_profiler import LoopProfiler
     from cabinet.runtime.supervisor import Supervisor
 
 HELD_MS = 1500  # with the limit of a report less than half of the watchdog's time
@@ -20,10 +20,10 @@ HELD_MS = 1500  # with the limit of a report less than half of the watchdog's ti
 class Slices:
     """`await wait()`, one slice of work, `done()`."""
 
-    def __init__(self, loop: "ControlLoop", supervisor: "Supervisor", gauge: "Gauge") -> None:
+    def __init__(self, loop: "ControlLoop", supervisor: "Supervisor", profiler: "LoopProfiler") -> None:
         self._rounded = loop.rounded = asyncio.Event()
         self._supervisor = supervisor
-        self._gauge = gauge
+        self._profiler = profiler
         self._began = 0
 
     async def wait(self) -> None:
@@ -31,9 +31,9 @@ class Slices:
         self._rounded.clear()
         await self._rounded.wait()
         self._supervisor.excuse(HELD_MS)
-        self._began = self._gauge.start()
+        self._began = self._profiler.start()
 
     def done(self) -> None:
         """The slice is over."""
-        self._gauge.stop(gauges.TLS, self._began)
+        self._profiler.stop(loop_profiler.TLS, self._began)
         self._supervisor.excuse(0)

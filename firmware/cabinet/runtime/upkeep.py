@@ -7,7 +7,7 @@ from array import array
 from micropython import const
 
 from cabinet.core import events, ticks
-from cabinet.runtime import loop_profiler as gauges
+from cabinet.runtime import loop_profiler
 from cabinet.store.journal import JournalFull
 
 TYPE_CHECKING = False
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cabinet.ports import Clock
-    from cabinet.runtime.loop_profiler import Gauge
+    from cabinet.runtime.loop_profiler import LoopProfiler
 
 KIOSK_MS = 50
 WATCH_MS = 250
@@ -33,15 +33,15 @@ async def serve_kiosk(kiosk: "Any", control: "Any", clock: "Clock") -> None:
         await asyncio.sleep_ms(KIOSK_MS)
 
 
-async def keep_journal(journal: "Any", state: "Any", books: "Any", gauge: "Gauge") -> None:
+async def keep_journal(journal: "Any", state: "Any", books: "Any", profiler: "LoopProfiler") -> None:
     """Erase ahead of need, one sector at a time, where nobody waits; with nothing to erase, write down what was counted."""
     while True:
-        began = gauge.start()
+        began = profiler.start()
         erasing = state.idle() if state.erasing else journal.idle() or state.idle()  # one erase at a time
         if not erasing:
             books.keep()
         report_unreadable(journal, state)
-        gauge.stop(gauges.ERASE, began)
+        profiler.stop(loop_profiler.ERASE, began)
         await asyncio.sleep_ms(IDLE_MS)
 
 
@@ -56,10 +56,11 @@ def report_unreadable(journal: "Any", state: "Any") -> None:
 
 
 class DeviceWatch:
-    """Tells when a device is lost and when it is back: once each, whatever it does in between."""
+    """Journals when a device is lost and when it is back: once each, whatever it does in between. `packs` are among the `devices`."""
 
-    def __init__(self, devices: list, note: "Any") -> None:
+    def __init__(self, devices: list, packs: list, note: "Any") -> None:
         self._devices = devices
+        self._packs = packs
         self._note = note
         self._lost = [False] * len(devices)
 
@@ -68,8 +69,8 @@ class DeviceWatch:
         while True:
             for index, device in enumerate(self._devices):
                 fault = device.fault
-                if fault == "timeout" and getattr(getattr(device, "reading", None), "identity_taken_ms", 0) is None:
-                    fault = ""  # nobody has answered there since it was asked for: core knows whether somebody should
+                if fault == "timeout" and device in self._packs and device.reading.identity_taken_ms is None:
+                    fault = ""  # no pack has answered since one was asked for: core knows whether one should
                 if fault and not self._lost[index]:
                     self._lost[index] = True
                     self._note(events.make("device.lost", 0, "", device.name, device.bus.name, fault))
@@ -85,7 +86,7 @@ class Telemetry:
     `settings` is the section `telemetry`. The slots are looked at one after the other, spread over the period.
     """
 
-    def __init__(self, settings: "Any", clock: "Clock", control: "Any", gauge: "Gauge", note: "Any") -> None:
+    def __init__(self, settings: "Any", clock: "Clock", control: "Any", profiler: "LoopProfiler", note: "Any") -> None:
         self._period_ms = settings.period_s * 1000
         self._heartbeat_ms = settings.heartbeat_s * 1000
         cell_mv = settings.cell_mv
@@ -94,7 +95,7 @@ class Telemetry:
         self._told = array("i", bytes(4 * _ROW * (len(control.slots) + 1)))  # ticks and values of the last records; 0: none
         self._clock = clock
         self._control = control
-        self._gauge = gauge
+        self._profiler = profiler
         self._note = note
 
     def _due(self, row: int, bands: tuple, values: tuple) -> bool:
@@ -131,4 +132,4 @@ class Telemetry:
                 power_mw += slot.charger.output_mv * slot.charger.output_ma // 1000
                 full += slot.ready
             if self._due(0, self._power, (power_mw // 1000,)):
-                self._note(events.make("telemetry.cabinet", 0, "", power_mw // 1000, full, self._gauge.gap_us // 1000, gc.mem_free()))
+                self._note(events.make("telemetry.cabinet", 0, "", power_mw // 1000, full, self._profiler.gap_us // 1000, gc.mem_free()))

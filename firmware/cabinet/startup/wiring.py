@@ -44,6 +44,27 @@ def network(board: "Board", given: "Section") -> "Any":
     return Interfaces(board.clock, [board.network(name) for name in names], given.return_s * 1000)
 
 
+def time_client(board: "Board", given: "Section", network: "Any", state: "Any", note: "Any") -> "Any":
+    """What asks the settings' time servers; None if there are none, and the board's own clock is trusted."""
+    servers = given.servers.split()
+    if not servers:
+        return None
+    from cabinet.uplink.sntp import Sntp
+    from cabinet.uplink.timekeeper import Timekeeper
+
+    keeper = Timekeeper(board.clock, state, note, len(servers))
+    return Sntp(servers, board.clock, board.random_bytes, keeper.offer, network, given.period_s, given.port)
+
+
+def mains_guard(chargers: list, note: "Any") -> "Any":
+    """What watches the chargers that never stop by themselves; None if there are none."""
+    if not chargers:
+        return None
+    from cabinet.runtime.mains import MainsGuard
+
+    return MainsGuard(chargers, note)
+
+
 class Wiring:
     """Opens the buses and makes a driver for every device on them. A class is imported only where the settings name it."""
 

@@ -25,6 +25,7 @@ from cabinet.store.layout import (
     WORD,
 )
 
+ONLY_AT_START = True  # see unload.py
 _EMPTY_PASSES = const(4)  # over an area in which nothing sound stands, before it is taken for an empty one
 
 TYPE_CHECKING = False

@@ -6,6 +6,8 @@ this hides keys from listings and backups, not from somebody who may run program
 
 from cabinet.trust.hmac import hmac_sha256
 
+ONLY_AT_START = True  # see unload.py
+
 _NONCE = 16
 _TAG = 16
 _BLOCK = 32

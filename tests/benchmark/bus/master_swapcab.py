@@ -12,11 +12,11 @@ from serial_pty import SerialPty
 from unix_clock import UnixClock
 
 from cabinet.bus.modbus_bus import ModbusBus
-from cabinet.bus.modbus_client import ModbusClient
 from cabinet.bus.modbus_frame import READ_HOLDING
+from cabinet.bus.polled_client import PolledClient
 
 
-class Unit(ModbusClient):
+class Unit(PolledClient):
     """Wants its 40 registers as often as it can have them."""
 
     def compose(self, now_ms):

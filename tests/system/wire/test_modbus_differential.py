@@ -13,8 +13,8 @@ from pymodbus.pdu.register_message import ReadHoldingRegistersResponse, ReadInpu
 from umodbus import functions  # type: ignore[import-not-found]
 
 from cabinet.bus.modbus_bus import ModbusBus
-from cabinet.bus.modbus_client import ModbusClient
 from cabinet.bus.modbus_frame import READ_DISCRETE, READ_HOLDING, READ_INPUT
+from cabinet.bus.polled_client import PolledClient
 from cabinet.devices.bms.pack_link_modbus import PackLinkModbus
 from cabinet.devices.io.slot_board import SlotBoard
 
@@ -188,7 +188,7 @@ def test_requests_are_those_that_umodbus_builds() -> None:
     clock: Any = HandClock()
     line: Any = PymodbusLine()
     bus = ModbusBus("any", line, clock)
-    unit = ModbusClient(bus, 7, "unit 7")
+    unit = PolledClient(bus, 7, "unit 7")
     source = random.Random(3)
     for _ in range(300):
         start, count, value = source.randrange(65000), source.randrange(1, 126), source.randrange(65536)

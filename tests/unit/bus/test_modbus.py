@@ -2,8 +2,8 @@
 
 from cabinet.bus.crc16 import crc16
 from cabinet.bus.modbus_bus import ModbusBus
-from cabinet.bus.modbus_client import ModbusClient
 from cabinet.bus.modbus_frame import READ_HOLDING
+from cabinet.bus.polled_client import PolledClient
 
 
 class HandClock:
@@ -66,11 +66,11 @@ class Wire:
         return n
 
 
-class Meter(ModbusClient):
+class Meter(PolledClient):
     """Reads four registers and remembers what came."""
 
     def __init__(self, bus, address, period_ms=100):
-        ModbusClient.__init__(self, bus, address, "meter {}".format(address))
+        PolledClient.__init__(self, bus, address, "meter {}".format(address))
         self.period_ms = period_ms
         self.due_ms = bus.clock.ticks_ms()
         self.count = 0
@@ -298,9 +298,3 @@ def test_a_read_of_more_than_the_device_takes_is_not_sent():
     meter.max_registers = 3
     run(bus, clock, 300)
     assert sent == [] and meter.count == 0
-
-
-def test_a_long_map_is_read_in_portions():
-    clock, wire, bus, (meter,) = bench(reply)
-    meter.max_registers = 40
-    assert [meter.portion(100, done) for done in (0, 40, 80, 100)] == [40, 40, 20, 0]

@@ -67,10 +67,12 @@ def test_a_pack_that_wakes_up_may_sleep_and_be_woken_again():
         assert cabinet.run(lambda: slot.pack_fresh and slot.wake_requests == 0, 5000)
 
 
-def test_the_control_loop_wakes_the_pack():
+def test_the_control_loop_wakes_the_pack_when_core_wants_it():
     world, loop, slot = loop_bench()
     woken = []
     world.wake = lambda: woken.append(1)
+    loop.step()
+    assert woken == []
     slot.wants_wake = True
     loop.step()
     slot.wants_wake = False

@@ -2,7 +2,7 @@
 
 from cabinet.core import quantities
 from cabinet.core.slot_state import SlotMeasures
-from cabinet.runtime.connector_wear import KEY, Contacts
+from cabinet.runtime.connector_wear import KEY, ConnectorWear
 from cabinet.store.ring import JournalFull
 
 
@@ -32,7 +32,7 @@ class Slot:
 
 def bench(store, count=3):
     slots = [Slot(n + 1) for n in range(count)]
-    contacts = Contacts(store, slots)
+    contacts = ConnectorWear(store, slots)
     contacts.restore()
     return slots, contacts
 
@@ -58,7 +58,7 @@ def test_a_restart_before_the_first_mean_begins_it_anew():
     assert contacts.keep()
     slots = [Slot(n + 1) for n in range(3)]
     slots[0].measures = measures = SlotMeasures()
-    Contacts(store, slots).restore()
+    ConnectorWear(store, slots).restore()
     for _ in range(15):
         quantities._follow_contact(measures, 20)
     assert measures.contact_16 == 320 and measures.contact_first_16 < 0

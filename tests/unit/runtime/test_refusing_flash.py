@@ -7,7 +7,7 @@ from cabinet.core import ticks
 from cabinet.runtime.control_loop import ControlLoop, SlotParts
 
 
-class Gauge:
+class LoopProfiler:
     def start(self):
         return 0
 
@@ -26,7 +26,7 @@ class Bench:
         parts = [SlotParts(n, Device(self, n), Device(self, n), Device(self, n), 0) for n in range(1, 5)]
         for part in parts:
             part.proving = True  # proofs are given below, at once
-        self.loop = ControlLoop(self, self.cabinet.control, parts, self, self, None, Gauge(), 300)
+        self.loop = ControlLoop(self, self.cabinet.control, parts, self, self, None, LoopProfiler(), 300)
         self.run(ms=500)
 
     # clock, journal, state

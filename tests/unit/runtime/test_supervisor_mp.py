@@ -2,7 +2,7 @@
 
 import asyncio
 
-from cabinet.runtime import loop_profiler as gauges
+from cabinet.runtime import loop_profiler
 from cabinet.runtime.slices import Slices
 from cabinet.runtime.supervisor import Supervisor
 
@@ -178,7 +178,7 @@ def test_a_slice_of_work_begins_right_after_a_control_round():
     class Loop:
         rounded = None
 
-    class Gauge:
+    class LoopProfiler:
         done = []
 
         def start(self):
@@ -190,8 +190,8 @@ def test_a_slice_of_work_begins_right_after_a_control_round():
     async def story():
         supervisor, clock, watchdog, _, _ = supervised()
         supervisor.critical("control", for_ever, 500)
-        loop, gauge = Loop(), Gauge()
-        slices = Slices(loop, supervisor, gauge)
+        loop, profiler = Loop(), LoopProfiler()
+        slices = Slices(loop, supervisor, profiler)
         loop.rounded.set()  # a round that is long over does not count
         waiting = asyncio.create_task(slices.wait())
         for _ in range(5):
@@ -203,7 +203,7 @@ def test_a_slice_of_work_begins_right_after_a_control_round():
         clock.now += 1900
         assert supervisor.check()
         slices.done()
-        assert gauge.done == [(gauges.TLS, 7)]
+        assert profiler.done == [(loop_profiler.TLS, 7)]
         assert supervisor.check(), "the control task had no turn yet to report"
         clock.now += 101
         assert not supervisor.check(), "a task that hangs is found once its excuse is used up"

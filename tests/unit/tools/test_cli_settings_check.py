@@ -188,7 +188,7 @@ def test_a_bad_file_gets_one_clear_line(tmp_path: Path, data: bytes, said: str) 
 def test_a_path_without_a_file_is_an_error(tmp_path: Path) -> None:
     for path, said in ((tmp_path / "none.json", "No such file"), (tmp_path, "directory")):
         done = runner.invoke(app, ["settings", "check", str(path)])
-        assert done.exit_code == 1 and said in done.output and str(path) in done.output
+        assert done.exit_code == 2 and said in done.output and str(path) in done.output
 
 
 def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:

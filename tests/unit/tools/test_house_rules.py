@@ -20,15 +20,18 @@ MAY_IMPORT = {
     "unload": set(),
     "ports": set(),
 }
+MAY_HINT = {"ports", "settings_section"}  # contracts of boards, and a section of the settings: hints alone
+# questions whether an attribute exists, of things that are no drivers: modules, flash areas, what a board may not have, a network
+NOT_OF_DRIVERS = {"unload.py": 1, "core/rules.py": 1, "store/area.py": 1, "store/sectors.py": 2, "bus/pin_bus.py": 2, "uplink/uplink.py": 1}
 HARDWARE = {"machine", "network", "pyb", "esp32", "rp2", "stm"}
 CORE_MAY_USE = {"cabinet", "micropython", "array", "json", "hashlib", "binascii"}  # pure computations only
 
 
-def imports_of(path: Path) -> list[str]:
-    """Full names of all that a file imports, typing-only imports left out."""
+def imports_of(path: Path, hints: bool = False) -> list[str]:
+    """Full names of all that a file imports; what only the type checker reads as well if `hints`."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        if not hints and isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             node.body = []
     names = []
     for node in ast.walk(tree):
@@ -52,17 +55,62 @@ def firmware_files() -> list[Path]:
     return files
 
 
-def test_imports_point_down():
+def test_imports_point_down_hints_included():
     wrong = []
     for path in firmware_files():
         allowed = MAY_IMPORT.get(room_of(path))
         if allowed is None:
             continue  # app and what wires it know every part
-        for name in imports_of(path):
-            parts = name.split(".")
-            if parts[0] == "cabinet" and len(parts) > 1 and parts[1] not in allowed:
-                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+        for hints in (False, True):
+            for name in imports_of(path, hints):
+                parts = name.split(".")
+                if parts[0] == "cabinet" and len(parts) > 1 and parts[1] not in allowed | (MAY_HINT if hints else set()):
+                    wrong.append(f"{path.relative_to(ROOT)} imports {name}")
     assert wrong == []
+
+
+def folder_of(module: str) -> str:
+    """The folder of a module or of a name in it: cabinet.bus, cabinet.devices.io; a file directly in cabinet/ is one of its own."""
+    path = FIRMWARE.joinpath(*module.split("."))
+    while not path.is_dir() and not path.with_suffix(".py").is_file():
+        path = path.parent
+    if path.is_dir() or path.parent == FIRMWARE / "cabinet":
+        return ".".join(path.relative_to(FIRMWARE).parts)
+    return ".".join(path.parent.relative_to(FIRMWARE).parts)
+
+
+def test_no_folder_needs_itself_through_others_hints_included():
+    needs: dict[str, set[str]] = {}
+    for path in firmware_files():
+        here = folder_of(".".join(path.relative_to(FIRMWARE).with_suffix("").parts).removesuffix(".__init__"))
+        for name in imports_of(path, hints=True):
+            if name.startswith("cabinet.") and folder_of(name) not in (here, "cabinet"):
+                needs.setdefault(here, set()).add(folder_of(name))
+    assert len(needs) > 8
+
+    def reached(folder: str) -> set[str]:
+        found, waiting = set(), [folder]
+        while waiting:
+            new = needs.get(waiting.pop(), set()) - found
+            found |= new
+            waiting += new
+        return found
+
+    circles = {folder: sorted(needs[folder]) for folder in needs if folder in reached(folder)}
+    assert circles == {}
+
+
+def test_nobody_asks_whether_an_attribute_of_a_driver_exists():
+    found: dict[str, int] = {}
+    for path in [*firmware_files(), FIRMWARE / "main.py"]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                asks = node.func.id == "hasattr" or (node.func.id == "getattr" and len(node.args) == 3)
+                if asks:
+                    name = path.relative_to(FIRMWARE / "cabinet").as_posix() if path.name != "main.py" else "main.py"
+                    found[name] = found.get(name, 0) + 1
+    more = {name: count for name, count in found.items() if count > NOT_OF_DRIVERS.get(name, 0)}
+    assert more == {}, "what is optional is declared: a column of startup/driver_registry.py, or a method that every driver has"
 
 
 def test_only_app_knows_every_part():

@@ -19,7 +19,10 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="settings")
 
 
-@group.command("check", epilog=example("swapcab settings check settings.json", "swapcab settings check --board w5500_evb_pico2 settings.json"))
+@group.command(
+    "check",
+    epilog=example("swapcab settings check settings.json", "swapcab settings check --board w5500_evb_pico2 settings.json"),
+)
 def check_file(
     file: Annotated[Path, typer.Argument(help="settings.json")],
     board: Annotated[str, typer.Option(help="Check ports and bauds against this board too, as w5500_evb_pico2; no board is needed.")] = "",

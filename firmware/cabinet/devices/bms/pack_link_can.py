@@ -8,8 +8,8 @@ from cabinet.bus.can_client import CanClient
 from cabinet.bus.isotp import challenge
 from cabinet.core import ticks
 from cabinet.devices.bms import pack_link
+from cabinet.devices.bms.pack_age import check_age, moves
 from cabinet.devices.bms.pack_link import MAGIC, PackLink, i16_le, u16_le
-from cabinet.devices.pack_age import check_age, moves
 
 _BASE = const(0x18FF1000)
 _ISOTP_TX = const(0x18DA00F4)

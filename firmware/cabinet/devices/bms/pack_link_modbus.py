@@ -5,12 +5,12 @@ import asyncio
 from micropython import const
 
 from cabinet.bus import cell_view
-from cabinet.bus.modbus_client import SILENT_AFTER, ModbusClient
 from cabinet.bus.modbus_frame import READ_HOLDING
+from cabinet.bus.polled_client import SILENT_AFTER, PolledClient
 from cabinet.core import ticks
 from cabinet.devices.bms import pack_link
+from cabinet.devices.bms.pack_age import IDENTITY_PERIOD_MS, check_age, moves
 from cabinet.devices.bms.pack_link import MAGIC, PackLink, i16_be, u16_be
-from cabinet.devices.pack_age import IDENTITY_PERIOD_MS, check_age, moves
 
 _IDENTITY = const(0x0000)
 _STATUS = const(0x0100)
@@ -50,7 +50,7 @@ class _Challenge:
         self.began_ms = self.ask_ms = now_ms
 
 
-class PackLinkModbus(ModbusClient, PackLink):
+class PackLinkModbus(PolledClient, PackLink):
     """The pack at one unit address (= slot number)."""
 
     def __init__(self, bus: "ModbusBus", address: int, clock: "Clock") -> None:
@@ -60,7 +60,7 @@ class PackLinkModbus(ModbusClient, PackLink):
         self._known = False  # the identity holds for the pack that answers now
         self._proof = None  # the challenge that is under way
         self.mac = None  # the answer to the last one, until somebody has taken it
-        ModbusClient.__init__(self, bus, address, "pack {}".format(address))
+        PolledClient.__init__(self, bus, address, "pack {}".format(address))
 
     def forget(self) -> None:
         """The pack is gone."""

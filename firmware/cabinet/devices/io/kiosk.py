@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from cabinet.unload import let_go
+from cabinet.unload import unload
 
 _TOKEN_MAX = const(128)
 _QUEUE_MAX = const(8)
@@ -92,9 +92,9 @@ class KioskLine:
 
 
 def _line(slot: int, code: str) -> bytes:
-    """The sentence for a code. A few are said in a swap, so their table is read when one is, and let go of: it takes up 4 KB."""
+    """The sentence for a code. A few are said in a swap, so their table is read when one is, and unloaded: it takes up 4 KB."""
     from cabinet.core import reason_codes
 
     text = "S:{}:{}:{}\n".format(slot, code, reason_codes.sentence(code, slot))
-    let_go("cabinet.core.reason_codes")
+    unload("cabinet.core.reason_codes")
     return text.encode()

@@ -20,7 +20,6 @@ class KrCu16(LockBoard):
 
     def __init__(self, bus: "KerongBus", board: int, clock: "Clock") -> None:
         self.board = board
-        self.line = bus
         self.latches = 0  # bit n: lock n + 1 is locked
         self.heard_ms = None
         LockBoard.__init__(self, bus, board + 1, "lock board {}".format(board), clock, CHANNELS, _PERIOD_MS)
@@ -30,11 +29,11 @@ class KrCu16(LockBoard):
         self._drop(channel)
         self._pulsing = -1
         self.again = True
-        return self.line.order(self.board << 4 | channel, _UNLOCK)
+        return self.bus.order(self.board << 4 | channel, _UNLOCK)
 
     def ask(self, now_ms: int) -> bool:
         """All hooks."""
-        return self.line.order(self.board << 4, _ASK)
+        return self.bus.order(self.board << 4, _ASK)
 
     def take(self, buf: "bytearray", at: int, now_ms: int) -> str:
         """A status; it also answers an order."""

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from cabinet.bus.modbus_client import ModbusClient
+from cabinet.bus.polled_client import PolledClient
 from cabinet.core import ticks
 
 PULSE_MAX_MS = const(2000)
@@ -11,14 +11,14 @@ _LIFE_MS = const(1000)  # a permit is not carried out later than this: the world
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cabinet.bus.modbus_bus import ModbusBus
+    from cabinet.bus.polled_bus import PolledBus
     from cabinet.ports import Clock
 
 
-class LockBoard(ModbusClient):
+class LockBoard(PolledClient):
     """A board with `channels` locks. A driver says what a pulse looks like (`send_pulse`) and what is asked besides (`ask`, `take`)."""
 
-    def __init__(self, bus: "ModbusBus", address: int, name: str, clock: "Clock", channels: int, period_ms: int) -> None:
+    def __init__(self, bus: "PolledBus", address: int, name: str, clock: "Clock", channels: int, period_ms: int) -> None:
         self.clock = clock
         self.channels = channels
         self.pulses_failed = 0
@@ -26,7 +26,7 @@ class LockBoard(ModbusClient):
         self._pulse_tries = bytearray(channels)
         self._pulse_since = [0] * channels
         self._pulsing = -1  # the channel whose pulse is under way
-        ModbusClient.__init__(self, bus, address, name)
+        PolledClient.__init__(self, bus, address, name)
         self.period_ms = period_ms
         self.due_ms = clock.ticks_ms()
 

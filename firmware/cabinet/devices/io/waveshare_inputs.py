@@ -5,8 +5,8 @@ Addresses a, a + 1, a + 2, a + 3: doors, latches, packs, dangers. The fourth is 
 
 from micropython import const
 
-from cabinet.bus.modbus_client import SILENT_AFTER, ModbusClient
 from cabinet.bus.modbus_frame import READ_DISCRETE
+from cabinet.bus.polled_client import SILENT_AFTER, PolledClient
 from cabinet.core import ticks
 from cabinet.devices.io.inputs import SlotInputs
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from cabinet.ports import Clock
 
 
-class EightInputs(ModbusClient):
+class EightInputs(PolledClient):
     """One board; `owner` is told when it has answered."""
 
     def __init__(self, bus: "ModbusBus", address: int, name: str, clock: "Clock", owner: "WaveshareInputs") -> None:
         self.bits = 0
         self.heard_ms = None
         self._owner = owner
-        ModbusClient.__init__(self, bus, address, name)
+        PolledClient.__init__(self, bus, address, name)
         self.period_ms = _PERIOD_MS
         self.due_ms = clock.ticks_ms()
 

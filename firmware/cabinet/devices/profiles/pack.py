@@ -7,7 +7,7 @@ A pack whose profile has no serial number is read all the same, so that heat and
 from micropython import const
 
 from cabinet.core.reading import CHEMISTRY_LFP, CHEMISTRY_NMC, CHEMISTRY_UNKNOWN, STATE_CHARGE_SWITCH_ON, PackReading
-from cabinet.devices.pack_age import moves
+from cabinet.devices.bms.pack_age import moves
 from cabinet.devices.profiles.decode import NO_CELL, NO_TEMP, Values, take
 
 # of form.py; folded only where they are private

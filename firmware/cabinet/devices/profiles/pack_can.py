@@ -7,7 +7,7 @@ from micropython import const
 from cabinet.bus.can_client import CanClient
 from cabinet.bus.isotp import challenge
 from cabinet.core import ticks
-from cabinet.devices.pack_age import IDENTITY_PERIOD_MS, check_age
+from cabinet.devices.bms.pack_age import IDENTITY_PERIOD_MS, check_age
 from cabinet.devices.profiles.decode import find_page
 from cabinet.devices.profiles.pack import ProfilePack
 

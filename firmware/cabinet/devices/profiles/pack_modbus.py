@@ -4,8 +4,8 @@ import asyncio
 
 from micropython import const
 
-from cabinet.bus.modbus_client import SILENT_AFTER
 from cabinet.bus.modbus_frame import READ_HOLDING
+from cabinet.bus.polled_client import SILENT_AFTER
 from cabinet.core import ticks
 from cabinet.devices.profiles.pack_polled import PolledPack
 

@@ -4,9 +4,9 @@ from array import array
 
 from micropython import const
 
-from cabinet.bus.modbus_client import SILENT_AFTER, ModbusClient
+from cabinet.bus.polled_client import SILENT_AFTER, PolledClient
 from cabinet.core import ticks
-from cabinet.devices.pack_age import check_age
+from cabinet.devices.bms.pack_age import check_age
 from cabinet.devices.profiles.pack import ProfilePack
 
 # of form.py; folded only where they are private
@@ -16,15 +16,15 @@ _P_EVERY = const(12)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cabinet.bus.modbus_bus import ModbusBus
+    from cabinet.bus.polled_bus import PolledBus
     from cabinet.devices.profiles.profile import Profile
     from cabinet.ports import Clock
 
 
-class PolledPack(ModbusClient):
+class PolledPack(PolledClient):
     """What both kinds of lines share; `length_of_answer` and `compose` differ."""
 
-    def __init__(self, bus: "ModbusBus", address: int, clock: "Clock", profile: "Profile", wanted: int) -> None:
+    def __init__(self, bus: "PolledBus", address: int, clock: "Clock", profile: "Profile", wanted: int) -> None:
         if profile.bus != wanted:
             raise ValueError("the profile %s is not for the line %s" % (profile.name, bus.name))
         if not profile.first <= address <= profile.last:
@@ -41,7 +41,7 @@ class PolledPack(ModbusClient):
         self._who_left = profile.who  # pages of the identity that are still to come
         self._goes_on = False  # the round goes on at `page`
         bus.gap_us = max(bus.gap_us, profile.rest_ms * 1000)
-        ModbusClient.__init__(self, bus, address, "pack %d" % address)
+        PolledClient.__init__(self, bus, address, "pack %d" % address)
 
     def forget(self) -> None:
         """The pack is gone."""

@@ -23,7 +23,6 @@ class ProfileSerial(PolledPack):
     """The pack at one address; where a protocol has none, the only one on the line."""
 
     def __init__(self, bus: "FramedBus", address: int, clock: "Clock", profile: "Profile") -> None:
-        self._bus = bus
         self.lengths = array("H", [0] * profile.page_count)  # of the last answer to each page: how long to wait for the next one
         for page in range(profile.page_count):
             fixed = profile.pages[page * _PAGE_WORDS + _P_LENGTH]
@@ -36,8 +35,8 @@ class ProfileSerial(PolledPack):
 
     def compose(self, now_ms: int) -> bool:
         """The next request of this pack."""
-        return self.begin(now_ms) and self._bus.ask(self, self.page)
+        return self.begin(now_ms) and self.bus.ask(self, self.page)
 
     def accept(self, buf: "bytearray", at: int, now_ms: int) -> str:
         """An answer."""
-        return self.take(buf, at, self._bus.length, now_ms)
+        return self.take(buf, at, self.bus.length, now_ms)

@@ -13,6 +13,8 @@ from micropython import const
 from cabinet.bus.crc16 import crc16
 from cabinet.devices.profiles.profile import Profile
 
+ONLY_AT_START = True  # see unload.py
+
 # of form.py; folded only where they are private
 _MAGIC = b"SWPF"
 _FORMAT = const(1)

@@ -11,8 +11,8 @@ import asyncio
 from asyncio import core
 
 from cabinet.bus.can_bus import TICK_MS, CanBus
-from cabinet.bus.modbus_bus import ModbusBus
-from cabinet.bus.modbus_client import SILENT_AFTER
+from cabinet.bus.polled_bus import PolledBus
+from cabinet.bus.polled_client import SILENT_AFTER
 from cabinet.core import ticks
 from cabinet.runtime import console, loop_profiler
 from virtual.timebase import EPOCH_MS, TURN_US
@@ -74,13 +74,13 @@ def attach(sim: "Any") -> None:
             bus.run = _can_run(bus, nap)
             bus.port.on_news = nap.wake
             _waking(time, bus, "send", nap)
-        elif isinstance(bus, ModbusBus):
+        elif isinstance(bus, PolledBus):
             bus.run = _modbus_run(bus, nap)
             bus.line.on_news = nap.wake
     for part in app.parts:
         for device, method in ((part.pack, "set_need"), (part.pack, "prove"), (part.board, "pulse")):
             bus = getattr(device, "bus", None)
-            if id(bus) in naps and isinstance(bus, ModbusBus):
+            if id(bus) in naps and isinstance(bus, PolledBus):
                 _waking(time, device, method, naps[id(bus)])
 
 

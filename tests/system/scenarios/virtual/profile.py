@@ -38,7 +38,7 @@ class Profile:
 def everything() -> Profile:
     """The parts worth telling."""
     from cabinet.bus.can_bus import CanBus
-    from cabinet.bus.modbus_bus import ModbusBus
+    from cabinet.bus.polled_bus import PolledBus
     from cabinet.core import quantities
     from cabinet.core.control import CabinetControl
     from cabinet.core.faults import FaultSet
@@ -55,7 +55,7 @@ def everything() -> Profile:
     profile = Profile()
     for name, owner, method in (
         ("core: step", CabinetControl, "step"), ("core: fault table", FaultSet, "evaluate"), ("core: quantities", quantities, "fill"),
-        ("control round, core included", ControlLoop, "step"), ("CAN bus", CanBus, "step"), ("Modbus", ModbusBus, "step"),
+        ("control round, core included", ControlLoop, "step"), ("CAN bus", CanBus, "step"), ("polled lines", PolledBus, "step"),
         ("console", Console, "_tell_slot"), ("journal: idle", Journal, "idle"), ("flash: program", Flash, "program"),
         ("plant: physics", World, "step"), ("plant: auditor", Auditor, "step"), ("plant: CAN nodes", Nodes, "poll"),
         ("plant: Modbus units", RtuUnits, "answer"), ("judge: round", Judge, "stepped"),

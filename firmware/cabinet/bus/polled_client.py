@@ -1,4 +1,4 @@
-"""What a device on a Modbus bus looks like to the bus."""
+"""What a device on a polled line looks like to the line."""
 
 from micropython import const
 
@@ -9,24 +9,26 @@ SILENT_AFTER = const(3)  # failures in a row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cabinet.bus.modbus_bus import ModbusBus
+    from typing import Any
+
+    from cabinet.bus.polled_bus import PolledBus
 
 
-class ModbusClient:
-    """One unit address. The bus calls `compose`, then `accept` or `lost`; none of them may wait or allocate.
+class PolledClient:
+    """One address. The line calls `compose`, then `accept` or `lost`; none of them may wait or allocate.
 
-    What a device cannot stand is told by two attributes that a driver overrides: `max_registers` in one read, and `rest_ms`
+    A driver declares the limits of its device by overriding two attributes: `max_registers` in one read (Modbus), and `rest_ms`
     between the end of one exchange with it and the next request to it (others may be served meanwhile)."""
 
-    max_registers = 125  # a read of more is not sent: compose() asks in portions, see `portion`
+    max_registers = 125  # a read of more is not sent: compose() asks in portions
     rest_ms = 0
     standing = ""  # a fault that holds while it answers, such as one dead sensor of many: neither silence nor a reason to ask less often
     done_ms = 0  # when the last exchange ended; kept only for devices that need rest
 
-    def __init__(self, bus: "ModbusBus", address: int, name: str) -> None:
+    def __init__(self, bus: "PolledBus", address: int, name: str) -> None:
         if not 1 <= address <= 247:
             raise ValueError("Modbus unit address of {} is {}, allowed are 1 to 247".format(name, address))
-        self.bus = bus
+        self.bus: "Any" = bus  # with the requests of its kind
         self.address = address
         self.name = name
         self.fault = ""  # "", or why nothing good comes from it: timeout, crc, exception, foreign, implausible, frozen
@@ -39,11 +41,6 @@ class ModbusClient:
         self.backoff_ms = 0
         self.lag_us = 0  # how long it usually thinks before it answers
         bus.attach(self)
-
-    def portion(self, count: int, done: int) -> int:
-        """How many of `count` registers to ask for next, when `done` of them have been read; 0 when all are there."""
-        left = count - done
-        return left if left < self.max_registers else self.max_registers
 
     def set_need(self, period_ms: int) -> None:
         """How often a pack shall be asked; 0: not at all, and whatever was known of it is forgotten."""
@@ -67,7 +64,7 @@ class ModbusClient:
         """Whatever was known of the device holds no longer: of a pack, it has been taken out."""
 
     def wake(self) -> None:
-        """Whoever sleeps there wakes when its line is used: ask at once, and as often as one that answers."""
+        """A BMS that sleeps wakes when its line is used: ask at once, and as often as one that answers."""
         self.fails = 0
         self.backoff_ms = 0
         self.due_ms = self.bus.clock.ticks_ms()
@@ -77,7 +74,7 @@ class ModbusClient:
         self.bus.put_frames(self, out)
 
     def compose(self, now_ms: int) -> bool:
-        """Call one of the bus's read/write methods; False if there is nothing to ask after all."""
+        """Call one of the line's methods for requests; False if there is nothing to ask after all."""
         return False
 
     def accept(self, buf: "bytearray", at: int, now_ms: int) -> str:
