@@ -1,6 +1,6 @@
 # Swapcab: everything a person or CI runs. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup build sim flash emulate flashcuts benchfaults picture test lint types bench size fit soak reaction chaos powercut mutants fuzz differential benchmark lock sbom clean FORCE
+.PHONY: help setup build sim flash emulate flashcuts benchfaults picture test lint types bench size fit soak reaction chaos powercut glitch mutants fuzz differential benchmark lock sbom clean FORCE
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -107,6 +107,9 @@ chaos: $(STAMP) ## misfortunes on the uplink's line: 100 virtual hours, then hal
 
 powercut: build ## a power cut at every flash operation of the journal
 	@$(BIN)/python tests/robustness/powercut/run.py $(ARGS)
+
+glitch: build ## flash that reads wrongly, at every reading of a start and of a state fetch; ARGS="--beside REV --jobs 1"
+	@$(BIN)/python tests/robustness/glitch/run.py $(ARGS)
 
 mutants: $(MUTMUT) ## small faults put into the core one at a time, which the unit tests must notice; ARGS="--sample 200 --seed 1"
 	@$(BIN)/python tests/robustness/mutants/run.py $(ARGS)

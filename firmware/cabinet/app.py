@@ -73,6 +73,10 @@ class App:
             return "the flash does not answer"
         cause = self.board.reset_cause()
         self.loop.restore()
+        from cabinet.store import cross_check
+
+        if not cross_check.check(self.journal, self.state):
+            self.loop.put_out_of_service([""])
         self.wear.restore()
         self.loop.note(events.make("boot.started", 0, "", VERSION, cause, self.limits_version, self.settings_hash))
         supervisor = self.supervisor

@@ -17,6 +17,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from swapcab.messages import expand
 from swapcab.paths import ROOT
 
 SCHEMAS = ROOT / "docs" / "schema"
@@ -170,10 +171,8 @@ class Receiver:
         body = json.loads(payload)
         if topic in ("events/a", "events/b"):
             self.last_event_s = time.monotonic()
-            before: dict[str, Any] = {}
-            for envelope in body if isinstance(body, list) else [body]:
-                before = {**before, **envelope}  # in an array, what is left out is as in the envelope before
-                self._event(topic[-1].upper(), before)
+            for envelope in expand(body):
+                self._event(topic[-1].upper(), envelope)
             return
         if topic == "alarms":
             wrong = self._schemas.event(body) if self._schemas else ""

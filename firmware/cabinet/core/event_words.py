@@ -12,9 +12,15 @@ WORDS = {
     "from": ("int", "first sequence that was dropped"),
     "to": ("int", "last sequence that was dropped"),
     "count": ("int", "how many"),
+    "name": ("str", "name of the stored value, empty if it cannot be told which"),
+    "action": ("str", "out_of_service: every slot, until a command enables it; default: the value begins anew"),
     "ring": ("str", "ring"),
     "level_pct": ("int", "filled with unacknowledged records, %"),
-    "finding": ("str", "garbage: nothing readable, begun anew; damaged: headers unreadable, records kept; unreadable: no answer"),
+    "finding": (
+        "str",
+        "garbage: nothing readable, begun anew; damaged: headers unreadable, records kept; unreadable: no answer; "
+        "healed: one flipped bit in each put right; lost: begun anew, though the other ring was in use",
+    ),
     "sectors": ("int", "how many sectors"),
     "sequence": ("int", "newest event"),
     "tag": ("str", "its chain tag, hex"),
@@ -79,6 +85,9 @@ WORDS = {
 # type.field: (kind, meaning), where it differs
 OWN_WORDS = {
     "journal.repeated.count": ("int", "how often it came without being stored"),
+    "journal.damaged.from": ("int", "first sequence that cannot be read"),
+    "journal.damaged.to": ("int", "last sequence that cannot be read"),
+    "journal.recovered.sectors": ("int", "how many sectors; of healed: headers and records"),
     "pack.identified.soc_pct": ("int", "state of charge, %"),
     "charge.stopped.reason": ("str", "why"),
     "swap.cancelled.step": ("str", "state that was left"),

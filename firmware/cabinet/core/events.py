@@ -15,6 +15,8 @@ EVENTS = {
     4: ("journal.recovered", RING_A, True, "ring finding sectors"),
     5: ("journal.checkpoint", RING_A, False, "ring sequence tag signature"),
     6: ("journal.repeated", RING_A, False, "type count first"),
+    7: ("journal.damaged", RING_A, True, "ring from to"),
+    8: ("state.damaged", RING_A, True, "name action"),
     10: ("pack.inserted", RING_A, False, ""),
     11: ("pack.identified", RING_A, False, "maker chemistry cells soc_pct soh_pct cycles"),
     12: ("pack.proven", RING_A, False, "method"),

@@ -62,6 +62,16 @@ def _put_all(out: bytearray, owner: "Any", names: tuple) -> None:
         put(out, getattr(owner, name))
 
 
+def put_owner(out: bytearray, age_ms: int, serial: str) -> None:
+    """Append whose the frames behind it are: the byte 3, a length, the age of their reading in ms (4 bytes, big endian), the serial."""
+    text = serial.encode()
+    out.append(3)
+    out.append(4 + len(text))
+    for shift in (24, 16, 8, 0):
+        out.append(age_ms >> shift & 255)
+    out.extend(text)
+
+
 def _of_slot(s: "SlotState", options: "Options", now_ms: int) -> bytes:
     out = bytearray((FORMAT,))
     pack = s.pack

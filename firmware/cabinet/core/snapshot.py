@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 VERSION = 2
 SERIALS_MAX = 64
 _SERIALS = const(8)  # of 16 characters at most: all drivers keep no more
+NAMES = ("cabinet", "latched", "swap") + tuple(["marked%d" % part for part in range(SERIALS_MAX // _SERIALS)])
 _QUARANTINED_EARLIER = rules.index_of("marked")
 
 

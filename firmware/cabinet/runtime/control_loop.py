@@ -6,9 +6,10 @@ charging and lock pulses acted on. If flash cannot take the events, nothing new 
 
 import asyncio
 
-from cabinet.core import events, evidence, ticks
+from cabinet.core import events, evidence, snapshot, ticks
 from cabinet.runtime import loop_profiler
 from cabinet.store.journal import JournalFull
+from cabinet.store.state import ACCEPTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,8 +69,26 @@ class ControlLoop:
         self.rounded: "Any" = None  # an asyncio.Event to be set after each round
 
     def restore(self) -> None:
-        """Take up what the controller knew when the power went: the swap in progress, latched faults, packs in quarantine."""
-        self._control.restore(self._state, self._clock.ticks_ms())
+        """Take up what the controller knew when the power went: the swap in progress, latched faults, packs in quarantine.
+
+        What cannot be read is not taken for absent: every slot is then out of service until a person has looked and enables it.
+        """
+        state = self._state
+        understood = self._control.restore(state, self._clock.ticks_ms())
+        doubtful = [name for name in snapshot.NAMES if state.unsure(name)]
+        if doubtful or not understood:
+            self.put_out_of_service(doubtful or [""])
+
+    def put_out_of_service(self, names: "list[str]") -> None:
+        """These values of the state store are lost ("": nobody knows which): every slot waits for a person."""
+        state = self._state
+        for name in names:
+            self.note(events.make("state.damaged", 0, "", name, "out_of_service"))
+            if name in state.unreadable:
+                state.unreadable.remove(name)  # reported by this
+        for part in self._parts:
+            self._control.command("disable", part.number, self._clock.ticks_ms())
+        self._records[ACCEPTED] = state.damage()  # goes to flash behind what was disabled
 
     def note(self, event: events.Event) -> None:
         """Journal an event from elsewhere together with core's at the next round."""
@@ -199,18 +218,27 @@ class ControlLoop:
         self._control.storage_lost = self._since_ms is not None and not 0 <= ticks.diff(now_ms, self._since_ms) < STORE_LIMIT_MS
 
     def _add_frames(self, event: events.Event) -> None:
-        """Put the raw frames beside what core knew. All of it was read before this round; what does not fit a record stays out."""
+        """Put the raw frames beside what core knew. All of it was read before this round; what does not fit a record stays out.
+
+        Frames stand behind their age and, of a pack, its serial number. A device without a reading has none: what its
+        predecessor on the same line sent is no evidence against it.
+        """
         frames = bytearray()
         room = _EVIDENCE_BYTES - len(event.values[-2])
-        if event.slot:
-            part = self._parts[event.slot - 1]
-            devices = (part.pack, part.charger, part.board)
-        else:
-            devices = (self._parts[0].board,)
-        for device in devices:
+        number = event.slot or 1
+        part = self._parts[number - 1]
+        slot = self._control.slots[number - 1]
+        devices = ((part.pack, slot.pack), (part.charger, slot.charger), (part.board, slot.io))
+        now_ms = self._clock.ticks_ms()
+        for device, reading in devices if event.slot else devices[2:]:
+            serial = event.pack if device is part.pack else ""
+            if reading.taken_ms is None or (device is part.pack and reading.serial != serial):
+                continue
             size = len(frames)
+            evidence.put_owner(frames, ticks.diff(now_ms, reading.taken_ms), serial)
+            head = len(frames)
             device.put_frames(frames)
-            if len(frames) > room:
+            if len(frames) > room or len(frames) == head:
                 frames = frames[:size]
         event.values = event.values[:-1] + (bytes(frames),)
 

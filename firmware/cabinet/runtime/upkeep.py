@@ -8,6 +8,7 @@ from micropython import const
 
 from cabinet.core import events, ticks
 from cabinet.runtime import loop_profiler
+from cabinet.store.journal import JournalFull
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,8 +40,19 @@ async def keep_journal(journal: "Any", state: "Any", books: "Any", profiler: "Lo
         erasing = state.idle() if state.erasing else journal.idle() or state.idle()  # one erase at a time
         if not erasing:
             books.keep()
+        report_unreadable(journal, state)
         profiler.stop(loop_profiler.ERASE, began)
         await asyncio.sleep_ms(IDLE_MS)
+
+
+def report_unreadable(journal: "Any", state: "Any") -> None:
+    """Journal the names of values that could not be read, one a call."""
+    if state.unreadable:
+        try:
+            journal.append(events.make("state.damaged", 0, "", state.unreadable[0], "default"))
+            state.unreadable.pop(0)
+        except (OSError, JournalFull):
+            return  # tried again at the next call
 
 
 class DeviceWatch:

@@ -24,6 +24,7 @@ __all__ = ["Journal", "JournalFull", "Record"]
 
 COALESCE_PCT = 75
 ALARM_PCT = 90
+_LEVELS_PCT = (ALARM_PCT, 50)  # at which an event says how full a ring is
 _URGENT = const(16)
 CHECKPOINT_EVERY = 256
 
@@ -43,10 +44,11 @@ class Journal:
         )
         self._checkpoint_every = checkpoint_every
         self._checkpointed = [ring.sequence for ring in self.rings]
-        self._alarmed = [False, False]
+        self._alarmed = [0, 0]  # the highest of these levels that was reported
         self._repeats = Repeats()
+        self._healed = [len(ring.healed) for ring in self.rings]  # reported: those of the recovery are findings
         self.urgent = []  # sequences in ring A of the newest alarms since the start; who has reported one takes it out
-        self._begin_boot()
+        self.begin_boot(0)
         for ring in self.rings:
             for what, sectors in ring.findings:
                 self._note("journal.recovered", ring.name, what, sectors)
@@ -56,10 +58,12 @@ class Journal:
         """Whether the flash of a ring did not answer when it was recovered: nothing can be stored until another start."""
         return self.rings[RING_A].broken or self.rings[RING_B].broken
 
-    def _begin_boot(self) -> None:
-        """Take the next boot number and keep it: in ring A, or where that is full in B, which can make room."""
+    def begin_boot(self, known: int) -> None:
+        """Take the next boot number, above `known`, and keep it: in ring A, or where that is full in B, which can make room."""
         ring_a, ring_b = self.rings
-        self.boot = max(ring_a.boot, ring_b.boot) + 1
+        if ring_a.head < 0 and ring_b.boot and not ring_a.broken:
+            ring_a.findings.append(("lost", ring_a.count))
+        self.boot = max(ring_a.boot, ring_b.boot, known) + 1
         ring_b.boot = self.boot
         if ring_a.begin_boot(self.boot):
             return
@@ -113,6 +117,10 @@ class Journal:
             return None
         return event_codec.decode(r.loaded, r.record, PAYLOAD, PAYLOAD + r.length)
 
+    def damaged(self, ring: int, first: int, last: int) -> bool:
+        """Store that the events from `first` to `last` cannot be read, however often it was tried; False if there is no room for it now."""
+        return self._note("journal.damaged", self.rings[ring].name, first, last)
+
     def head(self, ring: int) -> int:
         """The sequence of the newest event."""
         return self.rings[ring].sequence
@@ -153,6 +161,9 @@ class Journal:
             return True
         for index, ring in enumerate(self.rings):
             self._watch_level(index, ring)
+            count = len(ring.healed) - self._healed[index]
+            if count and self._note("journal.recovered", ring.name, "healed", count):
+                self._healed[index] += count
             if self._checkpoint_every and ring.sequence - self._checkpointed[index] >= self._checkpoint_every:
                 point = self.checkpoint(index)
                 if self._note("journal.checkpoint", *point.values):
@@ -181,7 +192,10 @@ class Journal:
 
     def _watch_level(self, index: int, ring: Ring) -> None:
         level = self.level_pct(index)
-        if level >= ALARM_PCT and not self._alarmed[index]:
-            self._alarmed[index] = self._note("journal.level", ring.name, level)
-        elif level < ALARM_PCT - 10:
-            self._alarmed[index] = False
+        for threshold in _LEVELS_PCT:
+            if level >= threshold:
+                if self._alarmed[index] < threshold and self._note("journal.level", ring.name, level):
+                    self._alarmed[index] = threshold
+                return
+            if level < threshold - 10 and self._alarmed[index] >= threshold:
+                self._alarmed[index] = threshold - 1

@@ -5,6 +5,10 @@ So what is taken for valid is programmed again with the same bytes, what is not 
 on in a page that no cut can have touched.
 """
 
+from array import array
+
+from micropython import const
+
 from cabinet.store import layout
 from cabinet.store.layout import (
     DAMAGED,
@@ -22,6 +26,7 @@ from cabinet.store.layout import (
 )
 
 ONLY_AT_START = True  # see unload.py
+_EMPTY_PASSES = const(4)  # over an area in which nothing sound stands, before it is taken for an empty one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def recover(ring: "Ring") -> None:
-    """Bring a ring to the state that its flash area tells of. Never raises for what stands there."""
+    """Bring a ring to the state that its flash area shows. Never raises for what stands there."""
     suspects = _read_headers(ring)
     if ring.head < 0:
         _start_without_headers(ring, suspects)
@@ -47,21 +52,37 @@ def recover(ring: "Ring") -> None:
     for sector in range(ring.count):
         if ring.state[sector] == DAMAGED and not _holds_records(ring, sector):
             ring.state[sector] = DIRTY
+    if ring.healed:
+        ring.findings.append(("healed", len(ring.healed)))
     _prepare(ring)
 
 
 def _read_headers(ring: "Ring") -> int:
-    """Classify all sectors, find the newest; returns how many are neither sound nor empty."""
-    suspects = first = last = falls = 0
+    """Classify all sectors, find the newest; returns how many are neither sound nor empty.
+
+    Everything is read twice, one pass after the other, but what a CRC confirms at once; where the passes disagree, more often.
+    """
+    numbers = array("I", bytes(4 * ring.count))
     for sector in range(ring.count):
-        kind = ring.read_header(sector)
-        ring.state[sector] = kind
+        ring.state[sector] = _glance(ring, sector, numbers)
+    for _ in range(_EMPTY_PASSES):
+        ring.pause()
+        for sector in range(ring.count):
+            kind = ring.state[sector]
+            if kind != DATA and (_glance(ring, sector, numbers) != kind or kind == DAMAGED):
+                ring.state[sector] = kind = ring.read_header(sector)
+                if kind == DATA:
+                    numbers[sector] = layout.u32(ring.header, 12)
+        if DATA in bytes(ring.state):
+            break  # else all of it may have been one long disturbance
+    suspects = first = last = falls = 0
+    for sector, kind in enumerate(ring.state):
         if kind == READY:
             ring.ready += 1
         elif kind == DAMAGED:
             suspects += 1
         elif kind == DATA:
-            number = layout.u32(ring.header, 12)
+            number = numbers[sector]
             if number > ring.head_number:
                 ring.head = sector
                 ring.head_number = number
@@ -70,11 +91,18 @@ def _read_headers(ring: "Ring") -> int:
             last = number
             first = first or number
     if falls > 1 or (falls and last > first):  # numbers fall once at most, from the head to the oldest
-        _pass_over_left_behind(ring)
+        _pass_over_left_behind(ring, numbers)
     return suspects
 
 
-def _pass_over_left_behind(ring: "Ring") -> None:
+def _glance(ring: "Ring", sector: int, numbers: array) -> int:
+    kind = ring.glance(sector)
+    if kind == DATA:
+        numbers[sector] = layout.u32(ring.header, 12)
+    return kind
+
+
+def _pass_over_left_behind(ring: "Ring", numbers: array) -> None:
     """Sectors that were given up, and could not be erased when their turn came, still hold their records of a round before.
 
     In the order of use numbers rise up to the head. Whatever was given up is older than everything in use: what stands
@@ -84,18 +112,17 @@ def _pass_over_left_behind(ring: "Ring") -> None:
     sector = ring.head
     for _ in range(ring.count):
         sector = (sector + 1) % ring.count
-        if ring.state[sector] == DATA and ring.read_header(sector) == DATA:
-            number = layout.u32(ring.header, 12)
-            if number < highest:
+        if ring.state[sector] == DATA:
+            if numbers[sector] < highest:
                 ring.state[sector] = DIRTY
             else:
-                highest = number
+                highest = numbers[sector]
 
 
 def _start_without_headers(ring: "Ring", suspects: int) -> None:
     """No sound header at all: a young journal whose only header was hurt, an empty area, or garbage."""
     for sector in range(ring.count):
-        if ring.state[sector] == DAMAGED and ring.load(sector * ring.sector_size, SECTOR_HEADER, 0, 16):
+        if ring.state[sector] == DAMAGED and ring.load_surely(sector * ring.sector_size, SECTOR_HEADER, 0, 16):
             ring.head = sector
             ring.head_number = 1
             return
@@ -156,7 +183,7 @@ def _follow_damaged(ring: "Ring", last_good: int) -> int:
         sector = (ring.head + 1) % ring.count
         if ring.state[sector] != DAMAGED or sector == ring.oldest:
             return last_good
-        if not ring.load(sector * ring.sector_size, SECTOR_HEADER, ring.sequence):
+        if not ring.load_surely(sector * ring.sector_size, SECTOR_HEADER, ring.sequence):
             return last_good
         ring.head = sector
         ring.head_number += 1
@@ -188,7 +215,7 @@ def solve_before(ring: "Ring", sector: int) -> int:
     following = ring.sequence_before(ring.next_data(sector)) if sector != ring.head else ring.sequence
     span = ring.sector_size // RECORD_OVERHEAD
     low = max(0, following - span)
-    if not ring.load(sector * ring.sector_size, SECTOR_HEADER, low, span + 1):
+    if not ring.load_surely(sector * ring.sector_size, SECTOR_HEADER, low, span + 1):
         return -1
     return ring.loaded - 1 if ring.kind == layout.KIND_EVENT else ring.loaded
 
@@ -197,12 +224,12 @@ def _harden(ring: "Ring", last_good: int) -> None:
     """Make the result of this recovery the result of every later one; go on in an untouched page."""
     base = ring.head * ring.sector_size
     if ring.read_header(ring.head) == DATA:
-        ring.area.program(base, ring.header_view[0:SECTOR_HEADER])
+        marked = layout.fmt_ok(ring.header, ring.magic)  # only what its CRC confirms may be programmed again
+        ring.area.program(base + (0 if marked else FMT_SIZE), ring.header_view[0 if marked else FMT_SIZE : SECTOR_HEADER])
     if last_good >= 0:
         _reprogram_record(ring, base, last_good)
     for sector in range(ring.count):
-        if ring.state[sector] == READY:
-            ring.read_header(sector)
+        if ring.state[sector] == READY and ring.read_header(sector) == READY:
             ring.area.program(sector * ring.sector_size, ring.header_view[0:FMT_SIZE])
     start = _first_unmarked(ring, base, ring.pos)
     ring.pos = ring.spoil(start, _last_written(ring, base, start)) if start < ring.sector_size else ring.sector_size
@@ -230,14 +257,20 @@ def _first_unmarked(ring: "Ring", base: int, at: int) -> int:
 
 
 def _reprogram_record(ring: "Ring", base: int, at: int) -> None:
-    """Program the bytes of a sound record again, as they are read."""
-    ring.area.read(base + at, ring.view[WORD:PAYLOAD])
-    length = (ring.record[WORD] | ring.record[WORD + 1] << 8) & 0x3FF
-    ring.area.read(base + at + 2, ring.view[PAYLOAD : PAYLOAD + length + 12])
-    ring.program(base + at, ring.view, WORD, length + RECORD_OVERHEAD)
+    """Program the bytes of a sound record again, but only such as its CRC confirms."""
+    last = ring.sequence - 1  # of an event; a control record carries the sequence of the event before it
+    if ring.load_surely(base, at, last, 2) or ring.load_surely(base, at, last) or ring.load_surely(base, at, last + 1):
+        ring.program(base + at, ring.view, WORD, ring.length + RECORD_OVERHEAD)
 
 
 def _last_written(ring: "Ring", base: int, start: int) -> int:
+    """The end of what may have been touched, as the longer of two readings says."""
+    end = _touched(ring, base, start)
+    ring.pause()
+    return max(end, _touched(ring, base, start))
+
+
+def _touched(ring: "Ring", base: int, start: int) -> int:
     """The end of what the last operation before the cut may have touched, whether it shows or not."""
     end = start + 1
     at = start

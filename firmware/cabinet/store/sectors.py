@@ -8,7 +8,7 @@ import struct
 from binascii import crc32
 
 from cabinet.store import layout
-from cabinet.store.layout import BAD, BUFFER_SIZE, DATA, DIRTY, READY, SECTOR_HEADER
+from cabinet.store.layout import BAD, BUFFER_SIZE, DAMAGED, DATA, DIRTY, FMT_SIZE, READY, SECTOR_HEADER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 EIO = 5
 TRIES = 3
+SPOILT = 32  # bytes of 0 that make the rest of a page unusable
+READINGS = 8  # of a place that reads as damaged, before that is taken for its state
+_WITNESS_READINGS = 32  # at most, between two readings of one place
 _PROOFS = 8  # programs in a row that must go well after one that did not
 _PATIENCE = 25  # calls of `erase_one` without room before bad sectors are tried again
 _BLANK = memoryview(b"\xff" * 64)
@@ -40,7 +43,9 @@ class Buffers:
 class Sectors:
     """The sectors of one ring and the state of each."""
 
+    waited = 0  # calls of `erase_one` that found no room and nothing to erase
     doubt = -1  # where the flash has just failed: nothing more is tried before it has proved itself there
+    healed = ()  # addresses of headers and records in which one flipped bit was put right
     doubted = b""  # what was to stand there, and must not be found there once another takes its place
 
     def __init__(self, area: "FlashArea", name: str, key: "HmacKey", buffers: Buffers, reserve: int = 1) -> None:
@@ -61,7 +66,6 @@ class Sectors:
         self.check_view = memoryview(buffers.check)
         self.header = buffers.header
         self.header_view = memoryview(buffers.header)
-        self.waited = 0  # calls of `erase_one` that found no room and nothing to erase
         self.forget()
 
     def forget(self) -> None:
@@ -76,13 +80,54 @@ class Sectors:
         self.acked = 0
         self.boot = 0
         self.tag = bytearray(8)
+        self.witness = -1  # address of a mark that is known; while it reads wrongly, so does everything else
         self.broken = False  # the flash does not answer: nothing can be stored
         self.erasing: "tuple[int, int] | None" = None  # the sector that is being erased beside the loop, and how often it was before
 
-    def read_header(self, sector: int) -> int:
-        """Read a sector header into `header`; returns what the sector is."""
+    def glance(self, sector: int) -> int:
+        """Read a sector header into `header` once; returns what the sector seems to be. Only DATA is certain: its CRC says so."""
         self.area.read(sector * self.sector_size, self.header)
-        return layout.classify(self.header, self.magic)
+        kind = layout.classify(self.header, self.magic)
+        if kind >= READY and layout.fmt_ok(self.header, self.magic):
+            self.witness = sector * self.sector_size
+        return kind
+
+    def read_header(self, sector: int) -> int:
+        """Read a sector header into `header`; returns what the sector is.
+
+        A header whose CRC fits counts at once. Anything else counts once two readings agree, and "damaged" after READINGS of
+        them; a header with one flipped bit is put right in `header`.
+        """
+        seen = -1
+        for reading in range(2 * READINGS):
+            kind = self.glance(sector)
+            if kind == DATA:
+                return DATA
+            text = crc32(self.header)
+            if text == seen and (kind != DAMAGED or reading >= READINGS):
+                break
+            seen = text
+            self.pause()
+        if kind == DAMAGED:
+            from cabinet.store import healing  # seldom needed: loaded then
+
+            if healing.heal_header(self.header, self.magic):
+                self.note_healed(sector * self.sector_size)
+                return DATA
+        return kind
+
+    def note_healed(self, address: int) -> None:
+        """Remember once what was put right here."""
+        if address not in self.healed:
+            self.healed += (address,)
+
+    def pause(self) -> None:
+        """Keep two readings of one place apart: read what is known until it reads right, so that a disturbance passes."""
+        mark = self.check_view[0:FMT_SIZE]
+        for _ in range(_WITNESS_READINGS):
+            self.area.read(max(self.witness, 0), mark)
+            if self.witness >= 0 and layout.fmt_ok(self.check, self.magic):
+                return
 
     def next_data(self, sector: int) -> int:
         """The next sector with records after `sector`; the head if there is none before it."""
@@ -160,7 +205,7 @@ class Sectors:
         struct.pack_into("<I", self.header, 44, crc32(self.header_view[12:44], crc32(self.magic)))
         try:
             self.area.program(base + 12, self.header_view[12:48])
-            if self.same(base + 12, self.header_view, 12, 36):
+            if self.kept(base + 12, self.header_view, 12, 36):
                 return True
         except OSError:
             pass
@@ -237,10 +282,13 @@ class Sectors:
                     if not wait:
                         return True
             good = self.blank(base, self.sector_size)
+            if not good:
+                self.pause()
+                good = self.blank(base, self.sector_size)
             if good:
                 layout.put_fmt(self.header, self.magic, erases + 1)
                 area.program(base, self.header_view[0:12])
-                good = self.same(base, self.header_view, 0, 12)
+                good = self.kept(base, self.header_view, 0, 12)
         except OSError:
             good = False
         self.erasing = None
@@ -261,6 +309,12 @@ class Sectors:
         sector = self.oldest
         self.oldest = self.next_data(sector)
         self.state[sector] = DIRTY
+
+    def void(self, address: int) -> bool:
+        """Whether `spoil` has made this page unusable from here on: a damaged record may hold a few bytes of 0 as well."""
+        n = min(SPOILT, self.page_size - address % self.page_size)
+        self.area.read(address, self.check_view[0:n])
+        return self.check[0:n] == bytes(n)
 
     def blank(self, address: int, length: int) -> bool:
         """Whether this stretch is erased."""
@@ -298,6 +352,13 @@ class Sectors:
             length -= n
         return True
 
+    def kept(self, address: int, data: memoryview, start: int, length: int) -> bool:
+        """`same`, after something was programmed: that it was not kept is not taken from one reading."""
+        if self.same(address, data, start, length):
+            return True
+        self.pause()
+        return self.same(address, data, start, length)
+
     def program(self, address: int, data: memoryview, start: int, length: int) -> None:
         """Program data[start:start+length], one page at a time."""
         while length:
@@ -310,14 +371,14 @@ class Sectors:
     def spoil(self, start: int, end: int) -> int:
         """Make the stretch of the head sector unusable for good; returns where the first clean page begins."""
         base = self.head * self.sector_size
-        for i in range(32):
+        for i in range(SPOILT):
             self.check[i] = 0
         at = start
         while at < end:
             page_end = at - at % self.page_size + self.page_size
             for _ in range(2):
                 try:
-                    self.area.program(base + at, self.check_view[0 : min(32, page_end - at)])
+                    self.area.program(base + at, self.check_view[0 : min(SPOILT, page_end - at)])
                 except OSError:
                     continue
             at = page_end

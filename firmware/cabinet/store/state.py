@@ -4,8 +4,8 @@ The same records on the same kind of ring as the journal. The newest record of a
 given up, what is still valid in it is copied to the head. `put` never erases; call `idle` between bus polls.
 """
 
-from cabinet.store.layout import KIND_EVENT, PAYLOAD, RECORD_OVERHEAD, SECTOR_HEADER
-from cabinet.store.ring import Buffers, JournalFull, Ring
+from cabinet.store.layout import DATA, KIND_EVENT, PAYLOAD, RECORD_OVERHEAD, SECTOR_HEADER
+from cabinet.store.ring import EIO, READINGS, Buffers, JournalFull, Ring
 from cabinet.trust.hmac import HmacKey
 
 TYPE_CHECKING = False
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cabinet.ports import FlashArea
 
 MAX_NAME = 32
+ACCEPTED = "~damage"  # the name whose value says up to which sequence damage was reported and dealt with
 _GONE = 0x80
 _COPIES_A_CALL = 4
 
@@ -32,6 +33,9 @@ class StateStore:
         self._from_pos = 0
         self._from_last = 0
         self.findings = ring.findings
+        self.damaged_to = 0  # the newest sequence that could not be read at the start and was not dealt with; 0: none
+        self.unreadable = []  # names whose values no reading could find; who reports one takes it out
+        self._sure = None  # names whose newest record follows that one
         if ring.oldest >= 0:
             self._read_all()
 
@@ -46,16 +50,66 @@ class StateStore:
         return self._ring.erasing is not None
 
     def _read_all(self) -> None:
+        """Read every record once: in sequence, under its tag. What is missing or carries another tag is damage."""
         ring = self._ring
+        newest = {}  # name: sequence
+        healed = []
         sector = ring.oldest
+        last = -1
+        damaged = 0
+        tag = bytearray(8)
         while True:
             self._begin(sector)
+            if ring.state[sector] == DATA and ring.read_header(sector) == DATA:
+                tag[:] = ring.header_view[36:44]
+                chained = True
+            else:
+                chained = False
+            if last >= 0 and self._from_last > last:
+                damaged = self._from_last
+            last = self._from_last
             while self._step():
-                self._note(self._from_pos - ring.length - RECORD_OVERHEAD)
+                at = self._from_pos - ring.length - RECORD_OVERHEAD
+                sound = ring.loaded > last + 1 or not chained or ring.follows(tag)  # behind a gap the tag before is not known
+                if ring.loaded > last + 1 or not sound:
+                    damaged = ring.loaded - sound
+                last = ring.loaded
+                chained = True
+                tag[:] = ring.view[PAYLOAD + ring.length : PAYLOAD + ring.length + 8]
+                name = self._note(at) if sound else b""
+                newest[name] = last
+                if sector * ring.sector_size + at in ring.healed:
+                    healed.append(name)
             if sector == ring.head:
                 break
             sector = ring.next_data(sector)
+        if last < ring.sequence:
+            damaged = ring.sequence
         self._from = -1
+        accepted = self.get(ACCEPTED) if damaged else None
+        if damaged > (int.from_bytes(accepted, "little") if accepted else 0):
+            self.damaged_to = damaged
+            self._sure = {name for name in newest if newest[name] > damaged}
+        self._write_anew(healed)
+
+    def _write_anew(self, names: list) -> None:
+        """Store again what was read only because a flipped bit could be put right."""
+        for name in names:
+            if name in self._index:
+                try:
+                    self._append(name, self._read(name), 0)
+                except (JournalFull, OSError):
+                    return
+
+    def unsure(self, name: str) -> bool:
+        """Whether this name may have another value than `get` returns: its newest record may be among what cannot be read."""
+        if name in self.unreadable:
+            return True
+        return self._sure is not None and name.encode() not in self._sure
+
+    def damage(self) -> bytes:
+        """The value to be stored under ACCEPTED once the damage was reported and what may follow from it was prevented."""
+        return self.damaged_to.to_bytes(4, "little")
 
     def _begin(self, sector: int) -> None:
         """Stand before the first record of a sector."""
@@ -75,14 +129,15 @@ class StateStore:
         self._from_last = ring.loaded
         return True
 
-    def _note(self, at: int) -> None:
-        """Take the record that stands in the buffer and begins at `at` of the sector begun into the index."""
+    def _note(self, at: int) -> bytes:
+        """Take the record that stands in the buffer and begins at `at` of the sector begun into the index; returns its name."""
         ring = self._ring
         if ring.kind != KIND_EVENT or ring.length < 1:
-            return
+            return b""
         size = ring.record[PAYLOAD] & ~_GONE
         name = bytes(ring.view[PAYLOAD + 1 : PAYLOAD + 1 + size])
         self._place(name, self._from * ring.sector_size + at, ring.length, ring.record[PAYLOAD] & _GONE != 0)
+        return name
 
     def _place(self, name: bytes, address: int, length: int, gone: bool) -> None:
         old = self._index.get(name)
@@ -99,17 +154,46 @@ class StateStore:
         return [name.decode() for name in self._index]
 
     def get(self, name: str) -> "bytes | None":
-        """The value, or None if there is none (or its record cannot be read any more)."""
+        """The value, or None if there is none. One that cannot be read is None as well, and its name stands in `unreadable`."""
         raw = name.encode()
-        where = self._index.get(raw)
-        if where is None:
+        if raw not in self._index:
             return None
+        try:
+            return self._read(raw)
+        except OSError:
+            if name not in self.unreadable:
+                self.unreadable.append(name)
+            return None
+
+    def _read(self, raw: bytes) -> bytes:
+        """The value that stands where the index says. Raises OSError if no reading finds it there."""
         ring = self._ring
+        where = self._index[raw]
         address = where >> 10
         at = address % ring.sector_size
-        if not ring.load_any(address - at, at) or ring.length != where & 1023:
-            return None
+        found = False
+        for _ in range(READINGS):
+            found = ring.load_any(address - at, at) and ring.length == where & 1023
+            if found:
+                break
+            ring.pause()
+        if not found and not self._walk_to(address):
+            raise OSError(EIO)
+        if ring.view[PAYLOAD + 1 : PAYLOAD + 1 + len(raw)] != raw:
+            raise OSError(EIO)
         return bytes(ring.view[PAYLOAD + 1 + len(raw) : PAYLOAD + ring.length])
+
+    def _walk_to(self, address: int) -> bool:
+        """Load the record that begins at `address`, all before it in its sector first: so a flipped bit in it can be put right."""
+        ring = self._ring
+        going_on = (self._from, self._from_pos, self._from_last)
+        self._from_last = 0
+        self._begin(address // ring.sector_size)
+        found = False
+        while not found and self._step():
+            found = self._from * ring.sector_size + self._from_pos - ring.length - RECORD_OVERHEAD == address
+        self._from, self._from_pos, self._from_last = going_on
+        return found
 
     def put(self, name: str, value: "bytes | bytearray") -> None:
         """Store a value; durable on return. Raises JournalFull if there is no room, OSError if the flash fails."""
@@ -152,6 +236,10 @@ class StateStore:
         ring.append(KIND_EVENT, length)
         address = ring.head * ring.sector_size + ring.pos - length - RECORD_OVERHEAD
         self._place(raw, address, length, flag != 0)
+        if self._sure is not None:
+            self._sure.add(raw)
+            if raw == ACCEPTED.encode():
+                self._sure = None
 
     def _evacuate(self, copies: int) -> bool:
         """Copy what counts out of the oldest sector, at most `copies` records; True when nothing in there counts any more."""

@@ -1,8 +1,11 @@
 """From the journal to messages: what goes next, in which message, and how far the cursor may move.
 
 Fresh events go one a message; a backlog goes as JSON arrays of up to `batch` envelopes and `batch_bytes` bytes. Nothing
-is kept of what was sent: after a reconnect the journal is read again from its acknowledged cursor. Alarms are told of at once
+is kept of what was sent: after a reconnect the journal is read again from its acknowledged cursor. Alarms are published at once
 on a topic of their own, and come again in their place.
+
+Rings have no gaps, but for what ring B drops and counts as acknowledged. Where the sequence jumps, the flash has been read wrongly:
+the drain stops before the jump, reads again later, and goes on only once `journal.damaged` names what is unreadable.
 """
 
 from cabinet.core import ticks
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 RINGS = (0, 1)
+_READINGS = 6  # of a gap, before the events in it are given up
+_AGAIN_MS = 250  # before the second reading; the pause doubles each time: 8 s in all
 
 
 class Drain:
@@ -43,6 +48,7 @@ class Drain:
         self._read = [0, 0]  # last sequence taken out of the journal
         self._most = [0, 0]  # highest sequence ever sent since start, in any connection
         self._held: "list" = [None, None]  # record that did not fit the message before
+        self._gaps: "list" = [None, None]  # (first sequence that cannot be read, readings so far, when to read again)
         self._compact = compact
         self._arrived = [0, 0]  # acknowledged by the broker
         self._unflushed = [0, 0]  # events acknowledged, cursor not yet on flash
@@ -109,6 +115,8 @@ class Drain:
         if not self.waiting(ring):
             self._waiting_ms[ring] = None
             return False
+        if self._held[ring] is None and self._rests(ring):
+            return False
         gather_ms = self._gather_ms[ring]
         if not gather_ms or self._journal.head(ring) - self._read[ring] >= self.batch_now:
             return True
@@ -126,9 +134,8 @@ class Drain:
         if record is not None:
             self._held[ring] = None
         else:
-            record = self._read_one(ring, self._read[ring])
+            record = self._next(ring)
             if record is None:
-                self._read[ring] = max(self._read[ring], self._journal.head(ring))
                 return False
             self._read[ring] = record.sequence
         if self._compact and message.count:
@@ -144,6 +151,38 @@ class Drain:
         if spent_us > self.slice_us_max:
             self.slice_us_max = spent_us
         return message.count < self.batch_now
+
+    def _next(self, ring: int) -> "Any":
+        """The next record; None if there is none, or none before a gap that is not settled."""
+        if self._rests(ring):
+            return None
+        journal = self._journal
+        record = self._read_one(ring, self._read[ring])
+        first = max(self._read[ring], journal.acked(ring)) + 1  # ring B acknowledges what it drops
+        last = journal.head(ring) if record is None else record.sequence - 1
+        if first > last:
+            self._gaps[ring] = None
+        elif not self._settled(ring, first, last):
+            return None
+        if record is None:
+            self._read[ring] = max(self._read[ring], last)
+        return record
+
+    def _rests(self, ring: int) -> bool:
+        """Whether the drain stands before a gap that is not to be read again yet."""
+        gap = self._gaps[ring]
+        return gap is not None and ticks.diff(self._clock.ticks_ms(), gap[2]) < 0
+
+    def _settled(self, ring: int, first: int, last: int) -> bool:
+        """Whether the events from `first` to `last` have been read in vain often enough, and that is on flash."""
+        gap = self._gaps[ring]
+        now_ms = self._clock.ticks_ms()
+        readings = gap[1] + 1 if gap is not None and gap[0] == first else 1
+        if readings >= _READINGS and self._journal.damaged(ring, first, last):
+            self._gaps[ring] = None
+            return True
+        self._gaps[ring] = (first, min(readings, _READINGS), ticks.add(now_ms, _AGAIN_MS << min(readings, _READINGS) - 1))
+        return False
 
     def sent(self, ring: int, message: "Message") -> bool:
         """Count a message that is about to be sent; True if any of its events was sent before (DUP)."""

@@ -13,6 +13,7 @@ import sys
 import time
 
 import mutants
+from glitch_flash import spoil
 from model import Model, content_of
 from nor_flash import NorFlash, PowerCut, tear_erase, tear_program
 
@@ -22,6 +23,7 @@ from cabinet.store.journal import Journal, JournalFull
 
 KEY = bytes(range(32))
 TEARS = ("none", "whole", "front", "back", "bits", "weak", "faint")
+WRONG_READINGS = ("bit", "noise", "ff", "00")
 INTERNAL = tuple([events.CODES[name] for name in events.CODES if name.startswith("journal.")])
 ACK_BATCH = 10
 
@@ -46,6 +48,13 @@ class Tapped(NorFlash):
     """Flash that tells before each operation."""
 
     tap = None
+    wrong = 0  # one reading in so many is wrong; 0: none
+
+    def read(self, address, buf):
+        """See NorFlash."""
+        NorFlash.read(self, address, buf)
+        if self.wrong and random.getrandbits(16) % self.wrong == 0:
+            spoil(buf, WRONG_READINGS[random.getrandbits(8) & 3])
 
     def program(self, address, data):
         """See NorFlash."""
@@ -130,6 +139,14 @@ class Run:
     def open(self, flash):
         """A journal on a flash."""
         self.boots += 1
+        flash.wrong = self.options.get("wrong", 0)
+        try:
+            return self.open_journal(flash)
+        finally:
+            flash.wrong = 0
+
+    def open_journal(self, flash):
+        """The same, with whatever readings the flash gives."""
         size_a = self.sectors_a * self.sector
         area_b = AreaPart(flash, size_a, self.sectors_b * self.sector)
         return Journal(AreaPart(flash, 0, size_a), area_b, KEY, Clock(), self.options.get("checkpoint", 64))

@@ -23,6 +23,7 @@ from rich.table import Table
 from swapcab.paths import MICROPYPATH, ROOT
 
 HERE = Path(__file__).resolve().parent
+GLITCH = HERE.parent / "glitch"
 GOAL_CUTS = 500_000
 MUTANTS = (
     "no CRC",
@@ -39,6 +40,9 @@ PARTS: dict[str, dict[str, Any]] = {
     "erased beside the loop": {
         "seed": 13, "sector": 1024, "sectors_a": 8, "sectors_b": 6, "adopt": 150, "disturb": 400, "beside": 1,
     },
+    "wrong readings at every start": {
+        "seed": 14, "sector": 1024, "sectors_a": 8, "sectors_b": 6, "adopt": 150, "disturb": 400, "wrong": 60,
+    },
 }
 
 
@@ -52,7 +56,7 @@ def run_engine(options: dict[str, Any], told: Callable[[dict[str, Any]], None] =
     """One engine process; returns its last figures. `told` gets each line meanwhile."""
     command = [micropython(), "-X", "heapsize=32m", str(HERE / "engine.py"), json.dumps(options)]
     last: dict[str, Any] = {"failed": "the engine said nothing", "done": True, "cuts": 0, "events": 0}
-    env = {"MICROPYPATH": MICROPYPATH}
+    env = {"MICROPYPATH": f"{GLITCH}:{MICROPYPATH}"}
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env) as process:
         assert process.stdout is not None
         noise = []

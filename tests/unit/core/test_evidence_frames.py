@@ -60,32 +60,70 @@ def test_the_slot_board_gives_its_inputs_and_its_temperatures():
 
 
 def test_the_control_loop_puts_the_frames_of_the_slot_beside_what_core_knew():
-    world, loop, _ = loop_bench()
-    world.put_frames = lambda out: out.extend(b"\x01\x02ab")
+    loop, world = slot_with_frames()
+    world.put_frames = Frames().put_frames
     stored = []
     loop.on_stored = stored.append
     world.events.append(events.make("fault.raised", 1, "SN", "temp_hot", "quarantine", 620, 600))
     world.events.append(taken())
     loop.step()
     assert [event.name for event in stored] == ["fault.raised", "evidence.taken"]
-    assert stored[1].values[-1] == b"\x01\x02ab" * 3  # pack, charger, board
+    pack, other = b"\x03\x06\0\0\0\0SN\x01\x02ab", b"\x03\x04\0\0\0\0\x01\x02ab"
+    assert stored[1].values[-1] == pack + other * 2  # pack, charger, board
     buf = bytearray(600)
     size = event_codec.encode(buf, 0, 1, 0, 0, 0, stored[1])
     again = event_codec.decode(1, buf, 0, size).event
     assert again.values == stored[1].values
     envelope = event_codec.to_envelope("c", 0, event_codec.decode(1, buf, 0, size))
-    assert envelope["data"]["frames"] == "01026162" * 3 and envelope["data"]["state"] == "01" * 200
+    assert envelope["data"]["frames"] == (pack + other * 2).hex() and envelope["data"]["state"] == "01" * 200
+
+
+def slot_with_frames():
+    """(control loop, world): one slot, of which each device gives a frame of two bytes."""
+    world, loop, _ = loop_bench()
+    loop._parts[0].pack = Frames()
+    loop._parts[0].charger = Frames()
+    return loop, world
+
+
+class Frames:
+    """A device that does nothing but give its frames."""
+
+    set_ma = 0
+
+    def put_frames(self, out):
+        out.extend(b"\x01\x02ab")
+
+    def set(self, mv, ma):
+        pass
+
+    def set_need(self, period_ms):
+        pass
+
+
+def test_a_silent_pack_does_not_carry_the_frames_of_the_one_before_it():
+    for attribute, value in (("taken_ms", None), ("serial", "BEFORE")):
+        loop, world = slot_with_frames()
+        reading = type(world.slots[0].pack)()
+        setattr(reading, attribute, value)
+        world.slots[0].pack = reading
+        stored = []
+        loop.on_stored = stored.append
+        world.events.append(taken())
+        world.put_frames = lambda out: None
+        loop.step()
+        assert stored[0].values[-1] == b"\x03\x04\0\0\0\0\x01\x02ab"  # the charger's
 
 
 def test_frames_that_do_not_fit_the_record_stay_out():
     world, loop, _ = loop_bench()
-    sizes = [150, 90, 11]
+    sizes = [140, 90, 11]
     world.put_frames = lambda out: out.extend(bytes(sizes.pop(0)))
     stored = []
     loop.on_stored = stored.append
     world.events.append(taken(bytes(240)))
     loop.step()
-    assert len(stored[0].values[-1]) == 150
+    assert len(stored[0].values[-1]) == 8 + 140
     assert sum(len(value) for value in stored[0].values[-2:]) <= 400
     buf = bytearray(600)
     assert event_codec.encode(buf, 0, 1 << 31, 1 << 29, 1 << 31, 2, stored[0]) <= 512

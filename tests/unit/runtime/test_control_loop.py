@@ -100,3 +100,27 @@ def test_whoever_keeps_the_books_hears_of_an_event_once_it_is_on_flash():
     loop.step()
     loop.step()
     assert heard == [("swap.completed", "swap.completed")]
+
+
+class Doubtful:
+    """A store in which one record cannot be read."""
+
+    unreadable = ()
+
+    def unsure(self, name):
+        return name == "marked0"
+
+    def damage(self):
+        return b"up to here"
+
+
+def test_unreadable_state_puts_every_slot_out_of_service_and_is_reported():
+    world, loop, _ = bench()
+    ordered = []
+    world.restore = lambda records, now_ms: True
+    world.command = lambda kind, number, now_ms: ordered.append((kind, number))
+    loop._state = Doubtful()
+    loop.restore()
+    assert ordered == [("disable", 1)]
+    assert [(e.name, e.values) for e in world.events] == [("state.damaged", ("marked0", "out_of_service"))]
+    assert loop._records == {"~damage": b"up to here"}

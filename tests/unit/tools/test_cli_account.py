@@ -21,9 +21,22 @@ def contents(monkeypatch):
     return known
 
 
+class Held(Sector):
+    """A sector whose records are given, not read."""
+
+    given: list[RawRecord]
+
+    @property
+    def records(self) -> list[RawRecord]:
+        """Those."""
+        return self.given
+
+
 def image_of(sequences: list[int], acked: int) -> RingImage:
     records = [RawRecord(0, EVENT, sequence, b"", b"", 0) for sequence in sequences]
-    return RingImage("B", [Sector(0, 1, 0, 0, 1, 1, b"", b"", b"", True, records)], acked=acked)
+    sector = Held(0, 1, 0, 0, 1, 1, b"", b"", b"")
+    sector.given = records
+    return RingImage("B", [sector], acked=acked, head=max(sequences, default=0))
 
 
 def account_of(contents: dict, on_flash: list[dict], received: list[dict], acked: int) -> Account:

@@ -400,3 +400,29 @@ def test_the_command_reads_exports_and_single_events(tmp_path: Path, capsys: pyt
     assert json.loads(capsys.readouterr().out)["events"][0]["differences"]
     assert replay_cli.run(str(single), rule="smoke") == 2
     assert replay_cli.run(str(tmp_path / "none.json")) == 2
+
+
+def test_evidence_of_format_1_reaches_the_same_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As firmware 0.1 wrote it: without `temp_lost` of the slot board and of the cabinet."""
+    for name in ("IO", "CABINET"):
+        monkeypatch.setattr(evidence, name, tuple(n for n in getattr(evidence, name) if n != "temp_lost"))
+    monkeypatch.setattr(evidence, "FORMAT", 1)
+    bench = Bench()
+    told(cell_max_mv=4400)(bench)
+    event = next(event for event in (bench.evidence_of(rule) for rule in rules.IDS) if event is not None)
+    monkeypatch.undo()
+    assert event.values[-2][0] == 1
+    assert replay(envelope_of(event)).same
+
+
+def test_frames_of_another_pack_are_called_that() -> None:
+    """Frames carry the serial number of their reading."""
+    bench = Bench()
+    told(cell_max_mv=4400)(bench)
+    event = next(event for event in (bench.evidence_of(rule) for rule in rules.IDS) if event is not None)
+    frames = bytearray()
+    evidence.put_owner(frames, 70_000, "ANOTHER")
+    event.values = (*event.values[:-1], bytes(frames))
+    verdict = replay(envelope_of(event))
+    assert not verdict.same and "the frames are those of another pack" in verdict.differences
+    assert any("frames of ANOTHER, 70000 ms old" in line for line in verdict.lines)

@@ -29,8 +29,8 @@ class Clock:
         return 2
 
 
-def test_recovery_of_a_half_full_mebibyte_reads_at_most_24_kib() -> None:
-    """Unacknowledged events in 128 of 256 sectors."""
+def test_recovery_of_a_half_full_mebibyte_reads_at_most_34_kib() -> None:
+    """Unacknowledged events in 128 of 256 sectors: below twice of what single readings took (19 KiB, 379 reads)."""
     a = NorFlash(1 << 20)
     b = NorFlash(8 * 4096)
     journal = Journal(a, b, b"k" * 32, Clock(), checkpoint_every=0)
@@ -40,7 +40,8 @@ def test_recovery_of_a_half_full_mebibyte_reads_at_most_24_kib() -> None:
     assert sum(1 for s in journal.rings[0].state if s >= 3) >= 120
     a.reads = a.read_bytes = 0
     Journal(a, b, b"k" * 32, Clock())
-    assert a.read_bytes <= 24 * 1024, a.read_bytes
+    assert a.read_bytes <= 34 * 1024, a.read_bytes
+    assert a.reads <= 700, a.reads
 
 
 def damaged(dice: random.Random, cells: bytearray) -> None:

@@ -74,7 +74,7 @@ def test_verify_says_genuine_or_what_was_done(image: Path, lived: tuple[bytes, l
     assert code == 0 and "genuine" in out
     data = bytearray(lived[0])
     record = list(journal_image.read_ring(lived[0], "A").events)[40]
-    data[record.offset + 12] ^= 1
+    data[record.offset + 12] ^= 7
     image.write_bytes(data)
     code, out, _ = run("verify", image, "--key", KEY.hex())
     assert code == 1

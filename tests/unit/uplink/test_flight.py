@@ -40,6 +40,11 @@ class Journal:
         self.gone = gone
         self.urgent = []
         self.fails = False
+        self.reported = []
+
+    def damaged(self, ring, first, last):
+        self.reported.append((ring, first, last))
+        return True
 
     def head(self, ring):
         return self.counts[ring]
@@ -66,6 +71,12 @@ def filled(drain, ring):
     while drain.take(ring, message):
         pass
     return message
+
+
+def ready_message(drain, ring):
+    """The next message of a ring if the drain is ready for one; None if not, or if there is nothing to put into it."""
+    message = filled(drain, ring) if drain.ready(ring) else None
+    return message if message and message.count else None
 
 
 def test_a_message_whose_acknowledgement_was_left_out_is_noticed_before_the_list_grows():
@@ -174,11 +185,46 @@ def test_a_message_stays_within_its_bytes_and_what_did_not_fit_comes_next():
 
 
 def test_dropped_records_are_passed_over():
-    drain = Drain(Journal((0, 9), gone=(1, 2, 3, 4, 9)), Clock(), '"c"', 16, 4096)
+    journal = Journal((0, 9), gone=(1, 2, 3, 4))
+    drain = Drain(journal, Clock(), '"c"', 16, 4096)
     drain.start()
+    journal.cursors[1] = 4  # ring B counts what it drops as acknowledged
     message = filled(drain, 1)
-    assert (message.first, message.last, message.count) == (5, 8, 4)
-    assert not drain.waiting(1)
+    assert (message.first, message.last, message.count) == (5, 9, 5)
+    assert not drain.waiting(1) and not journal.reported
+
+
+def test_a_gap_stops_the_drain_until_it_was_read_often_and_reported():
+    journal, clock = Journal((9, 0), gone=(4, 5, 9)), Clock()
+    drain = Drain(journal, clock, '"c"', 16, 4096)
+    drain.start()
+    message = filled(drain, 0)
+    assert (message.first, message.last) == (1, 3) and not journal.reported
+    began_ms = clock.now_ms
+    message = None
+    while message is None:
+        assert drain.waiting(0) and clock.now_ms < began_ms + 20000
+        clock.now_ms += 50
+        message = ready_message(drain, 0)
+    assert journal.reported == [(0, 4, 5)]
+    assert (message.first, message.last) == (6, 8)
+    assert 5000 < clock.now_ms - began_ms < 10000
+    while drain.waiting(0):  # the newest event cannot be read either
+        clock.now_ms += 50
+        assert ready_message(drain, 0) is None
+    assert journal.reported == [(0, 4, 5), (0, 9, 9)]
+
+
+def test_a_gap_that_was_a_wrong_reading_costs_a_moment_and_nothing_else():
+    journal, clock = Journal((9, 0), gone=(4, 5)), Clock()
+    drain = Drain(journal, clock, '"c"', 16, 4096)
+    drain.start()
+    assert filled(drain, 0).last == 3 and filled(drain, 0).count == 0 and not drain.ready(0)
+    journal.gone = ()
+    clock.now_ms += 250
+    assert drain.ready(0)
+    message = filled(drain, 0)
+    assert (message.first, message.last) == (4, 9) and not journal.reported
 
 
 def test_after_a_reconnect_everything_unacknowledged_comes_again_marked():

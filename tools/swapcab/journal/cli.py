@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -17,7 +18,8 @@ from rich.table import Table
 from swapcab.board_link import is_port
 from swapcab.exits import INTERRUPTED, TROUBLE, USAGE, example, leave
 from swapcab.journal.report import report, stamp
-from swapcab.journal.source import Journal, PortError, SourceError, gaps_of, open_journal, read_key
+from swapcab.journal.source import Journal, PortError, SourceError, open_journal, read_key
+from swapcab.messages import cabinets_of, gaps_of
 
 IMAGE = "build/sim/1/flash.bin --key build/sim/1/secrets.json"  # of the examples
 EXAMPLE = example(f"swapcab journal verify {IMAGE}")
@@ -124,32 +126,66 @@ def verify(
     """Whether the journal is whole and unchanged; names the first wrong record and what was done. Exit code 1 if not."""
     journal = _open(source, key, sector_size, anchor)
     if not journal.images:
-        gaps = gaps_of(journal.captured)
-        missing = "missing: " + "; ".join(gaps) if gaps else "no sequence is missing"
-        typer.echo(f"{len(journal.captured)} events in the capture; {missing}")
-        raise typer.Exit(1 if gaps else 0)
+        raise typer.Exit(_verify_capture(journal, as_json))
     faults = journal.faults
     if as_json:
         rings = {r: {"first": i.first + 1, "head": i.head, "acked": i.acked, "torn": i.torn} for r, i in journal.images.items()}
-        typer.echo(json.dumps({"ok": not faults, "keyed": journal.has_key, "rings": rings, "faults": [vars(f) for f in faults]}))
+        typer.echo(
+            json.dumps(
+                {
+                    "ok": not faults,
+                    "keyed": journal.has_key,
+                    "rings": rings,
+                    "faults": [vars(f) for f in faults],
+                    "flash_errors": [vars(f) for f in journal.flash_errors],
+                }
+            )
+        )
         raise typer.Exit(1 if faults else 0)
     for name, image in journal.images.items():
         torn = f", {image.torn} stretches left unused after restarts" if image.torn else ""
         reach = f"events {image.first + 1} to {image.head}, acknowledged to {image.acked}"
         typer.echo(f"ring {name}: {reach}, {len(image.sectors)} sectors{torn}")
+        for line in proven(journal, name):
+            typer.echo(f"  {line}")
     typer.echo(verdict(journal))
+    for error in journal.flash_errors[:10]:
+        typer.echo(f"  flash error: ring {error.ring} event {error.sequence} (image offset {error.offset}): {error.words}")
     for fault in faults[1:10]:
         typer.echo(f"  also: ring {fault.ring} event {fault.sequence}: {fault.kind}: {fault.words}")
     raise typer.Exit(1 if faults else 0)
 
 
-WRONG_KEY = ". No sector carries a tag of this key: probably --key is that of another cabinet"
+def _verify_capture(journal: Journal, as_json: bool) -> int:
+    """What a capture shows: how many events of which cabinets, and which sequences are missing. The exit code."""
+    gaps = gaps_of(journal.captured)
+    apart = {cabinet: len(envelopes) for cabinet, envelopes in cabinets_of(journal.captured).items()}
+    if as_json:
+        typer.echo(json.dumps({"ok": not gaps, "events": len(journal.captured), "cabinets": apart, "missing": gaps}))
+        return 1 if gaps else 0
+    missing = "missing: " + "; ".join(gaps) if gaps else "no sequence is missing"
+    typer.echo(f"{len(journal.captured)} events in the capture; {missing}")
+    for cabinet, count in apart.items() if len(apart) > 1 else ():
+        typer.echo(f"  cabinet {cabinet}: {count} events")
+    return 1 if gaps else 0
 
 
-def key_fits_nothing(journal: Journal) -> bool:
-    """Whether the head of every sector has another tag than the key gives: with the right key, some sectors verify."""
-    sectors = sum(len(image.sectors) for image in journal.images.values())
-    return journal.has_key and sectors == sum(f.kind == "edited" and f.words == "sector header" for f in journal.faults)
+def proven(journal: Journal, ring: str) -> list[str]:
+    """What is proven of a ring, and what is not, a sentence each."""
+    image = journal.images[ring]
+    if image.faults:
+        return []
+    if not journal.has_key:
+        return ["proven: nothing; without the device key only sequence and CRCs can be checked"]
+    seen = journal.anchored.get(ring)
+    lines = [f"proven: events {image.first + 1} to {image.head} are the device's own, whole and in order"]
+    if image.first:
+        lines.append(f"not proven: events 1 to {image.first}, which were acknowledged and erased; the broker has them")
+    if seen is None:
+        lines.append(f"not proven: that nothing followed event {image.head}; without an anchor (--anchor) the newest events may be cut off")
+    elif seen < image.head:
+        lines.append(f"not proven: that nothing followed event {image.head}; the newest event seen outside is {seen}")
+    return lines
 
 
 def verdict(journal: Journal) -> str:
@@ -158,12 +194,14 @@ def verdict(journal: Journal) -> str:
     if faults:
         first = faults[0]
         where = f"ring {first.ring}, event {first.sequence}" + (f" (image offset {first.offset})" if first.offset else "")
-        return f"NOT GENUINE: {where}: {first.kind}: {first.words}" + (WRONG_KEY if key_fits_nothing(journal) else "")
+        return f"NOT GENUINE: {where}: {first.kind}: {first.words}"
     if not journal.images:
         return "a capture: nothing to verify but that no sequence is missing"
     if not journal.has_key:
         return "readable and in sequence; whether it is genuine cannot be told without the device key (--key)"
-    return "genuine: every record carries the device's chain tag and follows the one before"
+    errors = len(journal.flash_errors)
+    flipped = f"; {errors} flash error{'s' if errors > 1 else ''}, each one flipped bit that could be put right" if errors else ""
+    return "genuine: every record carries the device's chain tag and follows the one before" + flipped
 
 
 @app.command(epilog=example(f"swapcab journal ledger {IMAGE}"))
@@ -214,28 +252,33 @@ def export(
         typer.echo(f"--format {form}: jsonl, csv or html", err=True)
         raise typer.Exit(USAGE)
     journal = _open(source, key, sector_size, anchor, cabinet)
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        total = sum(i.head - i.first for i in journal.images.values()) or len(journal.captured)
-        task = bar.add_task("Reading events", total=total)
-        envelopes = []
-        for n, envelope in enumerate(journal.envelopes()):
-            if not ring or envelope["ring"] == ring:
-                envelopes.append(envelope)
-            if n % 1000 == 0:
-                bar.update(task, completed=n)
     stream: TextIO = output.open("w", newline="") if output else sys.stdout
+    count = 0
+
+    def counted() -> Iterator[dict[str, Any]]:
+        """Events one after the other, none of them kept."""
+        nonlocal count
+        with Bar(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("Reading events", total=journal.count)
+            for envelope in journal.envelopes():
+                if not ring or envelope["ring"] == ring:
+                    count += 1
+                    yield envelope
+                if count % 1000 == 0:
+                    bar.update(task, completed=count)
+
     try:
         if form == "jsonl":
-            for envelope in envelopes:
+            for envelope in counted():
                 stream.write(json.dumps(envelope, separators=(",", ":"), default=plain) + "\n")
         elif form == "csv":
-            write_csv(envelopes, stream)
+            write_csv(counted(), stream)
         else:
-            stream.write(report(journal, envelopes, verdict(journal)))
+            stream.write(report(journal, counted(), verdict(journal)))
     finally:
         if output:
             stream.close()
-            typer.echo(f"{len(envelopes)} events written to {output}", err=True)
+            typer.echo(f"{count} events written to {output}", err=True)
 
 
 def plain(value: object) -> str:
@@ -246,7 +289,7 @@ def plain(value: object) -> str:
 SPREADSHEET_RUNS = ("=", "+", "-", "@", "\t")  # a cell that begins so is a formula for a spreadsheet
 
 
-def write_csv(envelopes: list[dict[str, Any]], stream: TextIO) -> None:
+def write_csv(envelopes: Iterable[dict[str, Any]], stream: TextIO) -> None:
     """One event a row; the data as JSON in the last column. Cells that a spreadsheet would run are made plain text."""
     columns = ("cabinet", "ring", "seq", "boot", "time", "tq", "ticks", "type", "slot", "pack")
     writer = csv.writer(stream, lineterminator="\n")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from html import escape
 from typing import Any
 
 from swapcab.journal.plots import bars, ranks
-from swapcab.journal.source import Journal, gaps_of
+from swapcab.journal.source import Journal
+from swapcab.messages import gaps_of
 from swapcab.replay.verdicts import EvidenceError, replay
 
 MOST_ROWS = 150
@@ -64,26 +66,57 @@ def place(e: Envelope) -> list[Any]:
     return [stamp(e["time"]), f"{e['ring']}{e['seq']}"]
 
 
+class Newest:
+    """The newest rows of a table, and how many there were: a year of them is not kept."""
+
+    def __init__(self) -> None:
+        self.rows: deque[Envelope] = deque(maxlen=MOST_ROWS)
+        self.total = 0
+
+    def append(self, envelope: Envelope) -> None:
+        """One more."""
+        self.rows.append(envelope)
+        self.total += 1
+
+
+class Changes(Newest):
+    """The starts at which a version or the settings changed, and the last one."""
+
+    _before: tuple[Any, ...] | None = None
+    _changed = True
+
+    def append(self, envelope: Envelope) -> None:
+        """One more start; it takes the place of the last one if nothing had changed then."""
+        now = tuple(envelope["data"].get(k) for k in ("firmware", "limits", "settings"))
+        if not self._changed:
+            self.rows.pop()
+            self.total -= 1
+        self._changed = now != self._before
+        self._before = now
+        super().append(envelope)
+
+
 class Facts:
     """What the events say, gathered in one pass."""
 
-    def __init__(self, envelopes: list[Envelope]) -> None:
+    def __init__(self, envelopes: Iterable[Envelope]) -> None:
         self.by_type: Counter[str] = Counter()
         self.days: dict[str, list[int]] = {}
         self.rules: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
-        self.refusals: list[Envelope] = []
-        self.safety: list[Envelope] = []
-        self.swaps: list[Envelope] = []
-        self.failed: list[Envelope] = []
-        self.gaps: list[Envelope] = []
-        self.boots: list[Envelope] = []
-        self.evidence: list[Envelope] = []
-        self.checkpoints: list[Envelope] = []
+        self.refusals = Newest()
+        self.safety = Newest()
+        self.swaps = Newest()
+        self.failed = Newest()
+        self.gaps = Newest()
+        self.boots = Changes()
+        self.evidence = Newest()
+        self.checkpoints = Newest()
         self.packs: set[str] = set()
+        self.cabinet = ""
         self.first: int | None = None
         self.last: int | None = None
-        lists = {
+        lists: dict[str, Newest] = {
             "pack.refused": self.refusals,
             "pack.quarantined": self.safety,
             "fault.raised": self.safety,
@@ -94,7 +127,9 @@ class Facts:
             "swap.cancelled": self.failed,
             "journal.gap": self.gaps,
             "journal.recovered": self.gaps,
+            "journal.damaged": self.gaps,
             "journal.repeated": self.gaps,
+            "state.damaged": self.gaps,
             "boot.started": self.boots,
             "evidence.taken": self.evidence,
             "journal.checkpoint": self.checkpoints,
@@ -104,6 +139,7 @@ class Facts:
         for e in envelopes:
             kind = e["type"]
             self.by_type[kind] += 1
+            self.cabinet = self.cabinet or e.get("cabinet") or ""
             if e["pack"]:
                 self.packs.add(e["pack"])
             seconds = e["time"]
@@ -136,10 +172,10 @@ class Facts:
         return sorted(weeks.items())
 
 
-def report(journal: Journal, envelopes: list[Envelope], verdict: str) -> str:
+def report(journal: Journal, envelopes: Iterable[Envelope], verdict: str) -> str:
     """The whole page."""
     f = Facts(envelopes)
-    cabinet = journal.cabinet or next((e["cabinet"] for e in envelopes if e.get("cabinet")), "") or "not named"
+    cabinet = journal.cabinet or f.cabinet or "not named"
     made = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     mood = "bad" if journal.faults else "good" if journal.has_key else "open"
     count = f.by_type
@@ -151,7 +187,7 @@ def report(journal: Journal, envelopes: list[Envelope], verdict: str) -> str:
         (count["fault.raised"], "safety faults"),
         (len(f.packs), "packs seen"),
         (count["boot.started"], "starts"),
-        (len(envelopes), "events in all"),
+        (sum(count.values()), "events in all"),
     ]
     spans = f.spans()
     word = "week" if spans and "W" in spans[0][0] else "day"
@@ -184,54 +220,54 @@ def report(journal: Journal, envelopes: list[Envelope], verdict: str) -> str:
         '<p class="muted">What the cabinet itself says that it dropped (telemetry only), found damaged, or counted instead of storing.</p>',
         table(
             ["time (UTC)", "event", "what", "said"],
-            [[*place(e), e["type"], " ".join(f"{k} {v}" for k, v in e["data"].items())] for e in f.gaps],
-            len(f.gaps),
+            [[*place(e), e["type"], " ".join(f"{k} {v}" for k, v in e["data"].items())] for e in f.gaps.rows],
+            f.gaps.total,
             "gaps",
         ),
         _missing(journal),
         "<h2>Firmware, limits and settings in force</h2>",
         table(
             ["time (UTC)", "event", "boot", "firmware", "limit set", "settings", "cause"],
-            [[*place(e), e["boot"], *picked(e, "firmware", "limits", "settings", "cause")] for e in _changes(f.boots)],
-            len(_changes(f.boots)),
+            [[*place(e), e["boot"], *picked(e, "firmware", "limits", "settings", "cause")] for e in f.boots.rows],
+            f.boots.total,
             "starts",
         ),
         "<h2>Chain of records</h2>",
         _chain(journal),
         table(
             ["time (UTC)", "event", "ring", "sequence", "chain tag"],
-            [[*place(e), *picked(e, "ring", "sequence", "tag")] for e in f.checkpoints[-20:]],
-            min(20, len(f.checkpoints)),
+            [[*place(e), *picked(e, "ring", "sequence", "tag")] for e in list(f.checkpoints.rows)[-20:]],
+            min(20, f.checkpoints.total),
             "checkpoints",
         ),
         *_ledger(journal),
         "<h2>Packs refused, with rule and evidence</h2>",
         table(
             ["time (UTC)", "event", "slot", "pack", "rule", "reason", "reading", "limit"],
-            [[*place(e), e["slot"], e["pack"], *picked(e, "rule", "reason", "value", "limit")] for e in f.refusals[-MOST_ROWS:]],
-            len(f.refusals),
+            [[*place(e), e["slot"], e["pack"], *picked(e, "rule", "reason", "value", "limit")] for e in f.refusals.rows],
+            f.refusals.total,
             "refusals",
         ),
         "<h2>Safety events, with rule and evidence</h2>",
         table(
             ["time (UTC)", "event", "what", "slot", "pack", "rule", "severity", "reading", "limit"],
-            [[*place(e), e["type"], e["slot"], e["pack"], *picked(e, "rule", "severity", "value", "limit")] for e in f.safety[-MOST_ROWS:]],
-            len(f.safety),
+            [[*place(e), e["type"], e["slot"], e["pack"], *picked(e, "rule", "severity", "value", "limit")] for e in f.safety.rows],
+            f.safety.total,
             "safety events",
         ),
         "<h2>Evidence, replayed</h2>",
         '<p class="muted">What the firmware knew at each trip, put back into its own core: does it decide the same again?</p>',
         table(
             ["time (UTC)", "event", "slot", "pack", "rule", "decision", "limit set", "replayed"],
-            [[*place(e), e["slot"], e["pack"], *picked(e, "rule", "decision", "limits"), _replayed(e)] for e in f.evidence[-MOST_ROWS:]],
-            len(f.evidence),
+            [[*place(e), e["slot"], e["pack"], *picked(e, "rule", "decision", "limits"), _replayed(e)] for e in f.evidence.rows],
+            f.evidence.total,
             "evidence",
         ),
         "<h2>Swaps refused or cancelled</h2>",
         table(
             ["time (UTC)", "event", "swap", "what", "reason", "step"],
-            [[*place(e), *picked(e, "swap"), e["type"][5:], *picked(e, "reason", "step")] for e in f.failed[-MOST_ROWS:]],
-            len(f.failed),
+            [[*place(e), *picked(e, "swap"), e["type"][5:], *picked(e, "reason", "step")] for e in f.failed.rows],
+            f.failed.total,
             "swaps refused or cancelled",
         ),
         "<h2>Swaps completed</h2>",
@@ -239,9 +275,9 @@ def report(journal: Journal, envelopes: list[Envelope], verdict: str) -> str:
             ["time (UTC)", "event", "swap", "in: slot", "pack", "SoC %", "out: slot", "pack", "SoC %"],
             [
                 [*place(e), *picked(e, "swap", "in_slot", "in_pack", "in_soc_pct", "out_slot", "out_pack", "out_soc_pct")]
-                for e in f.swaps[-MOST_ROWS:]
+                for e in f.swaps.rows
             ],
-            len(f.swaps),
+            f.swaps.total,
             "swaps",
         ),
         "</body></html>\n",
@@ -273,18 +309,6 @@ def _replayed(e: Envelope) -> str:
     except EvidenceError as error:
         return str(error)
     return "the same" if verdict.same else "OTHERWISE: " + (verdict.reached or "no trip") + " ".join(["", *verdict.differences])
-
-
-def _changes(boots: list[Envelope]) -> list[Envelope]:
-    """The starts at which a version or the settings changed, and the last one."""
-    kept: list[Envelope] = []
-    before = None
-    for e in boots:
-        now = tuple(e["data"].get(k) for k in ("firmware", "limits", "settings"))
-        if now != before or e is boots[-1]:
-            kept.append(e)
-        before = now
-    return kept
 
 
 def _missing(journal: Journal) -> str:

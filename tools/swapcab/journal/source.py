@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from swapcab import messages
 from swapcab.board_link import LinkError, is_port
 from swapcab.journal.controller import ControllerError, read_controller
 from swapcab.journal.events import decode
-from swapcab.journal.image import Anchor, Progress, RingImage, compare_anchors, verify
+from swapcab.journal.image import Anchor, ImageFile, Progress, RingImage, compare_anchors, verify
 from swapcab.journal.ledger import LedgerFacts, read_ledger
 
 
@@ -33,6 +34,7 @@ class Journal:
     captured: list[dict[str, Any]] = field(default_factory=list)
     has_key: bool = False
     ledger: LedgerFacts | None = None
+    anchored: dict[str, int] = field(default_factory=dict)  # by ring: the newest sequence that was seen outside
 
     def envelopes(self) -> Iterator[dict[str, Any]]:
         """All events, ring A first, in order."""
@@ -41,6 +43,16 @@ class Journal:
         for ring, image in self.images.items():
             for record in image.events:
                 yield decode(ring, record, self.cabinet)
+
+    @property
+    def count(self) -> int:
+        """How many events there are, or nearly."""
+        return sum(i.head - i.first for i in self.images.values()) or len(self.captured)
+
+    @property
+    def flash_errors(self) -> list[Any]:
+        """Single bits that the flash had flipped, and that could be put right."""
+        return [error for image in self.images.values() for error in image.flash_errors]
 
     @property
     def faults(self) -> list[Any]:
@@ -64,20 +76,11 @@ def read_key(text: str) -> bytes:
 
 
 def read_capture(path: Path) -> list[dict[str, Any]]:
-    """Envelopes out of a capture: JSON lines, arrays of envelopes, or what `mosquitto_sub -v` prints. Sorted, no duplicates."""
-    found: dict[tuple[str, int, int], dict[str, Any]] = {}
-    for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
-        start = min((i for i in (line.find("{"), line.find("[")) if i >= 0), default=-1)
-        if start < 0:
-            continue
-        try:
-            body = json.loads(line[start:])
-        except ValueError:
-            raise SourceError(f"{path}:{number}: is not JSON") from None
-        for envelope in body if isinstance(body, list) else [body]:
-            if isinstance(envelope, dict) and isinstance(envelope.get("seq"), int) and envelope.get("ring") in ("A", "B"):
-                found[envelope["ring"], envelope["seq"], envelope.get("boot", 0)] = envelope
-    return [found[place] for place in sorted(found)]
+    """The events of a capture, each once, in order; see swapcab.messages. Raises SourceError."""
+    try:
+        return messages.read_capture(path)
+    except messages.CaptureError as error:
+        raise SourceError(str(error)) from None
 
 
 def anchors_of(envelopes: list[dict[str, Any]]) -> list[Anchor]:
@@ -98,6 +101,7 @@ def anchors_of(envelopes: list[dict[str, Any]]) -> list[Anchor]:
 def open_journal(source: str, key: bytes | None, sector_size: int, anchor: Path | None, told: Progress, cabinet: str = "") -> Journal:
     """Read and verify. `source` is an image file, a capture (.jsonl, .json, .log, .txt), or a serial port."""
     path = Path(source)
+    data: Any
     if not 256 <= sector_size <= 1 << 20:
         raise SourceError(f"--sector-size {sector_size}: from 256 to 1048576 bytes; 4096 with the boards of docs/boards.md")
     seen = read_capture(anchor) if anchor is not None else []  # before a cabinet is stopped for a file that is not there
@@ -113,26 +117,16 @@ def open_journal(source: str, key: bytes | None, sector_size: int, anchor: Path 
         captured = read_capture(path)
         return Journal(str(captured[0].get("cabinet", "")) if captured else cabinet, {}, captured)
     elif path.is_file():
-        data = path.read_bytes()
+        data = ImageFile(path)
     else:
         raise SourceError(f"{source}: no such file, and no serial port")
     images = verify(data, key, sector_size, told)
-    if not any(image.sectors for image in images.values()):
+    if not any(image.sectors or image.given_up for image in images.values()):
         raise SourceError(f"{source}: holds no journal (sectors of {sector_size} bytes; try --sector-size)")
     journal = Journal(cabinet, images, [], key is not None, read_ledger(data, key, sector_size))
     if anchor is not None:
         journal.cabinet = cabinet or (str(seen[0].get("cabinet", "")) if seen else "")
-        compare_anchors(images, anchors_of(seen), {(e["ring"], e["seq"]): e for e in seen})
+        anchors = anchors_of(seen)
+        journal.anchored = {a.ring: max(b.sequence for b in anchors if b.ring == a.ring) for a in anchors}
+        compare_anchors(images, anchors, {(e["ring"], e["seq"]): e for e in seen})
     return journal
-
-
-def gaps_of(envelopes: list[dict[str, Any]]) -> list[str]:
-    """Sequences that are missing inside a capture."""
-    words = []
-    last: dict[str, int] = {}
-    for envelope in envelopes:
-        ring, seq = envelope["ring"], envelope["seq"]
-        if ring in last and seq > last[ring] + 1:
-            words.append(f"ring {ring}: {last[ring] + 1} to {seq - 1}")
-        last[ring] = max(seq, last.get(ring, 0))
-    return words

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -15,14 +14,6 @@ from swapcab.replay.verdicts import TYPE, EvidenceError, Verdict, replay
 
 def evidence_in(source: str, key: str, sector_size: int) -> list[dict[str, Any]]:
     """All evidence events of a file. Raises SourceError."""
-    path = Path(source)
-    if path.suffix in (".json", ".jsonl") and path.is_file():
-        try:
-            body = json.loads(path.read_text())  # one event, or an array of them, however it is laid out
-        except ValueError:
-            body = None
-        if body is not None:
-            return [e for e in (body if isinstance(body, list) else [body]) if isinstance(e, dict) and e.get("type") == TYPE]
     journal = open_journal(source, read_key(key) if key else None, sector_size, None, lambda n, total: None)
     return [e for e in journal.envelopes() if e["type"] == TYPE]
 

@@ -13,8 +13,9 @@ from typing import Any
 from swapcab.paths import use_firmware
 
 TYPE = "evidence.taken"
+FORMAT_1_LACKS = ("temp_lost",)  # of slot board and cabinet; False where it is not told
 NOW_MS = 1 << 28  # any instant will do: the evidence tells ages
-RTU, CAN = 1, 2
+RTU, CAN, OWNER = 1, 2, 3
 RTU_STATUS_SIZE = 47  # of the pack link
 PACK_STATUS_ID, PACK_ID_MASK = 0x18FF1000, 0xFFFFF800
 CHARGER_ID = 0x18FF5000
@@ -55,8 +56,9 @@ class Numbers:
 
     def __init__(self, state: bytes) -> None:
         evidence = core("core.evidence")
-        if not state or state[0] != evidence.FORMAT:
-            raise EvidenceError(f"format {state[0] if state else 'none'} is not known here; known is {evidence.FORMAT}")
+        if not state or not 1 <= state[0] <= evidence.FORMAT:
+            raise EvidenceError(f"format {state[0] if state else 'none'} is not known here; known are 1 to {evidence.FORMAT}")
+        self._left_out = FORMAT_1_LACKS if state[0] == 1 else ()
         self._state = state
         self._at = 1
 
@@ -79,7 +81,7 @@ class Numbers:
 
     def named(self, names: tuple[str, ...]) -> dict[str, int | None]:
         """Several, by name."""
-        return {name: self.next() for name in names}
+        return {name: self.next() for name in names if name not in self._left_out}
 
     def text(self) -> str:
         """A text."""
@@ -293,6 +295,10 @@ def frames_of(frames: bytes) -> list[tuple[str, tuple[int, int, bytes] | None]]:
         elif kind == CAN and len(raw) == size and size >= 4:
             can_id = int.from_bytes(raw[:4], "big")
             found.append((f"  CAN {can_id:08x}: {raw[4:].hex()}", (CAN, can_id, raw[4:])))
+        elif kind == OWNER and len(raw) == size and size >= 4:
+            owner = raw[4:].decode("ascii", "replace")
+            text = f"  frames of {owner or 'the device'}, {int.from_bytes(raw[:4], 'big')} ms old:"
+            found.append((text, (OWNER, 0, raw[4:])))
         else:
             found.append(("  a frame that cannot be read", None))
     return found
@@ -305,6 +311,9 @@ def _check_frames(frames: bytes, s: Any, verdict: Verdict) -> None:
         verdict.lines.append(text)
         if frame is None:
             verdict.differences.append("a frame is damaged")
+        elif frame[0] == OWNER:
+            if frame[2] and frame[2].decode("ascii", "replace") != s.pack.serial:
+                verdict.differences.append("the frames are those of another pack")
         elif frame[0] == RTU and len(frame[2]) == RTU_STATUS_SIZE and frame[2][1] == 3:
             _compare(_decode_rtu(frame[2]), s.pack, verdict, True)
         elif frame[0] == CAN and frame[1] & PACK_ID_MASK == PACK_STATUS_ID:

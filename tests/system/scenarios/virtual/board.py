@@ -257,12 +257,31 @@ class Flash(NorFlash):
         self.dice = dice
         self.on_operation = None
         self.off = False
+        self.lies = 0  # one reading in so many is wrong; 0: none
+        self.burst = 0  # so many next readings are wrong as well
 
     def read(self, address: int, buf: "bytearray | memoryview") -> None:
         """See ports.FlashArea."""
         if self.off:
             raise Dead()
         buf[:] = self.cells[address : address + len(buf)]
+        if self.lies:
+            self._lie(buf)
+
+    def _lie(self, buf: "bytearray | memoryview") -> None:
+        """Noise, an open line, a line at rest, or one bit."""
+        dice = self.dice
+        if self.burst:
+            self.burst -= 1
+        elif dice.getrandbits(16) % self.lies:
+            return
+        elif not dice.getrandbits(1):
+            self.burst = 1 + dice.getrandbits(8) % 9
+        kind = dice.getrandbits(2)
+        for at in range(len(buf)) if kind < 3 else ():
+            buf[at] = dice.getrandbits(8) if kind == 0 else 0xFF if kind == 1 else 0
+        if kind == 3:
+            buf[dice.getrandbits(16) % len(buf)] ^= 1 << dice.getrandbits(3)
 
     def program(self, address: int, data: "bytes | bytearray | memoryview") -> None:
         """See ports.FlashArea."""

@@ -26,6 +26,8 @@ KINDS = {
     "no_random": (2, 2, 20),
     "unbalanced": (3, 20, 90), "command": (6, 0, 0), "forced": (2, 0, 0),
 }  # fmt: skip
+# drawn only where they are asked for by name: all other runs stay as they were, seed by seed
+ON_REQUEST = {"flash_lies": (12, 5, 60)}
 
 
 class Troubles:
@@ -37,7 +39,9 @@ class Troubles:
         self.slot_kinds = [kind for kind in SLOT_KINDS if kind in kinds] or SLOT_KINDS
         some_slot_kinds = len(self.slot_kinds) < len(SLOT_KINDS)
         self.kinds = [kind for kind in sorted(KINDS) if not kinds or kind in kinds or (kind == "slot" and some_slot_kinds)]
-        self.total = sum(KINDS[kind][0] for kind in self.kinds)
+        self.kinds += [kind for kind in sorted(ON_REQUEST) if kind in kinds]
+        self.table = dict(KINDS, **ON_REQUEST)
+        self.total = sum(self.table[kind][0] for kind in self.kinds)
         self.every_us = every_s * 1_000_000
         self.counts = {}
         self.running = False
@@ -72,10 +76,10 @@ class Troubles:
         self._next()  # before the trouble: it may end this life of the controller
         dice = self.rng.below(self.total)
         for kind in self.kinds:
-            dice -= KINDS[kind][0]
+            dice -= self.table[kind][0]
             if dice < 0:
                 break
-        _, shortest, longest = KINDS[kind]
+        _, shortest, longest = self.table[kind]
         lasts_us = (shortest * 1000 + self.rng.below((longest - shortest) * 1000 + 1)) * 1000
         getattr(self, "_" + kind)(lasts_us)
 
@@ -277,6 +281,18 @@ class Troubles:
             self._errors = 0
 
         self._for(lasts_us, "flash_error", end)
+
+    def _flash_lies(self, lasts_us: int) -> None:
+        """One reading in so many is wrong, and up to ten after it: also across a start, if the power goes meanwhile."""
+        areas = list(self.sim.flash.values())
+        for area in areas:
+            area.lies = 20 + self.rng.below(300)
+
+        def end() -> None:
+            for area in areas:
+                area.lies = area.burst = 0
+
+        self._for(lasts_us, "flash_lies", end)
 
     def _before_flash(self, flash: "Any") -> None:
         if self._cut_in:
