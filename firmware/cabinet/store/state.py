@@ -5,7 +5,8 @@ given up, what is still valid in it is copied to the head. `put` never erases; c
 """
 
 from cabinet.store.layout import DATA, KIND_EVENT, PAYLOAD, RECORD_OVERHEAD, SECTOR_HEADER
-from cabinet.store.ring import EIO, READINGS, Buffers, JournalFull, Ring
+from cabinet.store.ring import Buffers, JournalFull, Ring
+from cabinet.store.sectors import EIO, READINGS
 from cabinet.trust.hmac import HmacKey
 
 TYPE_CHECKING = False

@@ -163,3 +163,19 @@ def test_core_decides_without_floats():
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
                 wrong.append(f"{path.name}:{node.lineno} true division")
     assert wrong == []
+
+
+def test_constants_are_imported_from_the_module_that_defines_them():
+    """The build puts numbers in their place (swapcab.compile.inline) and takes a constant out of the module that only passes it on."""
+    defined = {}
+    for path in firmware_files():
+        assigned = [n for n in ast.parse(path.read_text()).body if isinstance(n, ast.Assign)]
+        names = {target.id for node in assigned for target in node.targets if isinstance(target, ast.Name)}
+        defined[".".join(path.relative_to(FIRMWARE).with_suffix("").parts)] = names
+    wrong = []
+    for path in firmware_files():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module in defined:
+                names = [alias.name for alias in node.names if alias.name.isupper() and alias.name not in defined[node.module]]
+                wrong += [f"{path.relative_to(ROOT)} imports {name} from {node.module}, which does not define it" for name in names]
+    assert wrong == []
