@@ -214,7 +214,7 @@ class EmulatedBoard:
         if program:
             ended = program.ended() is not None
             self._from_program(program)
-            for line in program.told():
+            for line in program.reported():
                 if self._program is program:  # a reset ends it
                     self._told(line)
             if self._program is program:

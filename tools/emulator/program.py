@@ -71,7 +71,7 @@ class Program:
             return os.read(self.stdout, 65536)
         return b""
 
-    def told(self) -> list[str]:
+    def reported(self) -> list[str]:
         """What its pins, its watchdog and its resets did, a line each."""
         with contextlib.suppress(BlockingIOError, OSError):
             self._control_text += os.read(self.control, 65536)

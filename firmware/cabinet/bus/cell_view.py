@@ -50,7 +50,7 @@ class CellView:
         if index >= self._temperatures:
             self._temperatures = index + 1
 
-    def told(self) -> "dict | None":
+    def reported(self) -> "dict | None":
         """Name of the pack, its cells in mV and its sensors in 0.1 degC; None if nothing has come yet."""
         last = CELLS
         while last and not self._mv[last - 1]:

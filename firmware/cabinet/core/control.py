@@ -203,11 +203,11 @@ class CabinetControl:
     def _judge_cabinet(self, now_ms: int, out: list) -> None:
         fresh = is_fresh(self.cabinet.taken_ms, now_ms, self.options.stale_io_ms)
         self._measures.fill(self.cabinet, fresh, now_ms)
-        told = len(out)
+        reported = len(out)
         self.faults.evaluate(self._measures.values, now_ms, out, "")
-        if len(out) > told:
+        if len(out) > reported:
             state = evidence.of_cabinet(self.cabinet, fresh, self._measures.heard_ms, now_ms)
-            evidence.of_trips(self.faults, state, now_ms, out, told)
+            evidence.of_trips(self.faults, state, now_ms, out, reported)
         gate = self.interlock
         gate.cabinet_stop_rule = self.faults.stop_rule
         if gate.cabinet_stop_rule < 0 and not fresh:

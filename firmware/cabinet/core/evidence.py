@@ -114,8 +114,8 @@ def of_cabinet(cabinet: "Any", fresh: bool, heard_ms: int, now_ms: int) -> bytes
 
 
 def _add(faults: "FaultSet", rule: int, decision: str, value: "int | None", held: "int | None", pack: str, state: bytes, out: list) -> None:
-    told = (rules.IDS[rule], decision, value, faults.limit(rule), held, faults.version, state, b"")
-    out.append(events.make("evidence.taken", faults.slot, pack, *told))
+    reported = (rules.IDS[rule], decision, value, faults.limit(rule), held, faults.version, state, b"")
+    out.append(events.make("evidence.taken", faults.slot, pack, *reported))
 
 
 def of_trips(faults: "FaultSet", state: bytes, now_ms: int, out: list, since: int) -> None:

@@ -72,8 +72,8 @@ class ConnectorWear:
 
     def view(self) -> dict:
         """For technicians: slot -> [milliohm of late, at first]; slots that were never measured are left out."""
-        told = {}
+        reported = {}
         for slot in self._slots:
             if slot.measures.contact_16:
-                told[str(slot.number)] = [slot.measures.contact_16 >> 4, max(slot.measures.contact_first_16, 0) >> 4]
-        return told
+                reported[str(slot.number)] = [slot.measures.contact_16 >> 4, max(slot.measures.contact_first_16, 0) >> 4]
+        return reported

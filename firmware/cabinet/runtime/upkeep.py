@@ -100,17 +100,17 @@ class Telemetry:
 
     def _due(self, row: int, bands: tuple, values: tuple) -> bool:
         """Whether a record is to be made; then these values are the ones to be compared with."""
-        told = self._told
+        reported = self._told
         at = row * _ROW
         now_ms = self._clock.ticks_ms() or 1
-        late_ms = ticks.diff(now_ms, told[at])
-        due = not told[at] or late_ms < 0 or late_ms >= self._heartbeat_ms
+        late_ms = ticks.diff(now_ms, reported[at])
+        due = not reported[at] or late_ms < 0 or late_ms >= self._heartbeat_ms
         for index, band in enumerate(bands):
-            due = due or abs((values[index] or 0) - told[at + 1 + index]) >= band > 0
+            due = due or abs((values[index] or 0) - reported[at + 1 + index]) >= band > 0
         if due:
-            told[at] = now_ms
+            reported[at] = now_ms
             for index in range(len(bands)):
-                told[at + 1 + index] = values[index] or 0
+                reported[at + 1 + index] = values[index] or 0
         return due
 
     async def run(self) -> None:

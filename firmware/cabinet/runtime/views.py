@@ -91,6 +91,6 @@ class Views:
     def _next_cells(self) -> "dict | None":
         """The cells of the pack whose turn it was, and the next pack's turn."""
         cells = self._cells
-        found = cells.told() if cells.owner is not None else None
+        found = cells.reported() if cells.owner is not None else None
         cells.show(self._parts[self._turn % len(self._parts)].pack)
         return found

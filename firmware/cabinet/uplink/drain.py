@@ -86,7 +86,7 @@ class Drain:
                 return sequence, envelope.encode(self._cabinet, 0, record)
         return None
 
-    def told(self, sequence: int) -> None:
+    def reported(self, sequence: int) -> None:
         """The broker has that alarm."""
         if sequence in self._journal.urgent:
             self._journal.urgent.remove(sequence)

@@ -79,11 +79,11 @@ class Interfaces:
             for other in range(len(self._proofs)):
                 self._proofs[other] = 0
 
-    def ended(self, heard: bool) -> bool:
+    def ended(self, received: bool) -> bool:
         """A session ended; `heard`: the broker answered to the last. True if another interface is to be tried at once."""
         at = self._at
         now_ms = self._clock.ticks_ms()
-        if heard:
+        if received:
             self._shun_ms[at] = 0
             return False
         lived_ms = ticks.diff(now_ms, self._begin_ms)

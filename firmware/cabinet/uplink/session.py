@@ -308,7 +308,7 @@ class Session:
         if arrived:
             ring, sequence, count = arrived
             if ring == ALARM:
-                self._drain.told(sequence)
+                self._drain.reported(sequence)
             else:
                 self._drain.arrived(ring, sequence, count)
                 self._drain.widen()

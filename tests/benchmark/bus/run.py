@@ -43,13 +43,13 @@ def measure(master: str, baud: int, dead: tuple[int, ...], scans: int, warmup_s:
         arguments = [str(HERE / f"master_{master}.py"), path, str(baud), str(UNITS), str(scans), str(warmup_s)]
         done = subprocess.run([*interpreter, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
         wire.stdin.close()
-        told = wire.stdout.readline()
+        reported = wire.stdout.readline()
     finally:
         wire.kill()
         wire.wait()
     if done.returncode:
         raise RuntimeError(f"{master} failed: {done.stdout}{done.stderr}")
-    result = json.loads(done.stdout.splitlines()[-1]) | json.loads(told)
+    result = json.loads(done.stdout.splitlines()[-1]) | json.loads(reported)
     result["ratio"] = result["scan_us"] / 1e6 / (ideal_s(baud) * (UNITS - len(dead)))
     return result
 

@@ -155,7 +155,7 @@ def endurance(bar: Progress, days: int) -> list[Row]:
     def boot() -> Journal:
         return Journal(a, b, KEY, clock)
 
-    journal = live(boot(), clock, days, told=lambda day: bar.update(task, completed=day), reboot=boot)
+    journal = live(boot(), clock, days, reported=lambda day: bar.update(task, completed=day), reboot=boot)
     bar.update(task, completed=days)
     wear = chip.sector_erases[: a.size // 4096]
     worst = max(wear)
@@ -174,7 +174,7 @@ def year(bar: Progress, days: int) -> list[Row]:
     a, b = split(chip, 24)
     clock = Clock()
     task = bar.add_task(f"a journal of {days} days", total=days)
-    journal = live(Journal(a, b, KEY, clock), clock, days, told=lambda day: bar.update(task, completed=day), idle_every=1)
+    journal = live(Journal(a, b, KEY, clock), clock, days, reported=lambda day: bar.update(task, completed=day), idle_every=1)
     bar.update(task, completed=days)
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder, "year.bin")

@@ -175,7 +175,7 @@ def judge(bench, image, made, figures, where):
     """Start on the cells as they are now, without wrong readings, and compare with what was there before."""
     cells, known, acked, _, heads, boot = made
     journal = bench.journal(bench.flash(image))
-    told = False
+    reported = False
     for ring in (0, 1):
         if journal.acked(ring) > acked[ring]:
             figures.add("starts after which more counts as acknowledged")
@@ -189,7 +189,7 @@ def judge(bench, image, made, figures, where):
                 break
             after = record.sequence
             seen[ring, after] = content(record)
-            told = told or record.event.code in TOLD and after > heads[ring]
+            reported = reported or record.event.code in TOLD and after > heads[ring]
         for place in known:
             if place[0] == ring:
                 if place not in seen:
@@ -199,7 +199,7 @@ def judge(bench, image, made, figures, where):
         if lost:
             figures.add("events lost", lost)
             figures.add("starts that lose events")
-            if not told:
+            if not reported:
                 figures.add("of these without an event that says so")
             figures.note("%s: %d events of ring %d lost" % (where, lost, ring))
         if changed:
@@ -391,10 +391,10 @@ def flips(options, figures):
                 figures.add("state: healed or unharmed")
             continue
         journal = bench.journal(flash)
-        told = any(ring.findings for ring in journal.rings)
+        reported = any(ring.findings for ring in journal.rings)
         clock = Clock()
         sent, _, damaged = pump(journal, clock)
-        told = told or bool(damaged)
+        reported = reported or bool(damaged)
         wrong = [q for q in clean if q <= heads[0] and (q not in sent or sent[q]["data"] != clean[q]["data"])]
         extra = {q for first, last in damaged for q in range(first, last + 1)}
         after = acked[1]
@@ -409,7 +409,7 @@ def flips(options, figures):
             missing = [p for p in known if p[0] == 1 and seen.get(p) != known[p]]
             wrong += [p[1] for p in missing]
         silent = [q for q in wrong if q not in extra] if ring_a else wrong
-        if silent and not told:
+        if silent and not reported:
             figures.add("silently wrong")
             figures.note("flip at %d.%d: %s" % (at, bit, silent[:5]))
         elif wrong:

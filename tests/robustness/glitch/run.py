@@ -52,7 +52,7 @@ ZEROS = (
 
 
 def run_engine(
-    options: dict[str, Any], firmware: Path = FIRMWARE, told: Callable[[dict[str, int]], None] = lambda rows: None
+    options: dict[str, Any], firmware: Path = FIRMWARE, reported: Callable[[dict[str, int]], None] = lambda rows: None
 ) -> dict[str, Any]:
     """One engine process; its last figures: {"done", "rows", "bad"}. `told` gets the rows meanwhile."""
     interpreter = str(Path(sys.executable).with_name("micropython"))
@@ -67,7 +67,7 @@ def run_engine(
         for line in process.stdout:
             if line.startswith("{"):
                 last = json.loads(line)
-                told(last["rows"])
+                reported(last["rows"])
             else:
                 noise.append(line)
     if not last["done"]:
@@ -105,12 +105,12 @@ def rows_of(results: dict[str, dict[str, Any]], beside: dict[str, dict[str, Any]
     flips = sum(total(results, f"flips in {where}") for where in ("ring A", "ring B", "the state store"))
     if flips:
         healed = total(results, "healed or unharmed") + total(results, "state: healed or unharmed")
-        told = total(results, "reported") + total(results, "state: reported")
+        reported = total(results, "reported") + total(results, "state: reported")
         silent = total(results, "silently wrong") + total(results, "state: silently wrong")
         rows += [
             Row("bits flipped for good, one an image", flips, "images"),
             Row("  healed or unharmed", round(100 * healed / flips, 2), "%"),
-            Row("  reported", round(100 * told / flips, 2), "%"),
+            Row("  reported", round(100 * reported / flips, 2), "%"),
             Row("  silently wrong", silent, "images", "0", silent == 0),
         ]
     for result in (r for part, r in results.items() if PARTS[part]["part"] == "drain"):
@@ -148,10 +148,10 @@ def main() -> int:
         def work(part: str) -> None:
             task = progress.add_task(part, total=None, tried=0)
 
-            def told(rows: dict[str, int]) -> None:
+            def reported(rows: dict[str, int]) -> None:
                 progress.update(task, tried=rows.get("readings tried", 0))
 
-            results[part] = run_engine(sampled(PARTS[part], args.every), told=told)
+            results[part] = run_engine(sampled(PARTS[part], args.every), reported=reported)
             if old is not None:
                 beside[part] = run_engine(sampled(PARTS[part], 20 * args.every), old)
             progress.update(task, total=1, completed=1)

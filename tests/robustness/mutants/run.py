@@ -114,11 +114,11 @@ def changes(module: str) -> dict[str, str]:
         if not mark or not number.isdigit() or original is None:
             continue
         function = stem.removeprefix("x_").replace("xǁ", "").replace("ǁ", ".")
-        told = []
+        reported = []
         for kind, a, b, c, d in difflib.SequenceMatcher(None, original, body, False).get_opcodes():
             if kind != "equal":
-                told.append(f"{' / '.join(original[a:b])} => {' / '.join(body[c:d])}")
-        found[f"cabinet.core.{module}.{name}"] = f"{module} {function}: {' ; '.join(told)}"
+                reported.append(f"{' / '.join(original[a:b])} => {' / '.join(body[c:d])}")
+        found[f"cabinet.core.{module}.{name}"] = f"{module} {function}: {' ; '.join(reported)}"
     return found
 
 
@@ -145,8 +145,8 @@ def result() -> tuple[list[Row], list[str]]:
         if not ended:
             continue
         left = [name for name, code in ended.items() if code in (SURVIVED, NO_TEST)]
-        told = changes(module) if left else {}
-        unknown = [told.get(name, name) for name in left if told.get(name) not in known]
+        reported = changes(module) if left else {}
+        unknown = [reported.get(name, name) for name in left if reported.get(name) not in known]
         strange += unknown
         total += len(ended)
         killed += len(ended) - len(left)
@@ -170,8 +170,8 @@ def undecided() -> list[str]:
     found = []
     for module in MODULES:
         alive = {name: code for name, code in codes(module).items() if code in (SURVIVED, NO_TEST, *NOT_RUN, *OUT_OF_TIME)}
-        told = changes(module) if alive else {}
-        found += [name for name, code in alive.items() if code not in (SURVIVED, NO_TEST) or told.get(name) not in known]
+        reported = changes(module) if alive else {}
+        found += [name for name, code in alive.items() if code not in (SURVIVED, NO_TEST) or reported.get(name) not in known]
     return found
 
 

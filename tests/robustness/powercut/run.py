@@ -52,7 +52,7 @@ def micropython() -> str:
     return str(beside) if beside.exists() else "micropython"
 
 
-def run_engine(options: dict[str, Any], told: Callable[[dict[str, Any]], None] = lambda figures: None) -> dict[str, Any]:
+def run_engine(options: dict[str, Any], reported: Callable[[dict[str, Any]], None] = lambda figures: None) -> dict[str, Any]:
     """One engine process; returns its last figures. `told` gets each line meanwhile."""
     command = [micropython(), "-X", "heapsize=32m", str(HERE / "engine.py"), json.dumps(options)]
     last: dict[str, Any] = {"failed": "the engine said nothing", "done": True, "cuts": 0, "events": 0}
@@ -63,7 +63,7 @@ def run_engine(options: dict[str, Any], told: Callable[[dict[str, Any]], None] =
         for line in process.stdout:
             if line.startswith("{"):
                 last = json.loads(line)
-                told(last)
+                reported(last)
             else:
                 noise.append(line)
     if not last["done"] or process.returncode not in (0, 1):
@@ -109,14 +109,14 @@ def main() -> int:
             task = progress.add_task(part, total=args.events, cuts=0)
             said = time.monotonic()
 
-            def told(figures: dict[str, Any]) -> None:
+            def reported(figures: dict[str, Any]) -> None:
                 nonlocal said
                 progress.update(task, completed=min(args.events, figures["events"]), cuts=figures["cuts"])
                 if not console.is_terminal and time.monotonic() - said > 30:
                     said = time.monotonic()
                     print(f"{part}: {figures['events']} events, {figures['cuts']:,} cuts", flush=True)
 
-            results[part] = run_engine({**PARTS[part], "events": args.events, "second": args.second}, told)
+            results[part] = run_engine({**PARTS[part], "events": args.events, "second": args.second}, reported)
 
         def break_it(mutant: str) -> dict[str, Any]:
             return catch(mutant)

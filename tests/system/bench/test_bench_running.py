@@ -12,7 +12,7 @@ STATS = {"t": "stats", "loop_gap_ms_max": 40, "heap_peak_bytes": 300000, "heap_f
 STATS["poll"] = {"1": 400, "2": 410}
 
 
-def heard(*views: dict) -> list:
+def received(*views: dict) -> list:
     lines = [json.dumps(view).encode() for view in views] + [b"no JSON", b"[1]"]
     seen = passive.listen(lambda: lines.pop(0), 60.0, lambda so_far: not lines)
     return passive.judge(seen)
@@ -23,7 +23,7 @@ def parts(results: list) -> list[str]:
 
 
 def test_a_good_cabinet_has_no_faulty_part_and_says_what_was_not_tried():
-    results = heard(CABINET, STATS)
+    results = received(CABINET, STATS)
     assert parts(results) == [] and [result.status for result in results].count("skip") == 1
 
 
@@ -38,22 +38,22 @@ def test_devices_buses_slots_and_clocks_name_their_part():
         ({"bus": {**CAN, "state": 2}}, "CAN line can"),
         ({"bus": {**CAN, "fault": "passive"}}, "CAN line can"),
     ):
-        assert parts(heard(CABINET, {**STATS, **more})) == [part]
+        assert parts(received(CABINET, {**STATS, **more})) == [part]
     good = {"device": DEVICE, "bus": CAN}
-    assert parts(heard(CABINET, {**STATS, **good})) == []
+    assert parts(received(CABINET, {**STATS, **good})) == []
     lost = {"t": "slot", "slot": 2, "door_closed": True, "faults": ["charger_lost"]}
-    assert parts(heard(CABINET, STATS, lost)) == ["slot 2: charger_lost"]
-    assert parts(heard(CABINET, STATS, {"t": "slot", "slot": 3, "door_closed": None, "faults": []})) == ["switches of slot 3"]
+    assert parts(received(CABINET, STATS, lost)) == ["slot 2: charger_lost"]
+    assert parts(received(CABINET, STATS, {"t": "slot", "slot": 3, "door_closed": None, "faults": []})) == ["switches of slot 3"]
 
 
 def test_where_all_devices_of_a_line_fail_the_line_is_named():
     both = [{**STATS, "device": {**DEVICE, "name": f"pack {n}", "fault": "timeout"}} for n in (1, 2)]
-    assert parts(heard(CABINET, *both)) == ["line packs"]
+    assert parts(received(CABINET, *both)) == ["line packs"]
 
 
 def test_errors_of_before_are_not_held_against_a_device_that_is_good_now():
     before, now = {**DEVICE, "crc_errors": 40}, {**DEVICE, "requests": 800, "crc_errors": 40}
-    assert parts(heard(CABINET, {**STATS, "device": before}, {**STATS, "device": now})) == []
+    assert parts(received(CABINET, {**STATS, "device": before}, {**STATS, "device": now})) == []
 
 
 def clocks(ran_ms: int, wall_s: int, quality: int = 2) -> list[str]:
@@ -79,7 +79,7 @@ def test_lines_that_are_no_cabinets_are_passed_over():
 
 
 def test_silence_is_no_cabinet():
-    assert parts(heard()) == ["cabinet: not running, or another port"]
+    assert parts(received()) == ["cabinet: not running, or another port"]
 
 
 def test_each_trouble_names_its_part():
@@ -92,7 +92,7 @@ def test_each_trouble_names_its_part():
         ({**STATS, "poll": {"1": 400, "2": 9000}}, "slot 2"),
         ({**STATS, "dropped_events": 4}, "journal"),
     ):
-        wrong = parts(heard(CABINET, STATS, view))
+        wrong = parts(received(CABINET, STATS, view))
         assert len(wrong) == 1 and part in wrong[0], wrong
 
 

@@ -60,7 +60,7 @@ def run(folder: Path, plan: list[list[dict[str, Any]]], seed: int) -> list[list[
     firmware = Child("firmware", command, folder / "firmware.log", on_line=state.feed, env={"MICROPYPATH": f"{OUT}:.frozen"})
     limit = time.monotonic() + START_S + sum(max(path["limit_s"] for path in group) + START_S for group in plan)
     results: dict[str, Any] = {}
-    told = 0
+    reported = 0
     try:
         net.start()
         settings = settings_template.settings(SLOTS, "127.0.0.1", net.firmware_port)
@@ -78,11 +78,11 @@ def run(folder: Path, plan: list[list[dict[str, Any]]], seed: int) -> list[list[
             net.watch()
             with contextlib.suppress(OSError, ValueError):
                 results = json.loads((folder / "results.json").read_text())
-            for slot, at_s in results.get("stuck", [])[told:]:
+            for slot, at_s in results.get("stuck", [])[reported:]:
                 view = state.slots[slot]
                 words = ", ".join(str(view.get(name)) for name in ("state", "why", "faults"))
                 print(f"slot {slot} was not charged again by itself, at {at_s} s: {words}", flush=True)
-                told += 1
+                reported += 1
             time.sleep(0.5)
     finally:
         firmware.kill()

@@ -77,9 +77,9 @@ def test_packs_of_a_profile_that_cannot_prove_themselves_are_read_and_given_back
             simulation.tick()
             charged = charged or any(slot["charger_ma"] for slot in (simulation.view.get("slots") or [])[4:])
             for number in (5, 6):
-                told = simulation.state.slots[number]
-                if told.get("state") == "refused" and "unproven" in (told.get("faults") or []):
-                    seen = dict(told)
+                reported = simulation.state.slots[number]
+                if reported.get("state") == "refused" and "unproven" in (reported.get("faults") or []):
+                    seen = dict(reported)
             time.sleep(0.02)
         assert simulation.swaps.get("refused") == 1 and not simulation.swaps.get("completed"), "the rider gets the pack back"
         assert not charged

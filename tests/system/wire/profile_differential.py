@@ -47,11 +47,11 @@ def in_range(name: str, value: int, lowest: int | None = None) -> bool:
 
 def expected(message: Any, data: bytes, lowest: dict[str, int]) -> tuple[dict[str, int], int] | None:
     """What the frame tells by cantools, in a reading's units; None if anything is not plausible."""
-    told = message.decode(data, decode_choices=False, allow_truncated=True)
+    reported = message.decode(data, decode_choices=False, allow_truncated=True)
     numbers: dict[str, int] = {}
     bits = 0
     signals = {s.name: s for s in message.signals}
-    for name, value in told.items():
+    for name, value in reported.items():
         stem = name.rpartition("_")[0] if name[-1].isdigit() else name
         if name.startswith(("alarm_", "state_")):
             word = name.partition("_")[2]

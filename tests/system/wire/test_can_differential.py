@@ -78,11 +78,11 @@ def test_random_charger_frames_decode_as_cantools_decodes_them() -> None:
     for _ in range(FRAMES):
         data = bytearray(source.randbytes(8))
         charger.on_frame(0x18FF50A0, data, 8, 5)
-        told: Any = status.decode(bytes(data))
+        reported: Any = status.decode(bytes(data))
         reading = charger.reading
-        assert reading.output_mv == scaled(told["Voltage"], 1000)
-        assert reading.output_ma == scaled(told["Current"], 1000)
-        assert reading.fault_bits == told["Faults"] & 0x1F
+        assert reading.output_mv == scaled(reported["Voltage"], 1000)
+        assert reading.output_ma == scaled(reported["Current"], 1000)
+        assert reading.fault_bits == reported["Faults"] & 0x1F
 
 
 def test_charger_commands_are_encoded_as_cantools_encodes_them() -> None:
@@ -145,12 +145,12 @@ def test_random_pack_frames_decode_as_cantools_decodes_them() -> None:
         pack.set_need(0)
         pack.set_need(200)
         pack.reading.identity_taken_ms = clock.ms  # a frame says nothing about it
-        told: dict[str, Any] = {}
+        reported: dict[str, Any] = {}
         for name, message in messages:
             data = some_bytes(source, name)
-            told[name] = message.decode(data)
+            reported[name] = message.decode(data)
             pack.on_frame((message.frame_id & 0xFFFFFF00) | 9, bytearray(data), 8, clock.ms)
-        expected = expected_reading(told)
+        expected = expected_reading(reported)
         if expected is None:
             assert pack.reading.taken_ms is None
         else:
@@ -200,7 +200,7 @@ def test_a_challenge_passes_through_can_isotp(stmin: int, blocksize: int) -> Non
     request = b"\x01" + bytes(range(32))
     answer = b"\x41" + bytes(reversed(range(32)))
     assert tp.start(request, clock.ms)
-    heard = None
+    received = None
     end = time.monotonic() + PATIENCE_S
     while tp.state != our_isotp.DONE and time.monotonic() < end:
         bus.step()
@@ -209,7 +209,7 @@ def test_a_challenge_passes_through_can_isotp(stmin: int, blocksize: int) -> Non
             to_pack.append(isotp.CanMessage(arbitration_id=can_id, data=data, extended_id=True))
         layer.process(do_rx=True, do_tx=True)
         if layer.available():
-            heard = layer.recv()
+            received = layer.recv()
             layer.send(answer)
         while from_pack:
             message = from_pack.pop(0)
@@ -218,7 +218,7 @@ def test_a_challenge_passes_through_can_isotp(stmin: int, blocksize: int) -> Non
         clock.ms += 10
         tp.tick(clock.ms)
         assert tp.state != our_isotp.FAILED
-    assert heard is not None and bytes(heard) == request
+    assert received is not None and bytes(received) == request
     assert tp.answer is not None and bytes(tp.answer[: tp.length]) == answer
 
 

@@ -58,12 +58,12 @@ class Pty:
     def exchange(self, data: bytes, end: bytes) -> bytes:
         """Send, and read up to `end`."""
         os.write(self.master, data)
-        heard = b""
-        while not heard.endswith(end):
+        received = b""
+        while not received.endswith(end):
             ready, _, _ = select.select([self.master], [], [], PATIENCE_S)
-            assert ready, heard
-            heard += os.read(self.master, 256)
-        return heard
+            assert ready, received
+            received += os.read(self.master, 256)
+        return received
 
     def close(self) -> None:
         """Both ends."""
@@ -87,13 +87,13 @@ def test_a_line_whose_other_end_was_started_anew_is_opened_again(tmp_path: Path)
         assert first.exchange(b"hello", b">") == b"<hello>"
         first.close()
         second = Pty(link)
-        heard = b""
+        received = b""
         end = time.monotonic() + PATIENCE_S
-        while b">" not in heard and time.monotonic() < end:  # what is sent before it has been opened again may be lost, as on a wire
+        while b">" not in received and time.monotonic() < end:  # what is sent before it has been opened again may be lost, as on a wire
             os.write(second.master, b"x")
             ready, _, _ = select.select([second.master], [], [], 0.2)
             if ready:
-                heard += os.read(second.master, 256)
+                received += os.read(second.master, 256)
         os.write(second.master, b"quit")
         out, _ = process.communicate()
         second.close()

@@ -25,7 +25,7 @@ class CantoolsUnit:
     bitrate = 250_000
 
     def __init__(self):
-        self.told = []
+        self.reported = []
         self.inbox = []
         self.state = dict.fromkeys(VALUES, 0)
 
@@ -39,11 +39,11 @@ class CantoolsUnit:
             name = next(n for n, c in VALUES.items() if c == int.from_bytes(data, "little"))
             self.inbox.append(ANSWER.encode({"Command": VALUES[name], name: self.state[name]}, scaling=False, padding=False, strict=False))
             return True
-        told = COMMAND.decode(data.ljust(4, b"\0"), scaling=False)
-        name = next(n for n in told if n != "Command")
+        reported = COMMAND.decode(data.ljust(4, b"\0"), scaling=False)
+        name = next(n for n in reported if n != "Command")
         assert len(data) == (3 if name == "Operation" else 4)
-        self.told.append((name, told[name]))
-        self.state[name] = told[name]
+        self.reported.append((name, reported[name]))
+        self.state[name] = reported[name]
         self.state["FaultStatus"] = 0 if self.state["Operation"] else 1 << 6
         return True
 
@@ -74,9 +74,9 @@ def run(clock, bus, charger, ms, want=(0, 0)):
 def test_what_is_told_is_what_cantools_reads():
     clock, unit, bus, charger = bench()
     run(clock, bus, charger, 3_000, (54_600, 5_000))
-    assert unit.told[0] == ("Operation", 0)
-    assert ("SystemConfig", 0x0400) in unit.told and ("VoltageSet", 5460) in unit.told and ("CurrentSet", 500) in unit.told
-    assert unit.told.index(("SystemConfig", 0x0400)) < unit.told.index(("VoltageSet", 5460))
+    assert unit.reported[0] == ("Operation", 0)
+    assert ("SystemConfig", 0x0400) in unit.reported and ("VoltageSet", 5460) in unit.reported and ("CurrentSet", 500) in unit.reported
+    assert unit.reported.index(("SystemConfig", 0x0400)) < unit.reported.index(("VoltageSet", 5460))
     assert unit.state["Operation"] == 1
     run(clock, bus, charger, 2_000)
     assert unit.state["Operation"] == 0

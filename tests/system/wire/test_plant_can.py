@@ -139,11 +139,11 @@ def test_the_struct_images_and_the_dbc_agree_on_every_frame(tmp_path: Path) -> N
 def test_the_adapter_refuses_what_a_real_one_refuses(tmp_path: Path) -> None:
     from plant.slcan import CanHub
 
-    heard: list = []
+    received: list = []
 
     async def run() -> None:
         hub = CanHub()
-        hub.attach(lambda can_id, extended, data: heard.append((can_id, extended, data)))
+        hub.attach(lambda can_id, extended, data: received.append((can_id, extended, data)))
         adapter = hub.adapter(tmp_path / "can-x", 250000)
         assert adapter._line("T18FF10098AABBCCDD00112233") == b"\a"  # not open
         assert adapter._line("S5") == b"\r" and adapter._line("O") == b"\r"
@@ -155,4 +155,4 @@ def test_the_adapter_refuses_what_a_real_one_refuses(tmp_path: Path) -> None:
         adapter.port.close()
 
     asyncio.run(run())
-    assert heard == [(0x18FF1009, True, bytes.fromhex("AABBCCDD00112233")), (0x123, False, bytes.fromhex("AABB"))]
+    assert received == [(0x18FF1009, True, bytes.fromhex("AABBCCDD00112233")), (0x123, False, bytes.fromhex("AABB"))]

@@ -117,7 +117,7 @@ def run(clock: Any, bus: Any, pack: Pack, milliseconds: int) -> None:
 
 
 def test_the_pack_link_as_a_profile_gives_the_reading_of_its_own_driver() -> None:
-    told = []
+    reported = []
     for made in (by_profile, lambda bus, clock: PackLinkModbus(bus, 7, clock)):
         clock, bus, driver, plant_pack = bench(made)
         plant_pack.alarms = 0
@@ -125,11 +125,11 @@ def test_the_pack_link_as_a_profile_gives_the_reading_of_its_own_driver() -> Non
         run(clock, bus, plant_pack, 3000)
         reading = driver.reading
         assert reading.taken_ms is not None and driver.fault == ""
-        told.append({key: value for key, value in vars(reading).items() if not key.endswith("taken_ms") and key in vars(PackReading())})
-    for key in told[0]:
+        reported.append({key: value for key, value in vars(reading).items() if not key.endswith("taken_ms") and key in vars(PackReading())})
+    for key in reported[0]:
         if key not in ("counter", "cell_min_mv", "cell_max_mv", "pack_mv"):  # the instant of the last poll differs
-            assert told[0][key] == told[1][key], key
-    assert abs(told[0]["pack_mv"] - told[1]["pack_mv"]) < 100
+            assert reported[0][key] == reported[1][key], key
+    assert abs(reported[0]["pack_mv"] - reported[1]["pack_mv"]) < 100
 
 
 def prove(clock: Any, bus: Any, driver: Any, plant_pack: Pack, nonce: bytes) -> bytes | None:

@@ -66,19 +66,19 @@ def test_a_dead_interface_is_left_and_taken_up_again_and_nothing_is_lost(tmp_pat
         host="127.0.0.1", port=lines.port, sources=[ETHERNET, MODEM], events=200, fresh_ms=20, answer_ms=2000, return_ms=300,
         until=[f"connected by {name}" for name in (ETHERNET, MODEM, ETHERNET)], seconds=PATIENCE_S,
     )  # fmt: skip
-    told = []
+    reported = []
     try:
         assert cabinet.stdout
         for text in cabinet.stdout:
             said = json.loads(text)
             if "told" not in said:
                 break
-            told.append(said["told"])
+            reported.append(said["told"])
             if said["told"] == f"connected by {MODEM}":
                 lines.dead.clear()  # Ethernet works again
             elif said["told"] == f"connected by {ETHERNET}" and not lines.dead and MODEM not in lines.used:
                 lines.dead.add(ETHERNET)  # in the middle of the drain, and the link stays up
-        connected = [state for state in told if state.startswith("connected")]
+        connected = [state for state in reported if state.startswith("connected")]
         assert follows(connected, [f"connected by {name}" for name in (ETHERNET, MODEM, ETHERNET)])
         assert said["backlog"] == 0 and said["head_a"] > 200
         assert receiver.wait_for(lambda: not receiver._missing("A", said["head_a"], 1), PATIENCE_S)

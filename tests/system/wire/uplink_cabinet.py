@@ -77,15 +77,15 @@ async def main(want):
     if sources:
         tasks.append(asyncio.create_task(network.run(uplink)))
     begin = clock.ticks_ms()
-    told = ""
+    reported = ""
     fresh = begin
     while ticks.diff(clock.ticks_ms(), begin) < limit_ms:
         await asyncio.sleep_ms(10)
         state = uplink.state_text + (" by " + network.name if sources and uplink.connected else "")
-        if state != told:
-            told = state
-            print(json.dumps({"told": told}))
-            if until and told == until[0]:
+        if state != reported:
+            reported = state
+            print(json.dumps({"told": reported}))
+            if until and reported == until[0]:
                 until.pop(0)
         if refusals and uplink.stats()["failures"] >= refusals:
             break

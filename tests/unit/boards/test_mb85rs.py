@@ -98,7 +98,7 @@ class BoardClock(Clock):
 
 
 def test_the_journal_loses_nothing_that_it_reported_as_stored_in_power_cuts():
-    model, told, number = Mb85rsModel(), [], 0
+    model, reported, number = Mb85rsModel(), [], 0
     for cut in range(1, 31):
         model.cut_after = 40 + (cut * 613) % 9000
         try:
@@ -106,7 +106,7 @@ def test_the_journal_loses_nothing_that_it_reported_as_stored_in_power_cuts():
             for _ in range(6):
                 number += 1
                 journal.append(events.make("swap.refused", 1, "P1", number, "test"))
-                told.append(number)
+                reported.append(number)
                 journal.idle()
         except PowerCut:
             number += 1
@@ -120,7 +120,7 @@ def test_the_journal_loses_nothing_that_it_reported_as_stored_in_power_cuts():
         at = record.sequence
         if record.event.code == 43:
             there.append(record.event.values[0])
-    assert len(told) > 30 and set(told) <= set(there), sorted(set(told) - set(there))
+    assert len(reported) > 30 and set(reported) <= set(there), sorted(set(reported) - set(there))
 
 
 def open_journal(model):

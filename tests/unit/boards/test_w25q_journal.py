@@ -47,42 +47,42 @@ def stored(journal):
 
 def run_until_cut(model, clock, number, upto):
     """Store swaps until `upto` or until the supply goes; the numbers that the journal reported as stored."""
-    told = []
+    reported = []
     try:
         journal = open_journal(model, clock)
         while number < upto:
             number += 1
             journal.append(events.make("swap.refused", 1, "P1", number, "test"))
-            told.append(number)
+            reported.append(number)
             if number % 3 == 0:
                 journal.idle()
     except PowerCut:
         pass
-    return told
+    return reported
 
 
 def test_events_come_back_after_a_restart():
     clock = BoardClock()
     model = W25QModel(clock)
-    told = run_until_cut(model, clock, 0, 60)
-    assert told == list(range(1, 61))
-    assert stored(open_journal(model, clock)) == told
+    reported = run_until_cut(model, clock, 0, 60)
+    assert reported == list(range(1, 61))
+    assert stored(open_journal(model, clock)) == reported
 
 
 def test_no_event_that_was_reported_as_stored_is_lost_in_a_power_cut():
     clock = BoardClock()
     model = W25QModel(clock, program_us=50, sector_erase_us=200)
-    told, number = [], 0
+    reported, number = [], 0
     for cut in range(1, 31):
         model.cut_in = 1 + (cut * 7) % 23
         model.cut_share_pct = (cut * 37) % 101
         new = run_until_cut(model, clock, number, number + 6)
-        told += new
+        reported += new
         number = max([number] + new) + 1  # the one in flight may or may not be there
     model.cut_in = 0
     journal = open_journal(model, clock)
     there = stored(journal)
-    assert told and set(told) <= set(there), sorted(set(told) - set(there))
+    assert reported and set(reported) <= set(there), sorted(set(reported) - set(there))
     assert there == sorted(there)
 
 

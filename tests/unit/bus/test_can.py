@@ -57,12 +57,12 @@ class Port:
 
 class Ear(CanClient):
     def __init__(self, bus, name, can_ids, groups=()):
-        self.heard = []
+        self.received = []
         self.ticks = 0
         CanClient.__init__(self, bus, name, can_ids, groups)
 
     def on_frame(self, can_id, data, length, now_ms):
-        self.heard.append(can_id)
+        self.received.append(can_id)
 
     def tick(self, now_ms):
         self.ticks += 1
@@ -94,7 +94,7 @@ def test_frames_go_to_whoever_owns_the_identifier_or_its_group():
     frames = ((0x18FF1007, True), (0x18FF1708, True), (0x18FF1807, True), (0x18DAF407, True), (0x123, True), (0x123, False))
     port.inbox = [(can_id, extended, b"\x00") for can_id, extended in frames]
     bus.step()
-    assert one.heard == [0x18FF1007, 0x18DAF407, 0x123] and two.heard == [0x18FF1708, 0x123] and bus.unknown == 1
+    assert one.received == [0x18FF1007, 0x18DAF407, 0x123] and two.received == [0x18FF1708, 0x123] and bus.unknown == 1
 
 
 def test_no_identifier_has_two_owners():

@@ -23,7 +23,7 @@ class Table:
         self.values[rules.quantity(index)] = UNKNOWN if value is None else value * rules.side(index)
         return self
 
-    def told(self):
+    def reported(self):
         """The events since the last look."""
         rows = [(event.name, event.slot, event.pack) + tuple(event.values) for event in self.out]
         self.out.clear()
@@ -32,7 +32,7 @@ class Table:
     def at(self, now_ms):
         """One evaluation; its events."""
         self.faults.evaluate(self.values, now_ms, self.out, "P")
-        return self.told()
+        return self.reported()
 
     def stands(self, rule, value, now_ms):
         """Bring a fault about; it stands two seconds later."""
@@ -66,7 +66,7 @@ def test_a_rule_is_pending_while_its_debounce_runs_if_it_forbids_handing_out():
     t.set("cell_deep", 2000).at(3000)
     assert t.faults.pending == 1
     t.faults.pack_gone(t.out, "P")
-    assert t.faults.pending == 0 and t.told() == [cleared("class_low"), cleared("soh_low"), cleared("soh_end")]
+    assert t.faults.pending == 0 and t.reported() == [cleared("class_low"), cleared("soh_low"), cleared("soh_end")]
 
 
 def test_a_fault_is_told_with_its_limit_and_knows_how_long_it_was_held():
@@ -135,7 +135,7 @@ def test_a_latch_that_service_has_lifted_clears_as_if_there_were_none():
     rule = rules.index_of("soft_short")
     t = Table().stands("soft_short", 20, 1000).set("soft_short", 5)
     assert t.at(4000) == [] and t.at(90000) == [] and t.faults.latched() == [rule]
-    assert t.faults.service_clear(t.values, t.out, "P", False) == 1 and t.told() == [] and t.faults.latched() == []
+    assert t.faults.service_clear(t.values, t.out, "P", False) == 1 and t.reported() == [] and t.faults.latched() == []
     assert t.at(100000) == []
     t.set("soft_short", 6)
     assert t.at(120000) == []
@@ -156,7 +156,7 @@ def test_service_lifts_each_latch_once_and_ends_what_is_clearing():
     t.at(13000)
     names = t.faults.names()
     assert t.faults.service_clear(t.values, t.out, "P", False) == 2
-    assert t.told() == [cleared("cell_sum")]  # it was clearing; the pack is still silent
+    assert t.reported() == [cleared("cell_sum")]  # it was clearing; the pack is still silent
     assert t.faults.names() == [name for name in names if name != "cell_sum"] and "pack_silent" in names
     assert t.faults.service_clear(t.values, t.out, "P", False) == 0
 
@@ -169,18 +169,18 @@ def test_service_clears_at_once_what_was_about_a_pack_that_is_no_longer_there():
         assert t.faults.active(rule) and t.faults.stop_rule == rule
         t.values[rules.quantity(rule)] = value
         assert t.faults.service_clear(t.values, t.out, pack, pack == "") == 1
-        assert t.told() == ([("fault.cleared", 3, "", "soft_short")] if goes else []) and t.faults.active(rule) is not goes
+        assert t.reported() == ([("fault.cleared", 3, "", "soft_short")] if goes else []) and t.faults.active(rule) is not goes
     t = Table()
     t.faults.restore(rules.index_of("charger_runs_on"))  # a rule of the slot stays until it is known to be over
     t.faults.service_clear(t.values, t.out, "", True)
-    assert t.told() == [] and t.faults.names() == ["charger_runs_on"]
+    assert t.reported() == [] and t.faults.names() == ["charger_runs_on"]
 
 
 def test_a_pack_takes_its_own_faults_along_and_no_others():
     t = Table().stands("soft_short", 20, 1000).stands("soh_end", 60, 4000).stands("door_stuck", 1, 7000)
     assert t.faults.names() == ["soft_short", "soh_low", "soh_end", "door_stuck"]
     t.faults.pack_gone(t.out, "P")
-    assert t.told() == [cleared("soh_low"), cleared("soh_end")]
+    assert t.reported() == [cleared("soh_low"), cleared("soh_end")]
     assert t.faults.names() == ["soft_short", "door_stuck"]
 
 
@@ -211,7 +211,7 @@ def test_a_round_that_is_passed_over_would_have_changed_nothing():
     values = array("i", [UNKNOWN] * rules.QUANTITIES)
     dice = 12345
     now_ms = 1000
-    told, wanted, passed, events = [], [], 0, 0
+    reported, wanted, passed, events = [], [], 0, 0
     for _ in range(6000):
         dice = (dice * 1103515245 + 12345) & 0x7FFFFFFF
         kind, rule = dice >> 8 & 15, (dice >> 12) % rules.COUNT
@@ -224,21 +224,21 @@ def test_a_round_that_is_passed_over_would_have_changed_nothing():
             lazy.set_chemistry(dice & 3)
             eager.set_chemistry(dice & 3)
         elif kind == 5 and dice & 64:
-            lazy.pack_gone(told, "P")
+            lazy.pack_gone(reported, "P")
             eager.pack_gone(wanted, "P")
         elif kind == 6 and dice & 64:
-            assert lazy.service_clear(values, told, "P", bool(dice & 256)) == eager.service_clear(values, wanted, "P", bool(dice & 256))
+            assert lazy.service_clear(values, reported, "P", bool(dice & 256)) == eager.service_clear(values, wanted, "P", bool(dice & 256))
         elif kind == 7 and dice & 192 == 192:
             lazy.restore(rule)
             eager.restore(rule)
         eager._settled = False
         passed += lazy._settled and values == lazy._judged
-        lazy.evaluate(values, now_ms, told, "P")
+        lazy.evaluate(values, now_ms, reported, "P")
         eager.evaluate(values, now_ms, wanted, "P")
         assert bytes(lazy.state) == bytes(eager.state) and lazy.pending == eager.pending
-        assert [(event.name, event.values) for event in told] == [(event.name, event.values) for event in wanted]
-        events += len(told)
-        told.clear()
+        assert [(event.name, event.values) for event in reported] == [(event.name, event.values) for event in wanted]
+        events += len(reported)
+        reported.clear()
         wanted.clear()
         now_ms += 20 << (dice >> 20 & 7)
     assert events > 500 and passed > 500, (events, passed)
@@ -253,7 +253,7 @@ def test_what_is_done_from_outside_counts_in_the_next_round_though_nothing_else_
     t = Table().stands("soh_end", 60, 1000)
     t.at(3050)
     t.faults.pack_gone(t.out, "P")
-    t.told()
+    t.reported()
     assert t.at(3100) == [] and t.faults.pending == 1 and [row[3] for row in t.at(4100)] == ["soh_low", "soh_end"]
     t = Table().set("cell_sum", 1000)
     t.at(1000)

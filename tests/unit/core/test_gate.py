@@ -1,7 +1,7 @@
 """The interlock alone, with slots whose every answer is set: each condition by itself, the order of conditions, pulses and claims."""
 
 
-from core_stubs import StubSlot, empty, told
+from core_stubs import StubSlot, empty, reported
 
 from cabinet.core import interlock, rules, slot, slot_state
 from cabinet.core.interlock import GIVE_BACK, NOBODY, RIDER_IN, RIDER_OUT, SERVICE, Interlock
@@ -106,15 +106,15 @@ def test_a_permit_is_the_least_of_plan_and_pack_and_begins_and_ends_with_an_even
     out = []
     g.permit_charge(s, 55000, 1000, out)
     assert (s.charge_ma, s.charge_mv, s.why_code, slot_state.charge_winner(s.why_code)) == (10000, 55000, "charging", "plan")
-    assert told(out) == [("charge.started", 1, "P1", (55000, 10000, 50))]
+    assert reported(out) == [("charge.started", 1, "P1", (55000, 10000, 50))]
     s.pack.charge_limit_ma = 9000
     g.permit_charge(s, 54000, 1000, out)
-    assert (s.charge_ma, s.charge_mv) == (9000, 54000) and told(out) == []
+    assert (s.charge_ma, s.charge_mv) == (9000, 54000) and reported(out) == []
     s.set(io_lock_locked=False)
     g.permit_charge(s, 54000, 1000, out)
-    assert told(out) == [("charge.stopped", 1, "P1", ("not_locked", 49))] and s.charge_ma == s.charge_mv == 0
+    assert reported(out) == [("charge.stopped", 1, "P1", ("not_locked", 49))] and s.charge_ma == s.charge_mv == 0
     g.permit_charge(s, 54000, 1000, out)
-    assert told(out) == []
+    assert reported(out) == []
 
 
 # (claim, what is changed, the answer)
@@ -209,7 +209,7 @@ def pulse(g, s, now_ms, claim=SERVICE):
     out = []
     s.set(door_claim=claim, pulse=False)
     g.permit_doors(now_ms, out)
-    return told(out)
+    return reported(out)
 
 
 def test_a_permit_is_one_pulse_told_with_its_claim():
@@ -268,7 +268,7 @@ def test_the_strongest_claim_wins_and_of_equal_ones_the_first():
         b.door_claim = second
         out = []
         g.permit_doors(5000, out)
-        assert [(row[1], row[3][0]) for row in told(out)] == [(winner, interlock.DOOR_CLAIMS[max(first, second)])]
+        assert [(row[1], row[3][0]) for row in reported(out)] == [(winner, interlock.DOOR_CLAIMS[max(first, second)])]
         loser = b if winner == 1 else a
         assert loser.door_why == "outranked" and not loser.pulse and loser.pulsed_ms is None
         assert a.door_claim == b.door_claim == NOBODY
@@ -281,7 +281,7 @@ def test_a_claim_that_may_not_open_outranks_nobody():
     c.thermal = True
     out = []
     g.permit_doors(5000, out)
-    assert [row[1] for row in told(out)] == [1]
+    assert [row[1] for row in reported(out)] == [1]
     assert (a.door_why, b.door_why, c.door_why) == ("", "not_ready", "hot")
 
 
@@ -291,7 +291,7 @@ def test_a_claim_that_was_outranked_does_not_hide_a_stronger_one_behind_it():
     a.door_claim, b.door_claim, c.door_claim = RIDER_OUT, RIDER_OUT, SERVICE
     out = []
     g.permit_doors(5000, out)
-    assert [row[1] for row in told(out)] == [3]
+    assert [row[1] for row in reported(out)] == [3]
     assert (a.door_why, b.door_why, c.door_why) == ("outranked", "outranked", "")
 
 

@@ -1,7 +1,7 @@
 """The swap alone: Out-In, and what becomes of a swap after a reset, in every word."""
 
 
-from core_stubs import StubSlot, empty, told
+from core_stubs import StubSlot, empty, reported
 
 from cabinet.core import interlock, rules, slot, swap
 from cabinet.core.options import Options
@@ -22,7 +22,7 @@ class Table:
 
     def tell(self):
         """Events and codes said since the last look."""
-        rows = told(self.events)
+        rows = reported(self.events)
         assert all(values[0] == self.swap.number for name, _, _, values in rows if name[:5] == "swap.")
         events = [(name, number, pack) + values[1:] for name, number, pack, values in rows]
         codes = [(number, code) for number, code in self.messages]
@@ -171,7 +171,7 @@ def test_what_is_saved_is_what_is_restored():
     t = resumed(saved(swap.NONE, 0, last_in=3))
     assert not t.swap.active and t.swap.number == 7 and t.swap.last_in == 3 and t.swap.token == ""
     t.swap.begin("ben", "rider", 2000)
-    assert told(t.events)[0][3] == (8, "ben", "rider")
+    assert reported(t.events)[0][3] == (8, "ben", "rider")
 
 
 def test_a_saved_swap_that_makes_no_sense_is_refused():

@@ -206,7 +206,7 @@ def test_a_setting_may_tighten_a_limit_and_never_loosen_it():
 
 
 def test_an_error_in_a_setting_names_its_place_its_value_and_what_is_allowed():
-    for tighten, told in (
+    for tighten, reported in (
         ({"cell_ovv": {"LFP": 1}}, "limits.cell_ovv: there is no such rule"),
         ({"cell_ov": 3000}, 'limits.cell_ov: write {"LFP": limit, "NMC": limit}'),
         ({"cell_ov": {"LCO": 1}}, "limits.cell_ov.LCO: allowed are LFP and NMC"),
@@ -215,7 +215,7 @@ def test_an_error_in_a_setting_names_its_place_its_value_and_what_is_allowed():
         ({"cell_ov": {"NMC": True}}, "limits.cell_ov.NMC = True: allowed are whole numbers up to 4230"),
         ({"soh_end": {"LFP": 69}}, "limits.soh_end.LFP = 69: allowed are whole numbers from 70"),
     ):
-        assert error_of(tighten) == told
+        assert error_of(tighten) == reported
     same = limits.LimitSet({"cell_ov": {"NMC": 4230}, "soh_end": {"LFP": 70}})  # the cap itself
     assert same.tightened == 2 and same.version == limits.VERSION + "+2"
     assert limits.LimitSet().version == limits.LimitSet({}).version == limits.VERSION and limits.LimitSet().tightened == 0

@@ -44,17 +44,17 @@ def test_a_new_slot_knows_nothing_and_permits_nothing():
 def test_data_are_fresh_up_to_their_age_limit():
     b = Bench()
     b.accepted()
-    for heard, answer, limit in (("io", "io_fresh", 1500), ("charger", "charger_fresh", 3500), ("pack", "pack_fresh", 15000)):
+    for received, answer, limit in (("io", "io_fresh", 1500), ("charger", "charger_fresh", 3500), ("pack", "pack_fresh", 15000)):
         for _ in range(2):
             b.s.io.taken_ms = b.s.charger.taken_ms = b.s.pack.taken_ms = 20000
-            if heard == "pack":
+            if received == "pack":
                 b.s.io.taken_ms = 20000 + limit
             b.s.observe(b.options, 20000 + limit, b.out)
-            assert getattr(b.s, answer) is True, heard
-            if heard == "pack":
+            assert getattr(b.s, answer) is True, received
+            if received == "pack":
                 b.s.io.taken_ms = 20001 + limit
             b.s.observe(b.options, 20001 + limit, b.out)
-            assert getattr(b.s, answer) is False, heard
+            assert getattr(b.s, answer) is False, received
     b.s.plan_ma = 1  # a pack that is, or is about to be, charged must be heard more often
     b.s.io.taken_ms = b.s.pack.taken_ms = 90000
     for age, fresh in ((3000, True), (3001, False)):
@@ -349,8 +349,9 @@ def test_a_refused_pack_is_told_with_rule_reason_value_and_limit_and_may_become_
     rule = rules.index_of("soh_end")
     b = Bench().put(soh_pct=40)
     now, rows = b.until(slot.REFUSED, 1000, 20000)
-    told = [row for row in rows if row[0] == "pack.refused"]
-    assert told == [("pack.refused", 2, "P", ("soh_end", rules.reason(rule), 40, rules.level(rule, 0)))] and type(told[0][3][2]) is int
+    reported = [row for row in rows if row[0] == "pack.refused"]
+    assert reported == [("pack.refused", 2, "P", ("soh_end", rules.reason(rule), 40, rules.level(rule, 0)))]
+    assert type(reported[0][3][2]) is int
     b.at(now + 50)
     assert b.s.state == slot.REFUSED and b.s.serial == "P"
     b.s._occupied_since_ms = 900
@@ -376,8 +377,8 @@ def test_a_dangerous_pack_is_told_with_rule_value_and_limit():
     now = b.accepted()
     b.put(temp_max_ddegc=650, temp_min_ddegc=640)
     now, rows = b.until(slot.QUARANTINED, now + 50, 20000)
-    told = [row for row in rows if row[0] == "pack.quarantined"]
-    assert told == [("pack.quarantined", 2, "P", ("temp_hot", 650, rules.level(rule, 0)))]
+    reported = [row for row in rows if row[0] == "pack.quarantined"]
+    assert reported == [("pack.quarantined", 2, "P", ("temp_hot", 650, rules.level(rule, 0)))]
     assert b.s.thermal is True
 
 

@@ -252,20 +252,20 @@ def test_no_other_change_of_state_brings_evidence():
 
 def test_faults_are_told_with_the_pack_that_stands_there_even_as_it_leaves():
     b = Bench().put(soh_pct=60)
-    told = []
+    reported = []
     for now in range(1000, 9000, 50):
         b.at(now)
-        told += b.aside
+        reported += b.aside
     assert b.s.state == slot.REFUSED and b.s.thermal is False
-    assert [row[:3] for row in told if row[3][0] == "soh_end"] == [("fault.raised", 2, "P"), ("evidence.taken", 2, "P")]
+    assert [row[:3] for row in reported if row[3][0] == "soh_end"] == [("fault.raised", 2, "P"), ("evidence.taken", 2, "P")]
     b.door(False)
     b.until(slot.OPEN, 9000)
     b.put(False)
-    told = []
+    reported = []
     for now in range(9500, 10000, 50):
         b.at(now)
-        told += b.aside
-    assert ("fault.cleared", 2, "P", ("soh_end",)) in told
+        reported += b.aside
+    assert ("fault.cleared", 2, "P", ("soh_end",)) in reported
 
 
 def test_a_pack_that_was_removed_leaves_nothing_behind():

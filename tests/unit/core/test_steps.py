@@ -1,7 +1,7 @@
 """The swap alone, with slots whose every answer is set: each state, what ends it, its time limit, and every word of it."""
 
 
-from core_stubs import StubSlot, empty, told
+from core_stubs import StubSlot, empty, reported
 
 from cabinet.core import interlock, reason_codes, rules, slot, swap
 from cabinet.core.options import Options
@@ -24,7 +24,7 @@ class Table:
 
     def tell(self):
         """Events since the last look, without the swap's number: (name, slot, pack, the other values)."""
-        return [(name, number, pack) + values[1:] for name, number, pack, values in told(self.events)]
+        return [(name, number, pack) + values[1:] for name, number, pack, values in reported(self.events)]
 
     def said(self):
         """Codes said since the last look."""
@@ -139,13 +139,13 @@ def test_numbers_count_and_a_step_without_a_swap_does_nothing():
     t.at(2000)
     assert t.tell() == [] and t.said() == [] and not t.swap.active
     t.begin()
-    assert told(t.events)[0][3] == (1, "anna", "rider")
+    assert reported(t.events)[0][3] == (1, "anna", "rider")
     t.swap.stopped = True
     t.at(2000)
-    assert told(t.events) == [("swap.cancelled", 1, "", (1, "cabinet_stopped", "opening_in"))]
+    assert reported(t.events) == [("swap.cancelled", 1, "", (1, "cabinet_stopped", "opening_in"))]
     t.swap.stopped = False
     t.swap.begin("ben", "command", 3000)
-    assert told(t.events)[0] == ("swap.ordered", 0, "", (2, "ben", "command"))
+    assert reported(t.events)[0] == ("swap.ordered", 0, "", (2, "ben", "command"))
 
 
 def test_empty_slots_take_turns_and_the_best_one_goes_first():
@@ -434,5 +434,5 @@ def test_a_series_ends_where_the_next_pack_cannot_be_changed():
         t.at(4000).open(3).at(5000).quiet()
         t.slots[1].set(**change)
         t.shut(3, slot.FAULT if change["ready"] else slot.EMPTY, present=False, serial="").at(6000)
-        assert told(t.events)[1:] == [("swap.refused", 0, "", (1, reason))] and t.said() == [(0, reason)] and not t.swap.active, reason
+        assert reported(t.events)[1:] == [("swap.refused", 0, "", (1, reason))] and t.said() == [(0, reason)] and not t.swap.active, reason
         assert t.swap.number == 1

@@ -145,7 +145,7 @@ def lifted_out():
     return cabinet, number, pack
 
 
-def told(cabinet, name):
+def reported(cabinet, name):
     return [row for row in cabinet.log if row[0] == name]
 
 
@@ -161,28 +161,28 @@ def test_a_full_pack_that_was_put_back_and_stays_is_not_booked_as_handed_out():
             assert cabinet.run(lambda c=cabinet: c.control.swap_view()["state"] == "opening_out", 5000)
             cabinet.control.command("disable", number, cabinet.now_ms)
         assert cabinet.run(lambda c=cabinet, n=number: c.open_doors() not in ([], [n]), 120000), change
-        assert told(cabinet, "swap.completed") == []
+        assert reported(cabinet, "swap.completed") == []
         other = cabinet.open_doors()[0]
         cabinet.run(limit_ms=500)
         cabinet.packs.pop(other)
         cabinet.run(limit_ms=500)
         cabinet.doors[other] = True
         assert cabinet.run(lambda c=cabinet: not c.control.swap.active, 10000)
-        assert [row[1] for row in told(cabinet, "swap.completed")] == [other]
+        assert [row[1] for row in reported(cabinet, "swap.completed")] == [other]
 
 
 def test_a_stop_does_not_cancel_a_swap_whose_full_pack_is_with_the_rider():
     cabinet, number, pack = lifted_out()
     cabinet.danger_bits = reading.CABINET_EMERGENCY_STOP
     assert cabinet.run(lambda: not cabinet.control.swap.active, 3000)
-    assert [row[1] for row in told(cabinet, "swap.completed")] == [number] and told(cabinet, "swap.cancelled") == []
+    assert [row[1] for row in reported(cabinet, "swap.completed")] == [number] and reported(cabinet, "swap.cancelled") == []
     assert not cabinet.control.slots[number - 1].left_open  # he stands there still
     cabinet, number, pack = lifted_out()
     cabinet.packs[number] = pack
     cabinet.run(limit_ms=1000)
     cabinet.danger_bits = reading.CABINET_EMERGENCY_STOP
     assert cabinet.run(lambda: not cabinet.control.swap.active, 3000)
-    assert told(cabinet, "swap.completed") == [] and told(cabinet, "swap.cancelled")[0][2]["reason"] == "cabinet_stopped"
+    assert reported(cabinet, "swap.completed") == [] and reported(cabinet, "swap.cancelled")[0][2]["reason"] == "cabinet_stopped"
 
 
 def late_switch(cabinet, identity_every_ms=30000):

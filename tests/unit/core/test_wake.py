@@ -43,8 +43,8 @@ def test_a_pack_that_cannot_be_woken_is_given_back_and_the_rider_is_told_why():
     assert len(asked) == 2
     assert cabinet.run(lambda: not cabinet.control.swap.active, 5000)
     assert cabinet.last("swap.cancelled")[2]["reason"] == "pack_silent"
-    told = [row for row in cabinet.log if row[0] == "fault.raised"][0][2]
-    assert told["rule"] == "pack_silent" and asked[1] - put_in_ms < 4000
+    reported = [row for row in cabinet.log if row[0] == "fault.raised"][0][2]
+    assert reported["rule"] == "pack_silent" and asked[1] - put_in_ms < 4000
     assert cabinet.now_ms - put_in_ms < 15000
 
 

@@ -273,14 +273,14 @@ def test_the_cell_groups_are_kept_for_a_technician_who_looks():
     for group in range(5):
         wire.frame(0x15, struct.pack("<BHHHB", group, 3900 + group, 3910, 3920 if group < 4 else 0, 0))
     run(clock, bus, wire, 100)
-    mv = view.told()["mv"]
+    mv = view.reported()["mv"]
     assert len(mv) == 14 and mv[:3] == [3900, 3910, 3920] and mv[12:] == [3904, 3910]
     wire.frame(0x15, struct.pack("<BHHHB", 11, 3900, 3910, 3920, 0))
     wire.frame(0x15, struct.pack("<BHHHB", 0, 6001, 1, 1, 0))
     before = pack.stats.implausible
     run(clock, bus, wire, 100)
-    assert pack.stats.implausible == before + 2 and view.told()["mv"][0] == 3900
+    assert pack.stats.implausible == before + 2 and view.reported()["mv"][0] == 3900
     view.show(None)
     wire.frame(0x15, struct.pack("<BHHHB", 0, 3000, 3000, 3000, 0))
     run(clock, bus, wire, 100)
-    assert view.told() is None
+    assert view.reported() is None

@@ -310,9 +310,9 @@ def test_the_cells_are_read_once_for_a_technician():
     run(clock, bus, 1000)
     assert view.owner is None
     view.show(pack)
-    assert view.told() is None
+    assert view.reported() is None
     before = pack.stats.requests
     run(clock, bus, 2000)
-    told = view.told()
-    assert told["mv"][:16] == [3300 + n for n in range(16)] and told["ddegc"] == [251, -10] and told["pack"] == pack.name
+    reported = view.reported()
+    assert reported["mv"][:16] == [3300 + n for n in range(16)] and reported["ddegc"] == [251, -10] and reported["pack"] == pack.name
     assert pack.stats.requests - before <= 24 and pack.reading.taken_ms is not None and pack.fault == ""

@@ -356,7 +356,7 @@ def test_two_open_doors_a_door_without_a_pulse_and_a_hot_pack_behind_an_open_doo
 
 
 def test_a_hot_pack_that_has_said_nothing_since_it_came_is_given_back_unblamed():
-    for told in (False, True):
+    for reported in (False, True):
         world = World(4, 1)
         slot = plugged(world, "hot")
         pack, slot.pack, slot.door_closed = slot.pack, None, False
@@ -367,13 +367,13 @@ def test_a_hot_pack_that_has_said_nothing_since_it_came_is_given_back_unblamed()
         world.step(0.5)
         request = sealed(bytes((slot.number, 3, 1, 0, 0, 8)))
         assert units.answer(request) is not None and not slot.reported
-        if told:
+        if reported:
             world.set_fault(slot.number, "none")
             assert units.answer(request) is not None
         world.step(0.2)
         slot.pulse(300)
         world.step(0.05)
-        assert names(world) == ({"hot_pack_released"} if told else set())
+        assert names(world) == ({"hot_pack_released"} if reported else set())
 
 
 def test_a_pack_on_can_has_told_of_itself_once_all_frames_of_a_reading_went_out_in_its_own_name():

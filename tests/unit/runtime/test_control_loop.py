@@ -90,16 +90,16 @@ def test_events_are_kept_within_bounds_while_flash_refuses_and_the_loss_is_count
 
 def test_whoever_keeps_the_books_hears_of_an_event_once_it_is_on_flash():
     world, loop, _ = bench()
-    heard = []
-    loop.on_stored = lambda event: heard.append((event.name, world.done[-1]))
+    received = []
+    loop.on_stored = lambda event: received.append((event.name, world.done[-1]))
     world.flash_error = OSError(5)
     world.events.append(events.make("swap.completed", 1))
     loop.step()
-    assert heard == []
+    assert received == []
     world.flash_error = None
     loop.step()
     loop.step()
-    assert heard == [("swap.completed", "swap.completed")]
+    assert received == [("swap.completed", "swap.completed")]
 
 
 class Doubtful:

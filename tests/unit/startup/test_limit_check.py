@@ -25,8 +25,8 @@ def test_a_number_in_another_unit_is_named_with_the_unit():
         (43, "43 is 4.3 degC, below the least"), (60, "60 is 6.0 degC, below the least"), (451, "45.1 degC, above the most: looser"),
         (-5, "-0.5 degC"), (430000, "43000.0 degC"),
     ):
-        told = refusal("temp_high", "NMC", value)
-        assert said in told and "250 to 450 in 0.1 degC (25.0 degC to 45.0 degC)" in told, told
+        reported = refusal("temp_high", "NMC", value)
+        assert said in reported and "250 to 450 in 0.1 degC (25.0 degC to 45.0 degC)" in reported, reported
     assert "3 mV, below the least" in refusal("cell_ov", "LFP", 3) and "3400 to 3650 in mV" in refusal("cell_ov", "LFP", 3)
     assert "69 %, below the least: looser" in refusal("soh_end", "LFP", 69)
     assert "99 %, above the most: so tight" in refusal("soh_end", "LFP", 99)

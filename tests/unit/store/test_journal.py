@@ -228,7 +228,7 @@ def test_ring_b_drops_its_oldest_sector_and_tells_exactly_what():
     found = sequences(journal, RING_B)
     assert found[-1] == journal.head(RING_B)
     assert found == list(range(found[0], found[-1] + 1))
-    told = []
+    reported = []
     after = 0
     while True:
         record = journal.read(RING_B, after)
@@ -236,10 +236,10 @@ def test_ring_b_drops_its_oldest_sector_and_tells_exactly_what():
             break
         after = record.sequence
         if record.event.name == "journal.gap":
-            told.append(record.event.values)
-    assert told
-    assert told[-1][1] == found[0] - 1
-    for earlier, later in zip(told, told[1:]):
+            reported.append(record.event.values)
+    assert reported
+    assert reported[-1][1] == found[0] - 1
+    for earlier, later in zip(reported, reported[1:]):
         assert later[0] == earlier[1] + 1
         assert later[2] == later[1] - later[0] + 1
     assert journal.acked(RING_B) == found[0] - 1

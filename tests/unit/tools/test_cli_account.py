@@ -69,8 +69,8 @@ def test_an_event_that_is_neither_on_flash_nor_received_is_lost(contents):
 
 
 def test_dropped_telemetry_is_not_lost_if_a_gap_event_names_it(contents):
-    told = envelope(3, "journal.gap", **{"from": 1, "to": 2, "count": 2})
-    account = account_of(contents, [told], [told], 3)
+    reported = envelope(3, "journal.gap", **{"from": 1, "to": 2, "count": 2})
+    account = account_of(contents, [reported], [reported], 3)
     assert (account.dropped, account.lost) == (2, 0)
 
 

@@ -16,18 +16,18 @@ def rows(maps: dict[int, Counter], most: int, monkeypatch) -> dict[str, int]:
 
 
 def test_what_each_slot_holds_is_told_apart_from_what_is_there_anyway(monkeypatch):
-    told = rows({12: FEW, 24: MANY}, 10, monkeypatch)
-    assert told["RAM, each slot: objects of Slot"] == 100 and told["RAM, each slot: module b"] == 1
-    assert told["RAM, beside slots, by holder: names"] == 4000 and told["RAM, beside slots, by holder: module b"] == 288
-    assert "RAM, beside slots, by holder: objects of Slot" not in told
-    assert told["RAM, beside slots, by holder: all"] + 12 * told["RAM, each slot: all"] == FEW.total()
-    assert told["RAM, beside slots, by kind: all"] == told["RAM, beside slots, by holder: all"]
+    reported = rows({12: FEW, 24: MANY}, 10, monkeypatch)
+    assert reported["RAM, each slot: objects of Slot"] == 100 and reported["RAM, each slot: module b"] == 1
+    assert reported["RAM, beside slots, by holder: names"] == 4000 and reported["RAM, beside slots, by holder: module b"] == 288
+    assert "RAM, beside slots, by holder: objects of Slot" not in reported
+    assert reported["RAM, beside slots, by holder: all"] + 12 * reported["RAM, each slot: all"] == FEW.total()
+    assert reported["RAM, beside slots, by kind: all"] == reported["RAM, beside slots, by holder: all"]
 
 
 def test_the_largest_are_named_and_the_others_summed_up(monkeypatch):
-    told = rows({12: FEW}, 2, monkeypatch)
-    assert list(told.items())[:4] == [
+    reported = rows({12: FEW}, 2, monkeypatch)
+    assert list(reported.items())[:4] == [
         ("RAM, each slot: all", 0), ("RAM, beside slots, by holder: names", 4000), ("RAM, beside slots, by holder: objects of Slot", 1200),
         ("RAM, beside slots, by holder: 3 others", 820),
     ]  # fmt: skip
-    assert told["RAM, beside slots, by holder: all"] == FEW.total()
+    assert reported["RAM, beside slots, by holder: all"] == FEW.total()

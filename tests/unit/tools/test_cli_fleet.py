@@ -39,12 +39,12 @@ def somebodys_broker(folder: Path) -> Iterator[int]:
 
 
 def test_a_fleet_comes_back_after_its_broker_died(tmp_path: Path):
-    plot, told = tmp_path / "fleet.svg", tmp_path / "fleet.json"
-    more = ("--every", "0.2", "--outage", "1@0.5", "--plot", str(plot), "--json", str(told))
+    plot, reported = tmp_path / "fleet.svg", tmp_path / "fleet.json"
+    more = ("--every", "0.2", "--outage", "1@0.5", "--plot", str(plot), "--json", str(reported))
     code, out, seen = run_fleet("--cabinets", "6", *more)
     assert code == 0, out + seen
     said = json.loads(out)
-    assert said == json.loads(told.read_text())
+    assert said == json.loads(reported.read_text())
     assert said["ok"] and said["cabinets"] == 6 and said["events_made"] == said["events_acknowledged"] > 10
     back = said["returns"][0]
     assert back["events_during"] > 0 and back["all_drained_s"] is not None and 1 <= back["connects_per_s_max"] <= 6

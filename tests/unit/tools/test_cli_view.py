@@ -3,8 +3,8 @@
 from swapcab.sim.view import slot_view
 
 
-def why(told: dict) -> str:
-    return slot_view(7, 4, told, {}).why
+def why(reported: dict) -> str:
+    return slot_view(7, 4, reported, {}).why
 
 
 def test_the_name_of_a_rule_and_a_reason_code_become_sentences():

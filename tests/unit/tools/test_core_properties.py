@@ -313,9 +313,9 @@ for seed in (21, 22, 23):
 def test_both_interpreters_decide_the_same_on_100000_states_of_random_walks():
     binary = str(Path(sys.executable).with_name("micropython"))
     env = {**os.environ, "MICROPYPATH": MICROPYPATH}
-    told = [
+    reported = [
         subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
         for command in ([binary, "-X", "heapsize=4m", "-c", STORY], [sys.executable, "-c", STORY])
     ]
-    assert told[0] == told[1]
-    assert sum(int(line.split()[1]) for line in told[0].splitlines()) > 100_000
+    assert reported[0] == reported[1]
+    assert sum(int(line.split()[1]) for line in reported[0].splitlines()) > 100_000

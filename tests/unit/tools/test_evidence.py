@@ -73,7 +73,7 @@ def envelope_of(event: Any) -> dict[str, Any]:
     return event_codec.to_envelope("test", 0, event_codec.decode(7, buf, 0, size))
 
 
-def told(**values: int) -> Callable[[Bench], None]:
+def reported(**values: int) -> Callable[[Bench], None]:
     """The pack in slot 2 tells this."""
     return lambda bench: bench.pack.update(values)
 
@@ -148,39 +148,39 @@ def _set(bench: Bench, name: str, value: Any) -> None:
 
 
 TRIGGERS: dict[str, Callable[[Bench], None]] = {
-    "cell_ov_hard": told(cell_max_mv=3800),
-    "cell_ov": told(cell_max_mv=3650),
-    "cell_precharge": told(cell_min_mv=2500),
-    "cell_deep": told(cell_min_mv=2000),
-    "class_high": told(pack_mv=60001),
-    "class_low": told(pack_mv=20000),
-    "cell_sum": told(pack_mv=56000),
+    "cell_ov_hard": reported(cell_max_mv=3800),
+    "cell_ov": reported(cell_max_mv=3650),
+    "cell_precharge": reported(cell_min_mv=2500),
+    "cell_deep": reported(cell_min_mv=2000),
+    "class_high": reported(pack_mv=60001),
+    "class_low": reported(pack_mv=20000),
+    "cell_sum": reported(pack_mv=56000),
     "over_own": read("pack", current_ma=17000, charge_limit_ma=15000),
     "over_current": read("pack", current_ma=60000),
-    "temp_warm": told(temp_max_ddegc=400),
-    "temp_high": told(temp_max_ddegc=450, temp_min_ddegc=440),
-    "temp_hot": told(temp_max_ddegc=600, temp_min_ddegc=590),
-    "temp_runaway": told(temp_max_ddegc=700, temp_min_ddegc=690),
-    "temp_cool": told(temp_min_ddegc=50, temp_max_ddegc=60),
-    "temp_low": told(temp_min_ddegc=0, temp_max_ddegc=10),
-    "temp_spread": told(temp_max_ddegc=440, temp_min_ddegc=240),
+    "temp_warm": reported(temp_max_ddegc=400),
+    "temp_high": reported(temp_max_ddegc=450, temp_min_ddegc=440),
+    "temp_hot": reported(temp_max_ddegc=600, temp_min_ddegc=590),
+    "temp_runaway": reported(temp_max_ddegc=700, temp_min_ddegc=690),
+    "temp_cool": reported(temp_min_ddegc=50, temp_max_ddegc=60),
+    "temp_low": reported(temp_min_ddegc=0, temp_max_ddegc=10),
+    "temp_spread": reported(temp_max_ddegc=440, temp_min_ddegc=240),
     "rise_fast": heats(11, 8, 600),
     "rise_high": heats(2, 40),
     "rise_note": heats(1, 40),
     "rise_neighbours": heats(1, 50),
-    "spread_mid": resting(told(cell_min_mv=3100, pack_mv=51000)),
-    "spread_any": resting(told(cell_min_mv=2990, pack_mv=51000)),
+    "spread_mid": resting(reported(cell_min_mv=3100, pack_mv=51000)),
+    "spread_any": resting(reported(cell_min_mv=2990, pack_mv=51000)),
     "soft_short": drifts(20),
     "spread_growth": drifts(12),
-    "soh_low": told(soh_pct=80),
-    "soh_end": told(soh_pct=70),
-    "cycles_high": told(cycles=3000),
-    "chemistry": told(chemistry=7),
-    "implausible": told(soc_pct=101),
+    "soh_low": reported(soh_pct=80),
+    "soh_end": reported(soh_pct=70),
+    "cycles_high": reported(cycles=3000),
+    "chemistry": reported(chemistry=7),
+    "implausible": reported(soc_pct=101),
     "serial_changed": lambda bench: setattr(bench.cabinet.packs[2], "serial", "X"),
-    "alarm_stop": told(alarm_bits=1 << 4),
-    "alarm_fault": told(alarm_bits=1 << 11),
-    "alarm_note": told(alarm_bits=1 << 12),
+    "alarm_stop": reported(alarm_bits=1 << 4),
+    "alarm_fault": reported(alarm_bits=1 << 11),
+    "alarm_note": reported(alarm_bits=1 << 12),
     "pack_silent": lambda bench: setattr(bench.cabinet.packs[2], "answers", False),
     "frozen": read("pack", counter=5),
     "off_current": resting(read("pack", current_ma=-2000)),
@@ -367,7 +367,7 @@ def test_a_pack_that_is_rejected_for_what_stood_before_leaves_evidence_too() -> 
 
 def test_evidence_is_told_once_for_a_fault_and_once_for_a_pack_that_is_rejected_later() -> None:
     bench = Bench()
-    told(soh_pct=70)(bench)
+    reported(soh_pct=70)(bench)
     bench.cabinet.run(limit_ms=5000)
     assert [event.values[0] for event in bench.found] == ["soh_low", "soh_end"]
     assert bench.found[0].values[-2] is bench.found[1].values[-2]  # what core knew is kept once
@@ -375,7 +375,7 @@ def test_evidence_is_told_once_for_a_fault_and_once_for_a_pack_that_is_rejected_
 
 def test_the_state_is_unpacked_as_it_was_packed() -> None:
     bench = Bench()
-    told(cell_max_mv=3650)(bench)
+    reported(cell_max_mv=3650)(bench)
     event = bench.evidence_of("cell_ov")
     s, limits = bench.slot, core("core.limits").LimitSet()
     again = Slot(envelope_of(event), limits, Numbers(event.values[-2]))
@@ -408,7 +408,7 @@ def test_evidence_of_format_1_reaches_the_same_verdict(monkeypatch: pytest.Monke
         monkeypatch.setattr(evidence, name, tuple(n for n in getattr(evidence, name) if n != "temp_lost"))
     monkeypatch.setattr(evidence, "FORMAT", 1)
     bench = Bench()
-    told(cell_max_mv=4400)(bench)
+    reported(cell_max_mv=4400)(bench)
     event = next(event for event in (bench.evidence_of(rule) for rule in rules.IDS) if event is not None)
     monkeypatch.undo()
     assert event.values[-2][0] == 1
@@ -418,7 +418,7 @@ def test_evidence_of_format_1_reaches_the_same_verdict(monkeypatch: pytest.Monke
 def test_frames_of_another_pack_are_called_that() -> None:
     """Frames carry the serial number of their reading."""
     bench = Bench()
-    told(cell_max_mv=4400)(bench)
+    reported(cell_max_mv=4400)(bench)
     event = next(event for event in (bench.evidence_of(rule) for rule in rules.IDS) if event is not None)
     frames = bytearray()
     evidence.put_owner(frames, 70_000, "ANOTHER")

@@ -136,7 +136,7 @@ def test_the_application_asks_sets_its_clock_and_journals_it():
     assert app.clock.quality() == 0
     found = []
 
-    def told():
+    def reported():
         while not found or found[-1].event.name != "time.set":
             record = app.journal.read(0, found[-1].sequence if found else 0)
             if record is None:
@@ -147,7 +147,7 @@ def test_the_application_asks_sets_its_clock_and_journals_it():
     async def both():
         server = asyncio.create_task(serve(sock))
         task = asyncio.create_task(app.run())
-        while not told() and not task.done():
+        while not reported() and not task.done():
             await asyncio.sleep_ms(5)
         server.cancel()
         task.cancel()

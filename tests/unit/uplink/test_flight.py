@@ -369,9 +369,9 @@ def test_an_alarm_is_told_of_ahead_of_the_backlog_and_comes_again_in_its_place()
     assert not drain.alarmed() and drain.alarm() is None
     journal.urgent += [4998, 5000]
     assert drain.alarmed()
-    told = [drain.alarm(), drain.alarm(), drain.alarm()]
-    assert [row and row[0] for row in told] == [4998, 5000, None] and not drain.alarmed()
-    body = json.loads(told[0][1])
+    reported = [drain.alarm(), drain.alarm(), drain.alarm()]
+    assert [row and row[0] for row in reported] == [4998, 5000, None] and not drain.alarmed()
+    body = json.loads(reported[0][1])
     assert (body["seq"], body["ring"], body["cabinet"]) == (4998, "A", "c")
     sequences = []
     while drain.waiting(0):
@@ -386,8 +386,8 @@ def test_an_alarm_that_nobody_acknowledged_is_told_of_again_on_the_next_connecti
     drain = Drain(journal, Clock(), '"c"', 16, 4096)
     drain.start()
     assert [drain.alarm()[0], drain.alarm()[0]] == [3, 9]
-    drain.told(3)
-    drain.told(3)
+    drain.reported(3)
+    drain.reported(3)
     assert journal.urgent == [9]
     drain.start()
     assert drain.alarm()[0] == 9 and drain.alarm() is None

@@ -74,10 +74,10 @@ def three():
     return Interfaces(clock, nets, 30), nets, clock
 
 
-def session(chosen, heard):
+def session(chosen, received):
     """One session; the interface it went by, and whether another is to be tried at once."""
     asyncio.run(chosen.connect("broker", 1883, None))
-    return chosen.name, chosen.ended(heard)
+    return chosen.name, chosen.ended(received)
 
 
 def test_the_first_that_is_up_is_preferred():

@@ -216,7 +216,7 @@ def test_however_many_commands_there_are_twenty_a_second_are_carried_out():
 def test_a_session_that_fails_in_an_unforeseen_way_counts_and_is_followed_by_a_pause():
     broker = Broker()
     uplink, _ = uplink_to(broker, interfaces=True)
-    heard = []
+    received = []
 
     async def no_memory(host, port, tls):
         broker.connections += 1
@@ -229,14 +229,14 @@ def test_a_session_that_fails_in_an_unforeseen_way_counts_and_is_followed_by_a_p
         raise MemoryError
 
     def ended(was_heard):
-        heard.append(was_heard)
+        received.append(was_heard)
         return False
 
     broker.connect = no_memory
     broker.ended = ended
     assert running(uplink, lambda: broker.connections >= 4)
     assert uplink.failures >= 3 and uplink.state_text == "down: failed: MemoryError()"
-    assert heard[:2] == [False, False] and uplink.journal.cursor == 3
+    assert received[:2] == [False, False] and uplink.journal.cursor == 3
 
 
 def test_weeks_without_a_network_are_counted_and_days_go_on():

@@ -41,15 +41,15 @@ def test_the_time_is_taken_from_the_right_answer():
     async def work():
         port = 20000 + int.from_bytes(os.urandom(2), "big") % 40000
         sock, task = serve(port, 1_700_000_123)
-        told = []
+        reported = []
 
         def take(server, seconds):
-            told.append((server, seconds))
+            reported.append((server, seconds))
             return True
 
         asked = sntp(port, take)
         assert await asked.round()
-        assert told == [("127.0.0.1", 1_700_000_123)] and asked.state_text == "synchronised"
+        assert reported == [("127.0.0.1", 1_700_000_123)] and asked.state_text == "synchronised"
         task.cancel()
         sock.close()
 
@@ -60,15 +60,15 @@ def test_the_next_server_is_asked_where_one_is_silent_or_not_believed():
     async def work():
         port = 20000 + int.from_bytes(os.urandom(2), "big") % 40000
         sock, task = serve(port, 1_700_000_123)
-        told = []
+        reported = []
 
         def take(server, seconds):
-            told.append(server)
-            return len(told) == 2
+            reported.append(server)
+            return len(reported) == 2
 
         asked = sntp(port, take, ("no.name.without.resolver", "127.0.0.1", "127.0.0.1"))
         assert await asked.round()
-        assert (len(told), asked.failures, asked.answers) == (2, 1, 2)
+        assert (len(reported), asked.failures, asked.answers) == (2, 1, 2)
         task.cancel()
         sock.close()
 

@@ -212,11 +212,11 @@ def build(config: dict, posix, control: Control) -> dict:
             return None if value else (now[0], now[1], now[2], now[6], now[3], now[4], now[5], 0)
 
     def end(word: str):
-        def told() -> None:
+        def reported() -> None:
             control.tell(word)
             control.stop()
 
-        return told
+        return reported
 
     machine.Pin, machine.WDT, machine.RTC = pin_class(hardware), WDT, RTC
     machine.UART = lambda number, baudrate=9600, **how: hardware.line(number, baudrate)

@@ -95,13 +95,13 @@ def judge_can(bench: Bench, bus: str, found: dict[str, Any]) -> list[Result]:
     if found["state"]:
         step = "termination at both ends, stubs short, the third wire connected, one bit rate"
         return [Result("can", f"line {bus}", FAIL, figure, f"{line}: termination or disturbed", step)]
-    heard = {int(can_id, 16) for can_id in found["heard"]}
-    silent = [slot for slot, can_ids in drivers.status_ids(bench.settings.get("groups", []), bus).items() if heard.isdisjoint(can_ids)]
+    received = {int(can_id, 16) for can_id in found["heard"]}
+    silent = [slot for slot, can_ids in drivers.status_ids(bench.settings.get("groups", []), bus).items() if received.isdisjoint(can_ids)]
     if silent:
         slots = ", ".join(map(str, silent))
         step = "its mains, its plug on the bus, its address"
         return [Result("can", f"line {bus}", FAIL, figure, f"charger of slot {slots} on {line}", step)]
-    results = [Result("can", f"line {bus}", PASS, f"{figure}, {len(heard)} ids")]
+    results = [Result("can", f"line {bus}", PASS, f"{figure}, {len(received)} ids")]
     if found["overruns"]:
         step = "the CAN controller's interrupt pin is not connected, or the bus carries more than it can keep"
         results = [Result("can", f"line {bus}", FAIL, figure, f"{line}: interrupt of the CAN controller", step)]

@@ -121,6 +121,7 @@ class Fleet:
         line = {
             "connected": sum(self.up),
             "behind": sum(self.behind),
+            "held": int(not self.every_ms),  # no more events are made
             "made": sum([cabinet.journal.made for cabinet in cabinets]),
             "done": sum([cabinet.journal.done for cabinet in cabinets]),
             "resent": sum([cabinet.drain.events_resent for cabinet in cabinets]),

@@ -96,7 +96,7 @@ class Member:
     """One process with some cabinets."""
 
     def __init__(self, want: dict[str, Any], on_report: Callable[[dict[str, Any]], None]) -> None:
-        self.latest: dict[str, Any] = {"connected": 0, "behind": 0, "made": 0, "done": 0, "resent": 0, "failures": 0}
+        self.latest: dict[str, Any] = {"connected": 0, "behind": 0, "made": 0, "done": 0, "resent": 0, "failures": 0, "held": 0}
         self._on_report = on_report
         self._other: list[str] = []
         program = Path(sys.executable).with_name("micropython")

@@ -105,13 +105,18 @@ class Run:
                 self._work()
                 self.phase = "the last events"
                 self.fleet.send("hold")
-                self._until(lambda: self.fleet.total("made") == self.fleet.total("done"))
+                # a report from before the hold may show them equal by chance
+                self._until(self._all_acknowledged)
             finally:
                 self.fleet.stop()
                 if self.own:
                     self._broker_load()
                     self.own.kill()
         return self._figures()
+
+    def _all_acknowledged(self) -> bool:
+        held = self.fleet.total("held") == len(self.fleet.members)
+        return held and self.fleet.total("made") == self.fleet.total("done")
 
     def _work(self) -> None:
         start = time.time()

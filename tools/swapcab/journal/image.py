@@ -312,7 +312,7 @@ def _without_left_behind(found: list[Sector]) -> list[Sector]:
     return [s for s in found if s.offset not in left]
 
 
-def verify_ring(image: RingImage, key: bytes | None, told: Progress = lambda done, total: None) -> None:
+def verify_ring(image: RingImage, key: bytes | None, reported: Progress = lambda done, total: None) -> None:
     """Fill `image.faults`. Without a key only what CRCs and sequences tell."""
     image.keyed = key is not None
     chain = Chain(key) if key is not None else None
@@ -320,7 +320,7 @@ def verify_ring(image: RingImage, key: bytes | None, told: Progress = lambda don
     last: int | None = None
     before: Sector | None = None
     for index, sector in enumerate(image.sectors):
-        told(index, len(image.sectors))
+        reported(index, len(image.sectors))
         true = sector.sound and (chain is None or chain.tag(sector.header[0:8], sector.header[12:36]) == sector.tag)
         where = (image.ring, sector.before + 1, sector.offset)
         if last is not None and sector.before > last:
@@ -447,17 +447,17 @@ def compare_anchors(images: dict[str, RingImage], anchors: list[Anchor], content
             images[ring].faults.append(Fault("edited", ring, sequence, record.offset, words))
 
 
-def verify(data: Any, key: bytes | None, sector_size: int = 4096, told: Progress = lambda done, total: None) -> dict[str, RingImage]:
+def verify(data: Any, key: bytes | None, sector_size: int = 4096, reported: Progress = lambda done, total: None) -> dict[str, RingImage]:
     """Both rings read and verified."""
     images = {ring: read_ring(data, ring, sector_size, key=key) for ring in ("A", "B")}
     total = sum(len(image.sectors) for image in images.values())
     done = 0
     for image in images.values():
         start = done
-        verify_ring(image, key, lambda n, _, start=start: told(start + n, total))
+        verify_ring(image, key, lambda n, _, start=start: reported(start + n, total))
         done += len(image.sectors)
     compare_rings(images, data, sector_size)
-    told(total, total)
+    reported(total, total)
     return images
 
 

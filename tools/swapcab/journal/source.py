@@ -98,7 +98,7 @@ def anchors_of(envelopes: list[dict[str, Any]]) -> list[Anchor]:
     return anchors
 
 
-def open_journal(source: str, key: bytes | None, sector_size: int, anchor: Path | None, told: Progress, cabinet: str = "") -> Journal:
+def open_journal(source: str, key: bytes | None, sector_size: int, anchor: Path | None, reported: Progress, cabinet: str = "") -> Journal:
     """Read and verify. `source` is an image file, a capture (.jsonl, .json, .log, .txt), or a serial port."""
     path = Path(source)
     data: Any
@@ -107,7 +107,7 @@ def open_journal(source: str, key: bytes | None, sector_size: int, anchor: Path 
     seen = read_capture(anchor) if anchor is not None else []  # before a cabinet is stopped for a file that is not there
     if is_port(source):
         try:
-            data, sector_size, named = read_controller(source, told)
+            data, sector_size, named = read_controller(source, reported)
         except (LinkError, ControllerError) as error:
             raise PortError(str(error)) from None
         cabinet = cabinet or named
@@ -120,7 +120,7 @@ def open_journal(source: str, key: bytes | None, sector_size: int, anchor: Path 
         data = ImageFile(path)
     else:
         raise SourceError(f"{source}: no such file, and no serial port")
-    images = verify(data, key, sector_size, told)
+    images = verify(data, key, sector_size, reported)
     if not any(image.sectors or image.given_up for image in images.values()):
         raise SourceError(f"{source}: holds no journal (sectors of {sector_size} bytes; try --sector-size)")
     journal = Journal(cabinet, images, [], key is not None, read_ledger(data, key, sector_size))

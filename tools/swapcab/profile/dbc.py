@@ -254,13 +254,13 @@ def _decimal(value: Fraction, where: str) -> str:
 
 def _need(messages: list[dict[str, Any]]) -> None:
     """Lists of cells that are told beside the extremes may be missing; the message with the pack's voltage completes a reading."""
-    told = {f["to"] for m in messages for f in m["fields"]}
+    reported = {f["to"] for m in messages for f in m["fields"]}
     for message in messages:
         names = {f["to"] for f in message["fields"]}
         spare = set()
-        if {"cell_min_mv", "cell_max_mv"} <= told:
+        if {"cell_min_mv", "cell_max_mv"} <= reported:
             spare.add("cell")
-        if {"temp_min_ddegc", "temp_max_ddegc"} <= told:
+        if {"temp_min_ddegc", "temp_max_ddegc"} <= reported:
             spare.add("temp")
         if names <= spare:
             message["need"] = "extra"

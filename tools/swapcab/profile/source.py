@@ -275,31 +275,31 @@ def _fixed(tree: dict[str, Any]) -> list[tuple[int, int]]:
 
 
 def _whole_reading(checked: Checked) -> None:
-    told = {f.quantity for p in checked.pages for f in p.fields}
+    reported = {f.quantity for p in checked.pages for f in p.fields}
     for to, _ in checked.fixed:
-        if form.QUANTITIES[to] in told:
+        if form.QUANTITIES[to] in reported:
             raise ProfileMistake(f"fixed.{form.QUANTITIES[to]}", "a message tells it already; one source is enough")
-        told.add(form.QUANTITIES[to])
-    if {"nominal_mv", "nominal_cell_mv"} <= told:
+        reported.add(form.QUANTITIES[to])
+    if {"nominal_mv", "nominal_cell_mv"} <= reported:
         raise ProfileMistake("messages", "nominal_mv and nominal_cell_mv are both told; one is enough")
-    if "cell" in told and not {"cell_min_mv", "cell_max_mv"} & told:
+    if "cell" in reported and not {"cell_min_mv", "cell_max_mv"} & reported:
         checked.flags |= form.FROM_CELLS
-        told |= {"cell_min_mv", "cell_max_mv"}
-    if "temp" in told and not {"temp_min_ddegc", "temp_max_ddegc"} & told:
+        reported |= {"cell_min_mv", "cell_max_mv"}
+    if "temp" in reported and not {"temp_min_ddegc", "temp_max_ddegc"} & reported:
         checked.flags |= form.FROM_TEMPS
-        told |= {"temp_min_ddegc", "temp_max_ddegc"}
-    if "serial" in told:
+        reported |= {"temp_min_ddegc", "temp_max_ddegc"}
+    if "serial" in reported:
         checked.flags |= form.HAS_SERIAL
-        if "cell_count" not in told:
+        if "cell_count" not in reported:
             raise ProfileMistake("messages", "a pack that tells its serial number must tell its cell_count too (or `fixed` does)")
     if any(f.quantity == "counter" for p in checked.pages for f in p.fields):
         checked.flags |= form.HAS_COUNTER
-    if "nominal_cell_mv" in told and "cell_count" in told:
-        told.add("nominal_mv")
-    checked.missing = [name for name in NEEDED if name not in told]
+    if "nominal_cell_mv" in reported and "cell_count" in reported:
+        reported.add("nominal_mv")
+    checked.missing = [name for name in NEEDED if name not in reported]
     for low in ("cell_min_mv", "temp_min_ddegc"):
         high = low.replace("_min_", "_max_")
-        if (low in told) != (high in told):
+        if (low in reported) != (high in reported):
             raise ProfileMistake("messages", f"of {low} and {high} a profile has both or none")
     if checked.proof and checked.missing:
         needed = ", ".join(checked.missing)

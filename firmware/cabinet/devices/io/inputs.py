@@ -37,8 +37,8 @@ class SlotInputs:
             cabinet.danger_bits = dangers
             cabinet.taken_ms = now_ms
         if board is not None:
-            heard = board.heard_ms
-            if heard is None or not 0 <= ticks.diff(now_ms, heard) <= _FEEDBACK_MS:
+            received = board.heard_ms
+            if received is None or not 0 <= ticks.diff(now_ms, received) <= _FEEDBACK_MS:
                 self.check_age(now_ms)  # the inputs answer well: nobody else would
                 return False
             latches = board.latches >> self.feedback_shift

@@ -66,7 +66,7 @@ class WaveshareInputs:
         """Take them over when all have answered lately: half a picture is none."""
         boards = self.boards
         for board in boards:
-            heard = board.heard_ms
-            if heard is None or not 0 <= ticks.diff(now_ms, heard) <= _OLD_MS:
+            received = board.heard_ms
+            if received is None or not 0 <= ticks.diff(now_ms, received) <= _OLD_MS:
                 return
         self.inputs.take(boards[0].bits, boards[1].bits, boards[2].bits, boards[3].bits if len(boards) > 3 else 0, now_ms)

@@ -223,9 +223,9 @@ def _text_end(text: bytearray) -> int:
     return length
 
 
-def _differs(known: int, told: int) -> bool:
+def _differs(known: int, reported: int) -> bool:
     """What is not known yet may come with a page that is no part of the identity; from then on it holds."""
-    return known != 0 and known != told
+    return known != 0 and known != reported
 
 
 def _same(kept: bytes, text: bytearray) -> bool:

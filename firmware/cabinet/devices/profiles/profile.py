@@ -14,7 +14,7 @@ class Profile:
         self.page_count = 0
         self.flags = 0
         self.kinds = 0  # of fields that occur, a bit each
-        self.told = 0  # quantities that have a source, a bit each
+        self.reported = 0  # quantities that have a source, a bit each
         self.proof = 0  # strategy
         self.proof_a = 0  # identifier or register of the question
         self.proof_b = 0  # and of the answer

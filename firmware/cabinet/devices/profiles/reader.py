@@ -157,9 +157,9 @@ def read(data: bytes) -> Profile:
         largest = max(largest, p.pages[index * _PAGE_WORDS + _P_COUNT])
     p.scratch = array("i", [0] * largest)
     _need(p.need > 0, "no page of readings")
-    _need(not p.flags & _FROM_CELLS or not p.told & (1 << _CELL_MIN_MV | 1 << _CELL_MAX_MV), "two sources of one quantity")
-    _need(not p.flags & _FROM_TEMPS or not p.told & (1 << _TEMP_MIN | 1 << _TEMP_MAX), "two sources of one quantity")
-    _need(not p.told & 1 << _NOMINAL_MV or not p.told & 1 << _NOMINAL_CELL_MV, "two sources of one quantity")
+    _need(not p.flags & _FROM_CELLS or not p.reported & (1 << _CELL_MIN_MV | 1 << _CELL_MAX_MV), "two sources of one quantity")
+    _need(not p.flags & _FROM_TEMPS or not p.reported & (1 << _TEMP_MIN | 1 << _TEMP_MAX), "two sources of one quantity")
+    _need(not p.reported & 1 << _NOMINAL_MV or not p.reported & 1 << _NOMINAL_CELL_MV, "two sources of one quantity")
     return p
 
 
@@ -223,8 +223,8 @@ def _check_field(p: Profile, f: int) -> None:
 
 def _tell(p: Profile, to: int) -> None:
     """A quantity has one source, so that its range is that of the source."""
-    _need(not p.told >> to & 1, "two sources of one quantity")
-    p.told |= 1 << to
+    _need(not p.reported >> to & 1, "two sources of one quantity")
+    p.reported |= 1 << to
 
 
 def _check_page(p: Profile, number: int) -> None:

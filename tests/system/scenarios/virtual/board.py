@@ -368,7 +368,7 @@ class VirtualBoard:
             sim.io_line = RtuLine(sim.time, sim.board_units, sim.wire_rng, baud)
             return sim.io_line
         if port == "kiosk":
-            sim.kiosk = KioskEnd(baud, sim.heard)
+            sim.kiosk = KioskEnd(baud, sim.received)
             return sim.kiosk
         raise ValueError("no serial port " + port)
 

@@ -35,11 +35,11 @@ def _skip_proof(sim: "Any") -> None:
 
 
 def _never_off(sim: "Any") -> None:
-    told = ElconCharger.set
+    reported = ElconCharger.set
 
     def on_only(self: "Any", mv: int, ma: int) -> None:
         if ma or sim.world.slots[self.address - 0xA1].door_closed:
-            told(self, mv, ma)
+            reported(self, mv, ma)
         else:
             self._set_ms = self.bus.clock.ticks_ms()
 
@@ -47,17 +47,17 @@ def _never_off(sim: "Any") -> None:
 
 
 def _late_off(sim: "Any") -> None:
-    told = ElconCharger.set
+    reported = ElconCharger.set
     waiting = {}
 
     def late(self: "Any", mv: int, ma: int) -> None:
         if ma:
             waiting.pop(self.address, None)
-            told(self, mv, ma)
+            reported(self, mv, ma)
         elif self.set_ma:
             since = waiting.setdefault(self.address, sim.time.now_us)
             if sim.time.now_us - since > 400_000:
-                told(self, 0, 0)
+                reported(self, 0, 0)
 
     ElconCharger.set = late
 

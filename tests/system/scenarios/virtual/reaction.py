@@ -315,10 +315,10 @@ class Share:
                 return
             os.close(into)
             with os.fdopen(out_of) as text:
-                told = json.loads(text.read() or '{"died": ["a copy ended early"], "rows": []}')
+                reported = json.loads(text.read() or '{"died": ["a copy ended early"], "rows": []}')
             os.waitpid(child, 0)
-            self.died += told["died"]
-            self.count(row, told["rows"])
+            self.died += reported["died"]
+            self.count(row, reported["rows"])
         raise sims.Finished()
 
     def count(self, row: tuple, rows: list) -> None:

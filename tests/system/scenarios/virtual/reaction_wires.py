@@ -36,11 +36,11 @@ OFFSETS = {PACK_ID: 0, CHARGER_ID: CHARGER_BASE, NPB_FROM: -1}  # address to slo
 class Wires:
     """Of one `Sim`. `where`, `what`: what is tried (reaction_table.py); `struck`: whose frames are written anew."""
 
-    def __init__(self, sim: "Any", show: "Any", told: "Any") -> None:
+    def __init__(self, sim: "Any", show: "Any", reported: "Any") -> None:
         """`told(slot, on, instant_us)`: a charger was told to give, or not to."""
         self.sim = sim
         self.show = show
-        self.told = told
+        self.reported = reported
         self.where = ""
         self.what = {}
         self.struck = set()
@@ -71,7 +71,7 @@ class Wires:
             frames = nodes(now)
             return [(i, e, self._can(i, data)) for i, e, data in frames] if self.prepared else frames
 
-        def heard(can_id: int, extended: bool, data: bytes, now: float) -> list:
+        def received(can_id: int, extended: bool, data: bytes, now: float) -> list:
             return [(i, e, self._npb(i, d)) for i, e, d in receive(can_id, extended, data, now)]
 
         def io(request: bytes, frame: bytes, last_us: int) -> None:
@@ -90,9 +90,9 @@ class Wires:
         def sent(can_id: int, data: bytes, start_us: int) -> None:
             judged[1](can_id, data, start_us)
             if can_id & STOP_MASK == STOP_ID:
-                self.told((can_id >> 8 & 0xFF) - CHARGER_BASE, not data[4] and any(data[:4]), start_us)
+                self.reported((can_id >> 8 & 0xFF) - CHARGER_BASE, not data[4] and any(data[:4]), start_us)
             elif can_id & ~0xFF == NPB_TO and len(data) == 3 and not data[0]:
-                self.told((can_id & 0xFF) + 1, data[2], start_us)
+                self.reported((can_id & 0xFF) + 1, data[2], start_us)
 
         def can_said(can_id: int, data: bytes, last_us: int) -> None:
             if can_id & ~0xFF in (PACK_ID, CHARGER_ID, NPB_FROM):
@@ -101,7 +101,7 @@ class Wires:
             if self.struck:
                 self._can_said(can_id, data, last_us)
 
-        sim.pack_units.answer, sim.board_units.answer, sim.can_nodes.poll, sim.can_nodes.receive = pack_unit, board_unit, poll, heard
+        sim.pack_units.answer, sim.board_units.answer, sim.can_nodes.poll, sim.can_nodes.receive = pack_unit, board_unit, poll, received
         sim.io_line.on_answer, sim.packs_line.on_answer = io, packs
         sim.can.on_send, sim.can.on_arrive = sent, can_said
         inputs = app.parts[0].board.inputs

@@ -237,7 +237,7 @@ class Sim:
             self.can.arrive(frames)
         time.after(CAN_POLL_US, self._can_poll)
 
-    def heard(self, line: bytes) -> None:
+    def received(self, line: bytes) -> None:
         """The controller writes a sentence on the kiosk."""
         parts = line.decode().split(":", 3)
         if len(parts) == 4 and parts[0] == "S":

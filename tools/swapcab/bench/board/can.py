@@ -16,18 +16,18 @@ NPB_OFF = b"\0\0\0"
 def can(unit: "Unit", port: str, bitrate: int, listen_ms: int, wanted: "list[int]") -> dict:
     """Send one frame that no device minds, listen until all that are wanted have spoken, look at the controller."""
     line = unit.can(port, bitrate)
-    heard = {}
+    received = {}
     sent = line.send(0x1FFFFFFF, True, b"")
     began = unit.board.clock.ticks_ms()
     while unit.passed_ms(began) < listen_ms:
         unit.toggle()
         for frame in _frames(unit, line, 100):
-            heard[frame.can_id] = heard.get(frame.can_id, 0) + 1
-        if unit.passed_ms(began) > LEAST_MS and all([can_id in heard for can_id in wanted]):
+            received[frame.can_id] = received.get(frame.can_id, 0) + 1
+        if unit.passed_ms(began) > LEAST_MS and all([can_id in received for can_id in wanted]):
             break
     unit.beat.rest()
-    return {"state": line.state(), "sent": sent, "heard": ["%x" % can_id for can_id in sorted(heard)],
-            "frames": sum(heard.values()), "overruns": getattr(line, "overruns", 0)}
+    return {"state": line.state(), "sent": sent, "heard": ["%x" % can_id for can_id in sorted(received)],
+            "frames": sum(received.values()), "overruns": getattr(line, "overruns", 0)}
 
 
 def npb(unit: "Unit", port: str, bitrate: int, addresses: "list[int]", limit_ms: int) -> dict:
