@@ -78,7 +78,7 @@ class DS3231:
         self._i2c.writeto_mem(self._address, 0, registers)
         self._write(_STATUS, self._read(_STATUS) & ~_STOPPED & 0xFF)
         if not 0 <= self.unix_s() - unix_s <= 1:
-            raise OSError(errno.EIO, "DS3231: the clock does not keep what it is told")
+            raise OSError(errno.EIO, "DS3231: the clock does not keep what is written")
 
     def temperature_ddegc(self) -> int:
         """The chip's own temperature in 0.1 °C: what the inside of the controller's box has."""

@@ -5,7 +5,7 @@ identity, that nothing is write-protected, that the write-enable latch was set b
 The chip has no flag for a failed program or erase, so the store reads back what it wrote.
 
 A page program takes 0.4 to 3 ms. An erase takes 45 to 400 ms: `NorArea.erase` waits for it; `begin_erase` starts it and
-`busy` tells when it is over, while the loop goes on. Reading and programming elsewhere suspend such an erase and resume it
+`busy` shows when it is over, while the loop goes on. Reading and programming elsewhere suspend such an erase and resume it
 afterwards, so that nobody waits for it; reading what is just being erased does wait.
 """
 

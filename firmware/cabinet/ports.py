@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 
 class SerialLine(Protocol):
-    """An asynchronous byte line: a UART with its RS485 transceiver, or a pseudo-terminal. 8N1 unless told otherwise.
+    """An asynchronous byte line: a UART with its RS485 transceiver, or a pseudo-terminal. 8N1 unless set otherwise.
 
     The bus looks at it when an answer is due, not at every byte: it must keep at least 256 received bytes until then."""
 

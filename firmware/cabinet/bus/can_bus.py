@@ -56,7 +56,7 @@ class CanBus:
         self.sent = 0
         self.unknown = 0  # frames that no device wants
         self.dropped = 0  # frames that found no room in the queue
-        self.state = 0  # of the controller, as ports.CanPort tells it
+        self.state = 0  # of the controller, as ports.CanPort reports it
         self.passive = 0  # times it became error-passive
         self.bus_off = 0
         self.load_permille = 0
@@ -238,7 +238,7 @@ class CanBus:
                     pass  # still gone: again in a second
         elif state == STATE_ERROR_PASSIVE:
             if ticks.diff(now, self._passive_ms) >= _PASSIVE_MS:
-                self.fault = "error_passive"  # it hears, but whoever disturbs the line may drive it off
+                self.fault = "error_passive"  # it receives, but a device that disturbs the line may drive it off the bus
         else:
             self.fault = ""
         elapsed = ticks.diff(now, self._window_ms)

@@ -1,6 +1,6 @@
 """Every cell of one pack after the other, for a technician: one piece of memory for the whole cabinet.
 
-Whoever shows it names the next pack as `owner`; that pack's driver asks for its cells once, or takes them from what it hears.
+The view that shows it names the next pack as `owner`; that pack's driver asks for its cells once, or takes them from what it receives.
 """
 
 from array import array

@@ -42,7 +42,7 @@ class CabinetControl:
             s.set_neighbours(self.slots[index - 1] if index else None, self.slots[index + 1] if index + 1 < slot_count else None)
         self.cabinet = CabinetReading()
         self.storage_ok = True
-        self.stored = True  # flash has taken all that was told at the last step
+        self.stored = True  # flash has taken all events of the last step
         self.storage_lost = False  # flash has not taken what happened for so long that nothing may go on
         self.events = []
         self.messages = []

@@ -3,7 +3,7 @@
 With it, and with nothing else, the verdict can be reached again: `swapcab replay` puts it back into this same core on a PC.
 
 Format 2: one number after the other in the order of the tables below, each as a varint (7 bits a byte, low ones first):
-0 for None and for what is not known, else 1 + zigzag(number). Instants are told as ages in ms. Text: its length, then ASCII.
+0 for None and for what is not known, else 1 + zigzag(number). Instants are stored as ages in ms. Text: its length, then ASCII.
 """
 
 from cabinet.core import events, rules, ticks
@@ -22,7 +22,7 @@ TAKEN = events.CODES["evidence.taken"]
 _RAISED = events.CODES["fault.raised"]
 _IMPLAUSIBLE = rules.quantity(rules.index_of("implausible"))
 
-# attributes, in the order in which they are told
+# attributes, in the order in which they are stored
 PACK = (
     "chemistry", "cell_count", "nominal_mv", "capacity_mah", "counter", "state_bits", "alarm_bits", "pack_mv", "current_ma", "soc_pct",
     "soh_pct", "cell_min_mv", "cell_max_mv", "temp_min_ddegc", "temp_max_ddegc", "charge_limit_ma", "charge_limit_mv", "cycles",
@@ -137,7 +137,7 @@ def of_slot_trips(s: "SlotState", options: "Options", now_ms: int, out: list, si
 
 
 def of_rejection(s: "SlotState", rule: int, options: "Options", now_ms: int, out: list, since: int) -> None:
-    """A pack was rejected for a fault; nothing is told twice if the fault was raised at this very step."""
+    """A pack was rejected for a fault; nothing is recorded twice if the fault was raised at this very step."""
     name = rules.IDS[rule]
     for index in range(since, len(out)):
         if out[index].code == TAKEN and out[index].values[0] == name:

@@ -109,9 +109,9 @@ class FaultSet:
         debounce_ms = rules.debounce_ms(rule)
         if state >= _CLEARING:
             if rules.latch(rule) == rules.FREE:
-                self.state[rule] = _ACTIVE  # nobody had been told that it was over
+                self.state[rule] = _ACTIVE  # its end was never journaled
                 return
-            self._since[rule] = ticks.add(now_ms, -debounce_ms)  # service had lifted it: it falls back at once, and is told again
+            self._since[rule] = ticks.add(now_ms, -debounce_ms)  # service had lifted it: it falls back at once, and is journaled again
         elif debounce_ms and state != _PENDING:
             self.state[rule] = _PENDING
             self._since[rule] = ticks.add(now_ms, -self._since[rule]) if state == _PAUSED else now_ms

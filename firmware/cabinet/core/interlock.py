@@ -1,7 +1,7 @@
 """The one gate: claims in, permits out. Nothing energises a charger or pulses a lock but through here.
 
 Permits are recomputed from the present state at each step and remembered by nobody. Conditions stand in tables, in
-the order in which they are told: the first that fails is the answer to "why not?". Whatever is old, unknown or was
+the order in which they are named: the first that fails is the answer to "why not?". Whatever is old, unknown or was
 never seen fails.
 """
 

@@ -101,7 +101,7 @@ _DANGER_BITS = (
     reading.CABINET_MAINS_LOST,
 )
 
-_LONG_MS = const(1 << 28)  # an age is never told to be longer: the counter wraps
+_LONG_MS = const(1 << 28)  # an age is never longer: the counter wraps
 _HUGE = const(1000000)  # 1 kV, 1 kA: nothing in a cabinet comes near
 _STEADY = const(10)  # 0.1 degC in 60 s: the clear level of what looks at temperatures that rise
 _COLDEST = const(-400)  # 0.1 degC; sensors of packs tell nothing beyond these

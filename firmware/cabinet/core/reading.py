@@ -56,7 +56,7 @@ def is_fresh(taken_ms: "int | None", now_ms: int, limit_ms: int) -> bool:
 
 
 class PackReading:
-    """One pack as its BMS tells it. Current is positive when charging."""
+    """One pack as its BMS reports it. Current is positive when charging."""
 
     def __init__(self) -> None:
         self.clear()
@@ -115,7 +115,7 @@ class SlotReading:
         self.lock_locked = False
         self.pack_present = False
         self.temp_ddegc = None  # type: int | None # compartment, where there is a sensor
-        self.temp_lost = False  # there is a sensor, and it tells nothing
+        self.temp_lost = False  # there is a sensor, and it reports nothing
 
 
 class CabinetReading:
@@ -129,6 +129,6 @@ class CabinetReading:
         self.taken_ms = None  # type: int | None
         self.danger_bits = 0
         self.temp_ddegc = None  # type: int | None
-        self.temp_lost = False  # there is a sensor, and it tells nothing
+        self.temp_lost = False  # there is a sensor, and it reports nothing
         self.mains_mv = None  # type: int | None
         self.mains_ma = None  # type: int | None

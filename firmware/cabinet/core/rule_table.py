@@ -28,7 +28,7 @@ def position(name: str) -> int:
     return [word.lstrip("-") for word in QUANTITIES.split()].index(name)
 
 
-# Reactions, mildest first: note (told, nothing else), derate (charged with less), stop (not charged), give_back (not
+# Reactions, mildest first: note (journaled, nothing else), derate (charged with less), stop (not charged), give_back (not
 # charged, not handed out; given back if a rider has just brought it, else kept), quarantine (not charged, no rider ever
 # gets the door open), stop_cabinet (every charger off, every rider's door shut, no swaps).
 # Latches: free (clears when its condition holds), stay (not before the pack has left), service (not before somebody
@@ -37,7 +37,7 @@ def position(name: str) -> int:
 # Columns: id, scope, quantity, limit LFP, limit NMC, clear LFP, clear NMC, debounce ms, clear ms, reaction, latch,
 # derate to %, reason code (words.py), source. Sources: "recall" is general knowledge that nobody checked, "proposal"
 # was chosen here: a deployment must confirm both with the maker of its cells. Every other name was read; gen_safety.py
-# tells where.
+# shows where.
 TABLE = """\
 cell_ov_hard     pack    cell_max_mv                  3800   4250   3400   4050   500   2000 quarantine   service  0 pack_dangerous  LibreSolar
 cell_ov          pack    cell_max_mv                  3650   4230   3600   4200  1000   5000 stop         free     0 pack_damaged    Lishen

@@ -5,7 +5,7 @@ from array import array
 from micropython import const
 
 # reactions, mildest first
-NOTE = const(0)  # told, nothing else
+NOTE = const(0)  # journaled, nothing else
 DERATE = const(1)  # charged with less
 STOP = const(2)  # not charged
 GIVE_BACK = const(3)  # not charged, not handed out; given back if a rider has just brought it, else kept

@@ -63,7 +63,7 @@ class Charger(Device, Protocol):
     1. Send "off" at once, ahead of all else, when `set(0, 0)` is called, and again until a reading shows no current.
     2. Withdraw a set-point that was not renewed for two seconds: the control loop calls `set` in each round, and may have died.
     3. Give no current before the charger holds the set-point that was sent last; a lower one is never ignored.
-    4. Report what the charger measures (voltage, current, faults), not what it was told.
+    4. Report what the charger measures (voltage, current, faults), not what it was commanded.
     5. After a silence begin as with a new charger: it may have lost its mains and its set-up.
     """
 
@@ -79,7 +79,7 @@ class Charger(Device, Protocol):
 class GuardedCharger(Charger, Protocol):
     """A charger that never stops by itself (`stops_ms` of its row is None). Where one is wired, the mains guard asks it ten times a second.
 
-    6. Say in `runaway` that nothing but the mains relay stops it: it was told to stop, or may have been, and is not known to be off.
+    6. Say in `runaway` that nothing but the mains relay stops it: it was commanded to stop, or may have been, and is not known to be off.
        Decide from the time and from what was sent and received, never from a task that may have died.
     7. Say so within `blind_ms` of its row less what the relay takes to fall.
     """

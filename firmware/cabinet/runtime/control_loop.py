@@ -135,7 +135,7 @@ class ControlLoop:
         stored = self._store()
         for index, part in enumerate(self._parts):
             slot = control.slots[index]
-            if slot.charge_ma and (stored or part.charger.set_ma):  # what runs goes on, and is told of a lower set-point
+            if slot.charge_ma and (stored or part.charger.set_ma):  # what runs goes on, and gets a lower set-point
                 part.charger.set(slot.charge_mv, slot.charge_ma)
             if slot.pulse:
                 self._pulse(part, stored)
@@ -154,7 +154,7 @@ class ControlLoop:
             control.messages.clear()
 
     def _pulse(self, part: SlotParts, stored: bool) -> None:
-        """Give a pulse whose record stands on flash. One that could not be recorded was never given, and must not be told of later."""
+        """Give a pulse whose record stands on flash. One that could not be recorded was never given, and must not be journaled later."""
         waiting = None
         if not stored:
             for event in self._waiting:

@@ -1,6 +1,6 @@
 """Places work that holds the loop and cannot be divided (public-key operations) where it harms least, and measures it.
 
-Each slice begins right after a control round, and the supervisor is told: watchdog and heartbeat have just been served then, and
+Each slice begins right after a control round, and is announced to the supervisor: watchdog and heartbeat have just been served then, and
 a round that is late by as much as `HELD_MS` is not taken for a dead control loop.
 """
 

@@ -81,7 +81,7 @@ class DeviceWatch:
 
 
 class Telemetry:
-    """Records how the packs are, by exception: what has moved by its dead-band since the last record, or has not been told for long.
+    """Records how the packs are, by exception: what has moved by its dead-band since the last record, or was not recorded for long.
 
     `settings` is the section `telemetry`. The slots are looked at one after the other, spread over the period.
     """

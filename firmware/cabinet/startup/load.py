@@ -28,7 +28,7 @@ def _secrets(folder: str, most: int, unique_id: "Callable[[], bytes]") -> bytes:
 def load(folder: str, unique_id: "Callable[[], bytes]") -> "tuple | None":
     """(settings, secrets, hash of the settings) from settings.json and secrets.json in `folder`; None, and the reason printed.
 
-    `unique_id` tells the chip's own number, with which secrets may be sealed.
+    `unique_id` returns the chip's own number, with which secrets may be sealed.
     """
     try:
         text = _read(folder + "/settings.json", config.MAX_BYTES)

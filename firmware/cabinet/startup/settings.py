@@ -56,7 +56,7 @@ UPLINK = (
     ("window", "int", 16, 1, 64, "messages in flight"),
     ("batch", "int", 16, 1, 64, "most events in one message while a backlog drains"),
     ("keepalive_s", "int", 300, 5, 3600, "MQTT keep-alive, s: a ping each half of it; a dead cabinet is noticed after 1.5 times as long"),
-    ("gather_s", "int", 60, 0, 3600, "so long an event waits for others that go in the same message, s; alarms are told of at once"),
+    ("gather_s", "int", 60, 0, 3600, "how long an event waits for others of the same message, s; alarms are published at once"),
     ("compact", "choice", "on", 0, ("off", "on"), "in an array of events, leave out fields that are as in the event before"),
     ("state_settle_s", "int", 60, 0, 3600, "so long a changed word in a slot's retained state waits for more changes, s"),
     ("state_pause_s", "int", 3600, 1, 86400, "least time between two states of a slot in which only measured values moved, s"),

@@ -21,7 +21,7 @@ INSTEAD = "use an SPI NOR chip, FRAM or a raw partition (docs/journal.md, 'Where
 
 
 class UnsafeStorage(Exception):
-    """Nothing that is written there may be called stored. The text tells the integrator what to do."""
+    """Nothing that is written there may be called stored. The text names what the integrator must do."""
 
 
 class BlockArea:
@@ -164,7 +164,7 @@ class LittlefsArea:
 
 
 def _is_littlefs(folder: str) -> bool:
-    """Whether a folder lies in a mounted littlefs; only MicroPython's `vfs.mount()` without arguments tells."""
+    """Whether a folder lies in a mounted littlefs; only MicroPython's `vfs.mount()` without arguments shows it."""
     try:
         import vfs
 

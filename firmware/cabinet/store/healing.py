@@ -55,7 +55,7 @@ def heal_record(ring: "Ring", base: int, at: int, last: int) -> bool:
     """Load the record at `at`, which must follow `last`, with one flipped bit put right; False if more is wrong with it."""
     ring.area.read(base + at, ring.view[WORD:PAYLOAD])
     read = layout.u32(ring.record, WORD) & 0xFFFF
-    for flip in range(17):  # none, or a bit of the first word, which tells the length
+    for flip in range(17):  # none, or a bit of the first word, which holds the length
         word = read ^ (1 << flip - 1 if flip else 0)
         kind = word >> 14
         length = word & 0x3FF

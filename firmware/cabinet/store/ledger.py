@@ -1,7 +1,7 @@
 """What is counted over a cabinet's life, and a row for each pack that was here; both are values of the state store.
 
 Counters live in RAM and are written by `flush` (once a minute): a power cut costs what was counted since. Rows stand on flash
-only, ten to a value, so that RAM does not grow with the packs. The format is told in docs/journal.md; new counters go to the end.
+only, ten to a value, so that RAM does not grow with the packs. docs/journal.md has the format; new counters go to the end.
 """
 
 import struct

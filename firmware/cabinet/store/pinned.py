@@ -4,7 +4,7 @@
 writes, so from then on the blocks are used raw, past the file system, which keeps away from them as long as the files exist.
 
 Which block a file has is not guessed: a second, read-only littlefs over a device that notes what is read opens the file. That proof
-is made again at each start and must agree with the map written at creation; otherwise nothing is touched, and `UnsafeStorage` tells why.
+is made again at each start and must agree with the map written at creation; otherwise nothing is touched, and `UnsafeStorage` says why.
 """
 
 import os

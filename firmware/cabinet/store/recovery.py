@@ -280,7 +280,7 @@ def _touched(ring: "Ring", base: int, start: int) -> int:
             end = at + n
         at += n
     if start + 2 <= ring.sector_size:
-        # A first word that is whole tells how far the record was to go: its last page may be written and still look blank.
+        # A whole first word gives the length of the record: its last page may be written and still look blank.
         ring.area.read(base + start, ring.check_view[0:2])
         word = ring.check[0] | ring.check[1] << 8
         length = word & 0x3FF

@@ -10,7 +10,7 @@ class Repeats:
 
     def __init__(self) -> None:
         self._rows = []  # [code, slot, pack, values, sequence, repeats]
-        self._due = []  # rows that left with repeats not told yet
+        self._due = []  # rows that left with repeats not yet journaled
 
     def remember(self, event: Event, sequence: int) -> None:
         """An event was stored."""

@@ -174,7 +174,7 @@ class Sectors:
         self.doubted = bytes(data)
 
     def proves(self) -> bool:
-        """Whether the flash does what it is told; if it has failed, then several times in a row, where that spoils what failed.
+        """Whether the flash obeys; if it has failed, then several times in a row, where that spoils what failed.
 
         A flash that fails now and then for a while must not be allowed to use up all room, a stretch for each try. And what was
         written, could not be read back and could not be spoilt either must not stand beside what takes its place: after a restart
@@ -229,7 +229,7 @@ class Sectors:
         """Erase the first dirty sector between the head and the oldest one, if fewer than `target` are ready.
 
         True if there was something to do. With `wait` it is done on return; without it, an area that can erase beside the
-        loop (`begin_erase`, `busy`) is only told to begin, and a later call takes the erased sector into use.
+        loop (`begin_erase`, `busy`) is only started, and a later call takes the erased sector into use.
         """
         if self.erasing is not None:
             return self._go_on(self.erasing, wait)

@@ -1,7 +1,7 @@
 """One MQTT connection, from connect to its end. Nothing in here waits without a deadline.
 
 One task writes (and nobody else does), one reads, one handles commands, and the caller of `run` watches the deadlines. Whatever goes
-wrong ends the session with a reason in words; the journal's cursor tells the next session where to go on.
+wrong ends the session with a reason in words; the next session goes on at the journal's cursor.
 """
 
 import asyncio

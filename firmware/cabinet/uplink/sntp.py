@@ -1,7 +1,7 @@
 """Time from the network (SNTP, RFC 4330) over UDP, without blocking.
 
 Wall time dates events and certificates; it never decides safety. An answer counts only if it comes from the server asked, repeats the
-random stamp of the question, and tells a time that can be; whether the clock follows it is decided in timekeeper.py.
+random stamp of the question, and carries a time that can be; whether the clock follows it is decided in timekeeper.py.
 """
 
 import asyncio

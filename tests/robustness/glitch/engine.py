@@ -257,7 +257,7 @@ def start(options, figures):
             figures.add("starts that fail")
             figures.note("read %d x%d %s: %s" % (read, length, kind, repr(error)))
             continue
-        flash.quiet()
+        flash.read_rightly()
         if getattr(journal, "broken", False):
             figures.add("starts that are refused and tried again")
             continue
@@ -311,7 +311,7 @@ def state(options, figures):
                 else:
                     figures.add("states forgotten" if value is None else "states older than the newest")
                 figures.note("read %d x%d %s of %d: %s reads %s" % (read, length, kind, reads, name, value))
-        flash.quiet()
+        flash.read_rightly()
         again = bench.state(bench.flash(flash.cells))
         for name in NAMES:
             if again.get(name) != values[name]:
@@ -435,7 +435,7 @@ def drain(options, figures):
                 flash = bench.flash(image)
                 journal = bench.journal(flash)
                 sent, took, damaged = pump(journal, Clock(), at, length, kind, flash)
-                flash.quiet()
+                flash.read_rightly()
                 figures.add("runs")
                 lost = [q for q in range(1, heads[0] + 1) if q not in sent and q <= journal.acked(0)]
                 if lost or damaged:

@@ -1,4 +1,4 @@
-"""NOR flash that reads wrongly on demand: the n-th reading from now on, and so many after it. The cells stay as they are."""
+"""NOR flash that reads wrongly on demand: the n-th reading from now on, and so many after it. The cells do not change."""
 
 import random
 
@@ -24,7 +24,7 @@ class GlitchFlash(NorFlash):
         if self.wrong_at and self.wrong_at <= self.reads <= self.wrong_to:
             spoil(buf, self.kind)
 
-    def quiet(self) -> None:
+    def read_rightly(self) -> None:
         """Read rightly from now on."""
         self.wrong_at = 0
 

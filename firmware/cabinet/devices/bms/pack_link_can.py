@@ -193,7 +193,7 @@ class PackLinkCan(CanClient, PackLink):
             self.fault = "frozen"
             return
         if had and (counter - old) & 0xFF > _COUNTER_JUMP:
-            self._parts = 0  # restarted, or another pack: the next round of identity frames tells
+            self._parts = 0  # restarted, or another pack: the next round of identity frames decides
         reading.state_bits = kept[1]
         reading.pack_mv = (kept[2] | kept[3] << 8) * 10
         reading.current_ma = i16_le(kept, 4) * 10

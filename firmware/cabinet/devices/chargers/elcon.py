@@ -11,7 +11,7 @@ from cabinet.core.reading import ChargerReading
 _COMMAND = const(0x180600F4)
 _STATUS = const(0x18FF5000)
 _REPEAT_MS = const(1_000)
-_AGAIN_MS = const(100)  # so soon what has been switched off is told so again, until its status shows that no current flows
+_AGAIN_MS = const(100)  # a charger that was switched off gets "off" again after this time, until its status shows that no current flows
 _HOLD_MS = const(2_000)  # a set-point that nobody renewed for so long is withdrawn
 _LOST_MS = const(3_000)
 _STALE_MS = const(20_000)
@@ -111,7 +111,7 @@ class ElconCharger(CanClient):
         if self.set_ma and not 0 <= ticks.diff(now_ms, self._set_ms) <= _HOLD_MS:
             self._apply(0, 0, now_ms)
         elif ticks.diff(now_ms, self._sent_ms) >= (_REPEAT_MS if self.set_ma or not self._may_give(now_ms) else _AGAIN_MS):
-            self._send(now_ms)  # a frame that nobody heard costs a tenth of a second, not a whole one, where it was to end a charge
+            self._send(now_ms)  # a lost frame costs a tenth of a second, not a whole one, where it was to end a charge
         if ticks.diff(now_ms, self._heard_ms) > _LOST_MS:
             if not self.fault:
                 self.fault = "timeout"
@@ -122,7 +122,7 @@ class ElconCharger(CanClient):
                 self.reading.clear()
 
     def _may_give(self, now_ms: int) -> bool:
-        """Whether it gives current, or has told nothing yet since it was to end: its last word may be older than the charge was."""
+        """Whether it gives current, or has reported nothing yet since it was to end: its last status may be older than the charge was."""
         if self.reading.output_ma:
             return True
         return 0 <= ticks.diff(now_ms, self._off_ms) < _LOST_MS and ticks.diff(self._heard_ms, self._off_ms) <= 0

@@ -3,14 +3,14 @@
 Three things about it decide how it is spoken to:
 
 - It never stops by itself when nobody speaks to it. So it is allowed only where a relay can take its mains
-  (`cabinet.mains_relay`), and `runaway` tells when that must happen: it was told to give and answers no more, or it does
+  (`cabinet.mains_relay`), and `runaway` is true when that must happen: it was commanded to give and answers no more, or it does
   not obey the order to stop. Its power-on state is set to off, so that it stays off when the mains comes back.
-- It writes every set-point to its EEPROM unless told otherwise, which wears out. So nothing but "off" is sent before its
+- It writes every set-point to its EEPROM unless configured otherwise, which wears out. So nothing but "off" is sent before its
   configuration has been read and shows that it stores nothing; after every silence this is looked at afresh.
 - It answers only what it is asked, and ignores a set-point that it does not like. So every set-point is read back, and the
-  output is switched on only while it holds what it was told.
+  output is switched on only while it holds what it was commanded.
 
-What it gives at most follows the pack, maybe several times a second. A change is told out of turn, and the round of questions
+What it gives at most follows the pack, maybe several times a second. A change is sent out of turn, and the round of questions
 goes on where it was: begun anew with each change it would never come to the faults and the readings.
 
 It must have been set up as a power supply (curve switched off) when it was installed; the driver refuses one that was not.
@@ -59,7 +59,7 @@ _ROUND = (
 
 _HOLD_MS = const(2_000)  # a set-point that nobody renewed for so long is withdrawn
 _LOST_MS = const(2_000)
-_OBEY_MS = const(3_000)  # it must be off so long after it was told
+_OBEY_MS = const(3_000)  # it must be off this long after the command
 _HELD_MS = const(3_000)  # the last time that it held its set-point may be this long ago
 _STALE_MS = const(20_000)
 _RETRY_MS = const(5_000)  # pause after a set-up that did not succeed
@@ -102,15 +102,15 @@ class NpbCharger(CanClient):
         self._setup = _ASK_CONFIG
         self._tries = 0
         self._writes = 0
-        self._sent_volt = -1  # as told last, 10 mV
+        self._sent_volt = -1  # as sent last, 10 mV
         self._sent_amp = -1
-        self._holds = 0  # bit 0: holds the voltage that it was told, bit 1: the current
+        self._holds = 0  # bit 0: holds the voltage that was sent, bit 1: the current
         self._seen = 0  # bits: voltage, current, faults came since the last whole reading
         self._volt = 0
         self._amp = 0
-        self._on = False  # as told last
+        self._on = False  # as sent last
         self._may_run = True  # not known to be off
-        self._inserted = False  # the newest frame was told out of turn
+        self._inserted = False  # the newest frame was sent out of turn
         self._off_waits = False  # an order to stop is the newest frame: the next tick does not displace it
         now = clock.ticks_ms()
         self._set_ms = self._heard_ms = self._held_ms = self._off_ms = self._retry_ms = now
@@ -123,7 +123,7 @@ class NpbCharger(CanClient):
         self._set_ms = now
         if mv < 10 or ma < 10:
             mv = ma = 0
-        mv = min(mv // 10, 0xFFFF) * 10  # as it can be told: what differs by less is no change
+        mv = min(mv // 10, 0xFFFF) * 10  # as it can be sent: what differs by less is no change
         ma = min(ma // 10, 0xFFFF) * 10
         if mv != self.set_mv or ma != self.set_ma:
             self._apply(mv, ma, now)
@@ -142,7 +142,7 @@ class NpbCharger(CanClient):
         self.set_ma = ma
 
     def mains_was_off(self) -> None:
-        """The relay has taken its mains for long enough: it is off, and stays off until it is told otherwise."""
+        """The relay has taken its mains for long enough: it is off, and stays off until the next command."""
         self._may_run = False
         self._setup = _ASK_CONFIG
 
@@ -217,7 +217,7 @@ class NpbCharger(CanClient):
         self._put(_IOUT_SET, 4, self._sent_amp)
 
     def _insert(self) -> bool:
-        """Tell a set-point that is not the one told last; the round reads it back. Before the output is on the round tells it, up to
+        """Send a set-point that differs from the last one; the round reads it back. Before the output is on the round sends it, up to
         the last moment: what changes between its being read back and the switching on must not wait, nor put the start off for ever."""
         if not self.set_ma or not self._on and self._holds != 3:
             return False
@@ -367,7 +367,7 @@ class NpbCharger(CanClient):
             self._setup = _ASK_CURVE
             return
         if self._writes >= _WRITES:
-            return  # it does not keep what it is told: the tries run out
+            return  # it does not keep what was sent: the tries run out
         self._writes += 1
         rest = value & ~_CONFIG_MASK & 0xFFFF
         if value & _STORED_MASK:

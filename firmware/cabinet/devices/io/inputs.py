@@ -1,6 +1,6 @@
 """The switches of eight slots, and the danger inputs of the cabinet, from whatever device reads them.
 
-Every such device tells four bytes: doors shut, latches in, packs present (bit 0 = its first slot), and the dangers in the
+Every such device reports four bytes: doors shut, latches in, packs present (bit 0 = its first slot), and the dangers in the
 order of the CABINET_ bits.
 """
 

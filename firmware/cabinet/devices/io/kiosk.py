@@ -71,7 +71,7 @@ class KioskLine:
         return None
 
     def say(self, slot: int, code: str) -> None:
-        """Queue what the rider is to be told; the oldest is dropped if the terminal does not take them."""
+        """Queue what the rider is to read; the oldest is dropped if the terminal does not take them."""
         if len(self._out) >= _QUEUE_MAX:
             self._out.pop(0)
         self._out.append((slot, code))

@@ -1,6 +1,6 @@
 """Lock boards on Modbus that have no switches of their own worth believing: the pulse is theirs, the switches are read elsewhere.
 
-Both time the pulse themselves, from one order. Neither is ever told "on" and later "off".
+Both time the pulse themselves, from one order. Neither ever gets "on" and later "off".
 """
 
 from micropython import const

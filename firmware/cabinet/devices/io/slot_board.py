@@ -14,7 +14,7 @@ _PULSE_REGISTER = const(0x0100)
 _DDEGC_MIN = const(-600)
 _DDEGC_MAX = const(2_000)
 _NOT_FITTED = const(-0x8000)
-_BLIND_MS = const(5_000)  # a sensor may miss two looks before it is told
+_BLIND_MS = const(5_000)  # a sensor may miss two readings before it is reported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class SlotBoard(LockBoard):
     """One board of eight slots. The first board of a cabinet also has the danger inputs.
 
     A temperature that fails is nobody's but its own slot's: the others hold and the switches are read on. A sensor that was never
-    fitted is none that is lost. For as long as one is lost the board has a fault, and core is told which slot is blind."""
+    fitted is none that is lost. For as long as one is lost the board has a fault, and core gets the slot that is blind."""
 
     def __init__(self, bus: "ModbusBus", address: int, clock: "Clock", first_slot: int) -> None:
         self.inputs = SlotInputs(first_slot)
@@ -34,8 +34,8 @@ class SlotBoard(LockBoard):
         self.cabinet = self.inputs.cabinet
         self._asked_temperatures = False
         self._temperatures_ms = None
-        self._fitted = 0  # bit per register: has ever told anything but "not fitted"
-        self._blind_ms = None  # since when one of these tells no temperature
+        self._fitted = 0  # bit per register: has ever reported anything but "not fitted"
+        self._blind_ms = None  # since when one of these reports no temperature
         LockBoard.__init__(self, bus, address, "slot board {}".format(address), clock, SLOTS, _PERIOD_MS)
 
     def watched(self) -> "list[SlotBoard]":

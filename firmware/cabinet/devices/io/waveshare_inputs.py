@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class EightInputs(PolledClient):
-    """One board; `owner` is told when it has answered."""
+    """One board; `owner` is notified when it has answered."""
 
     def __init__(self, bus: "ModbusBus", address: int, name: str, clock: "Clock", owner: "WaveshareInputs") -> None:
         self.bits = 0

@@ -53,15 +53,15 @@ if TYPE_CHECKING:
 
 
 class Values:
-    """What the answers of one pack have told so far; a reading is made of it when all pages are there."""
+    """What the answers of one pack have reported so far; a reading is made of it when all pages are there."""
 
     def __init__(self, profile: "Profile") -> None:
         self.profile = profile
         self.numbers = array("i", [0] * _QUANTITIES)
         self.bits = array("i", [0] * profile.page_count)
-        kinds = profile.kinds  # room only for what the profile tells
+        kinds = profile.kinds  # room only for what the profile has
         self.cells = array("H", [0] * (_MAX_CELLS if kinds >> _CELL & 1 else 0))
-        self.cells_end = 0  # cells that were told
+        self.cells_end = 0  # cells that were reported
         self.temps = array("h", [0] * (_MAX_TEMPS if kinds >> _TEMP & 1 else 0))
         self.temps_end = 0
         self.serial = bytearray(_SERIAL_SIZE if kinds >> _SERIAL_TEXT & 1 else 0)

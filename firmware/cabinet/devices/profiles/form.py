@@ -31,7 +31,7 @@ SERIAL = const(2)
 BUSES = ("modbus", "can", "serial")
 
 # flags of the whole profile
-HAS_SERIAL = const(1)  # the pack tells who it is
+HAS_SERIAL = const(1)  # the pack reports a serial number
 FROM_CELLS = const(2)  # lowest and highest cell are found in the list of cells
 FROM_TEMPS = const(4)
 EXTENDED = const(8)  # 29-bit identifiers

@@ -131,7 +131,7 @@ class ProfileCan(CanClient):
         if page < 0:
             return None  # a part of a multiplexed message that the profile does not use
         if not self.pack.take(page, data, 0, length):
-            self._fresh &= ~(1 << page)  # what this page told before counts no more either
+            self._fresh &= ~(1 << page)  # what this page reported before no longer counts
             self._before &= ~(1 << page)
             self._wrong_frame("implausible")
             return None
@@ -150,7 +150,7 @@ class ProfileCan(CanClient):
         return None
 
     def _identity(self, now_ms: int) -> None:
-        """A page of the identity came. Who it is tells only a whole set of them, each taken after the last judgement."""
+        """A page of the identity came. Only a whole set of them identifies the pack, each taken after the last judgement."""
         profile = self.profile
         seen = self._fresh | self._before
         if profile.flags & _HAS_SERIAL and seen & profile.who == profile.who:

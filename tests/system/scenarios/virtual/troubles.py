@@ -26,7 +26,7 @@ KINDS = {
     "no_random": (2, 2, 20),
     "unbalanced": (3, 20, 90), "command": (6, 0, 0), "forced": (2, 0, 0),
 }  # fmt: skip
-# drawn only where they are asked for by name: all other runs stay as they were, seed by seed
+# drawn only where they are asked for by name: all other runs are as before, seed by seed
 ON_REQUEST = {"flash_lies": (12, 5, 60)}
 
 
