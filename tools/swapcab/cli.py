@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated
 
 import typer
@@ -42,5 +44,12 @@ for part in PARTS:
 
 
 def main() -> None:
-    """Entry point of the console script."""
-    app()
+    """Entry point of the console script. A terminal or pipe that is gone does not change the exit code."""
+    try:
+        app()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:  # what is left in the buffer has no reader; Python would exit with 120
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

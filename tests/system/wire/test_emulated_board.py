@@ -75,7 +75,7 @@ def test_a_full_flash_is_an_error_and_leaves_what_was_there(board):
 
 def test_a_folder_of_the_host_can_be_mounted(board, tmp_path):
     (tmp_path / "from_host.py").write_text("value = 42\n")
-    assert mpremote(board, "mount", str(tmp_path), "exec", "import from_host; print(from_host.value)").endswith("42\n")
+    assert mpremote(board, "mount", str(tmp_path), "exec", "import from_host; print(from_host.value)").count("42\n") == 1
 
 
 def test_a_supply_cut_in_a_write_loses_the_port_and_keeps_the_old_file(tmp_path):
