@@ -1,6 +1,6 @@
 # Swapcab: everything a person or CI runs. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup build sim flash emulate flashcuts benchfaults picture test lint types bench size fit soak reaction chaos powercut glitch mutants fuzz differential benchmark lock sbom clean FORCE
+.PHONY: help arm setup build sim flash emulate flashcuts benchfaults picture test lint types bench size fit soak reaction chaos powercut glitch mutants fuzz differential benchmark lock sbom clean FORCE
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -93,6 +93,9 @@ size: build ## heap after start, at its peak, and the size of each module
 
 fit: build ## heap at an MCU's word size; SOURCE=../micropython (needs gcc-multilib)
 	@$(BIN)/python -m swapcab fit --source "$(SOURCE)"
+
+arm: $(STAMP) ## unit tests on an emulated Cortex-M3 (needs qemu-system-arm, gcc-arm-none-eabi); ARGS="--only core/"
+	@$(BIN)/python -m arm $(ARGS)
 
 soak: $(STAMP) ## cabinet-hours on virtual time with troubles of every kind; SEEDS=8 HOURS=1 ARGS="--resume"
 	@$(BIN)/python tests/system/scenarios/soak.py --seeds $(SEEDS) --hours $(HOURS) $(ARGS)
