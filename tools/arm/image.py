@@ -50,9 +50,9 @@ def tested_files() -> dict[str, bytes]:
 def test_files() -> dict[str, bytes]:
     """Tests, fixtures, plant and boards as they stand in the tree."""
     found: dict[str, bytes] = {}
-    places = ("tests/fixtures", "tools/plant", "boards", "firmware/profiles", "tests/data", *(f"tests/unit/{room}" for room in TESTED))
-    for place in places:
-        for path in sorted((ROOT / place).rglob("*")):
+    folders = ("tests/fixtures", "tools/plant", "boards", "firmware/profiles", "tests/data", *(f"tests/unit/{room}" for room in TESTED))
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*")):
             if path.suffix in (".py", ".json") and "__pycache__" not in path.parts:
                 found[path.relative_to(ROOT).as_posix()] = path.read_bytes()
     found["tests/run_mp.py"] = (ROOT / "tests" / "run_mp.py").read_bytes()
