@@ -11,6 +11,8 @@ RELEASE := build/release/.stamp
 UV := build/uv/.stamp
 NODE := build/node/.stamp
 ARGS ?=
+# many tests wait for processes that they started, so that four workers keep two cores busy
+JOBS ?= 4
 PART ?= all
 HOURS ?= 1
 SEEDS ?= 8
@@ -63,8 +65,8 @@ sim: build ## a cabinet with packs, riders and a broker; ARGS="--headless --swap
 picture: build ## draw docs/img/panel.svg from a real run
 	@$(BIN)/python -m swapcab sim --headless --swaps 6 --seed 4 --picture docs/img/panel.svg
 
-test: build $(RELEASE) ## all tests, on CPython and on MicroPython
-	@$(BIN)/python -m pytest $(ARGS)
+test: build $(RELEASE) ## all tests, on CPython and on MicroPython; JOBS=1 for one after the other, ARGS="-k door"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(STAMP) ## ruff: style and common mistakes
 	@$(BIN)/ruff check .
