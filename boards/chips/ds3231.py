@@ -1,6 +1,6 @@
 """DS3231 real-time clock on I2C: battery-backed, 2 ppm, 0 to 40 °C. From data sheet 19-5170 (Maxim, revision 10).
 
-The chip says itself whether its time can be believed: the oscillator-stop flag is set at the first power and whenever the
+The chip reports whether its time can be used: the oscillator-stop flag is set at the first power and whenever the
 oscillator stood, so that a clock with an empty cell is `unknown` and never wrong. Years 2000 to 2099.
 """
 

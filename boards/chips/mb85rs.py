@@ -1,6 +1,6 @@
 """MB85RS-type SPI FRAM with 3-byte addresses (128 KiB to 1 MiB) as `FlashArea`. From the MB85RS2MTA and MB85RS4MT data sheets.
 
-FRAM writes at bus speed, wears out never in a cabinet's life and needs no erase. To the journal it looks like NOR flash all
+FRAM writes at bus speed, wears out never in a cabinet's life and needs no erase. To the journal it is NOR flash all
 the same: `program` only clears bits and `erase` writes ones, so that the same recovery holds on both.
 """
 

@@ -14,5 +14,5 @@ From a test (the folder keeps the board's flash, so that a second start finds wh
         board.power_off(); board.power_on()
 
 Plant: start `python -m plant --dir RUNDIR` and give `Options(plant=RUNDIR)`. Everything that the board prints is in
-`folder/console.log`. Host: Linux (it looks into /proc to see whether a program can be interrupted).
+`folder/console.log`. Host: Linux (it reads in /proc whether a program can be interrupted).
 """

@@ -22,7 +22,7 @@ START_LIMIT_S = 600.0
 
 
 class EmulatedCabinet:
-    """`board`, `plant` and `net`; settings.json and secrets.json that fit lie in `folder`, for whoever flashes the board."""
+    """`board`, `plant` and `net`; settings.json and secrets.json that fit lie in `folder`, for the tool that flashes the board."""
 
     def __init__(self, folder: Path, slots: int, options: Options | None = None, seed: int = 1, speed: float = 60.0, npb: int = 0) -> None:
         """`npb`: so many of the first slots have NPB chargers, the others Elcon ones."""

@@ -30,7 +30,7 @@ def run(folder: Path | None, slots: int, flash_bytes: int, swaps: int, as_json: 
     """GOOD after Ctrl-C, or when the number of swaps is reached; TROUBLE if a part did not start; USAGE for a wrong option."""
     reap_on_signal()
     if sys.platform != "linux":
-        print("swapcab emulate needs Linux: it looks into /proc to see whether a program can be interrupted", file=sys.stderr)
+        print("swapcab emulate needs Linux: it reads in /proc whether a program can be interrupted", file=sys.stderr)
         return TROUBLE
     try:
         _check(slots, flash_bytes // 1024, swaps, npb)

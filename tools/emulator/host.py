@@ -70,7 +70,7 @@ class EmulatedBoard:
 
     @property
     def received(self) -> int:
-        """Bytes from whoever has its port open, since the start."""
+        """Bytes from the program that has its port open, since the start."""
         return self._port.received
 
     def start(self) -> None:
@@ -113,7 +113,7 @@ class EmulatedBoard:
                 self._boot("power", raw=False)
 
     def unplug(self) -> None:
-        """The cable is pulled: whoever has the port open gets errors. A board that lives from the cable is dark, too."""
+        """The cable is pulled: a program that has the port open gets errors. A board supplied by the cable is off, too."""
         with self._lock:
             self.power_off("unplugged")
             self._port.unplug()

@@ -26,7 +26,7 @@ class Jig:
     def __init__(self, cabinet: EmulatedCabinet) -> None:
         self._cabinet = cabinet
         self.relay = ""  # a fault: welded, dead (never closes), slow (falls late), pump (a level holds it as edges do)
-        self.pulse_share_pct = 100  # a fault: what the lock outputs give, of what they were told
+        self.pulse_share_pct = 100  # a fault: the share of the commanded pulse that the lock outputs give
         self.dead_output = ""  # a fault: the slot whose lock output gives nothing
         self._edges = 0
         self._edge_at = 0.0

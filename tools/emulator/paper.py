@@ -1,4 +1,4 @@
-"""What the program of an emulated board is told at its start, as a file: which board it is, what is wired where, where its memories lie."""
+"""What the program of an emulated board reads at its start, as a file: which board it is, what is wired where, where its memories lie."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Port:
     def __init__(self, link: Path) -> None:
         self.path = Path()
         self.end = -1  # our end of it; -1 while the cable is out
-        self.received = 0  # bytes from whoever has it open
+        self.received = 0  # bytes from the program that has it open
         self._link = link
         self._out = b""
 
@@ -33,7 +33,7 @@ class Port:
         self._link.symlink_to(self.path)
 
     def unplug(self) -> None:
-        """Whoever has it open gets errors; safe to call twice."""
+        """A program that has it open gets errors; safe to call twice."""
         if self.end >= 0:
             end, self.end = self.end, -1
             os.close(end)

@@ -1,4 +1,4 @@
-"""What a board's prompt looks like: MicroPython's unix port says some things in other words than a controller does."""
+"""A board's prompt: MicroPython's unix port words some messages otherwise than a controller does."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """The plant's wires without a wire: a serial line, a CAN port and a kiosk with the faces of `cabinet.ports`, for a simulation in one
-process on a virtual clock. Portable. `now` is a function that tells the simulation's time in seconds; nothing here waits.
+process on a virtual clock. Portable. `now` is a function that returns the simulation's time in seconds; nothing here waits.
 """
 
 from plant.frames import CanNodes, RtuUnits

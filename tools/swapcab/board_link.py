@@ -92,7 +92,7 @@ def _ports_here() -> str:
 
 
 class Transport(SerialTransport):
-    """mpremote's, with an end to its waiting: while a board prints without a pause, mpremote looks at no clock."""
+    """mpremote's, with an end to its waiting: while a board prints without a pause, mpremote reads no clock."""
 
     seen = b""  # what came while the prompt was asked for
 

@@ -1,4 +1,4 @@
-"""Whoever interrupts a cabinet puts it back: `with Maintenance(port, say) as stopped: stopped.link.call(...)`.
+"""A command that interrupts a cabinet puts it back: `with Maintenance(port, say) as stopped: stopped.link.call(...)`.
 
 Entering interrupts what runs and reads which board it is. A running cabinet is then reset out of service: the reset opens the
 chargers' mains relay and leaves the doors locked, as a power cut does, and at the prompt afterwards no watchdog waits. At every exit

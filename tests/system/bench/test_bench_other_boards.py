@@ -104,7 +104,7 @@ def door_wire_off(fixture: ModelFixture) -> None:
 FAULTS = {
     "Kerong board without supply": ("Kerong locks, expanders", all_silent, "RS485 line io: A and B swapped, or open"),
     "Kerong board with wrong sums": ("Kerong locks, expanders", bad_sums, "lock board 0 on RS485 line io"),
-    "Kerong line hears itself": ("Kerong locks, expanders", echo, "RS485 line io: driver enable of the transceiver"),
+    "Kerong line with an echo": ("Kerong locks, expanders", echo, "RS485 line io: driver enable of the transceiver"),
     "Kerong lock jammed": ("Kerong locks, expanders", jammed, "lock of slot 2"),
     "Kerong board set for too long": ("Kerong locks, expanders", set_for_too_long, "lock board 0, output"),
     "first expander missing": ("Kerong locks, expanders", no_first_expander, ("I/O expander of inputs 0 on gpio", "inputs 0 on gpio")),

@@ -1,4 +1,4 @@
-"""Whoever interrupts a cabinet puts it back: each command that takes a port, at the flashed and running emulated controller, by each exit.
+"""A command that interrupts a cabinet puts it back: each command that takes a port, at the emulated controller, by each exit.
 
 The assertion is the same everywhere: the console reports the cabinet's slots again after the command has ended.
 """

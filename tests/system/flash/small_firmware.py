@@ -1,4 +1,4 @@
-"""A firmware small enough for hundreds of flashes: it says who it is, looks at its settings, and runs on."""
+"""A firmware small enough for hundreds of flashes: it prints its name, reads its settings, and runs on."""
 
 import hashlib
 import subprocess

@@ -1,4 +1,4 @@
-"""`swapcab fleet`: a handful of cabinets, an outage of each kind, and what a person and a program are told."""
+"""`swapcab fleet`: a handful of cabinets, an outage of each kind, and what a person and a program read."""
 
 from __future__ import annotations
 

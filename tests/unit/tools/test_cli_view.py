@@ -1,4 +1,4 @@
-"""The panel tells in words what the firmware tells in codes."""
+"""The panel says in words what the firmware reports in codes."""
 
 from swapcab.sim.view import slot_view
 

@@ -62,7 +62,7 @@ def test_an_untouched_image_says_what_is_proven_and_what_is_not(days: list[bytes
 
 
 def test_a_ring_that_was_erased_is_missed(days: list[bytes], tmp_path: Path) -> None:
-    """The other one tells how often the cabinet has started."""
+    """The other one shows how often the cabinet has started."""
     code, out = verdict(erased(days[-1], ring_a(days[-1]).sectors), tmp_path)
     assert code == 1 and "removed: everything: the ring is empty" in out
 

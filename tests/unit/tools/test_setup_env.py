@@ -30,7 +30,7 @@ sys.exit((root / "fail").exists())
 
 
 class Tree:
-    """A checkout with as much in it as setup looks at."""
+    """A checkout with as much in it as setup reads."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

@@ -1,4 +1,4 @@
-"""What the board does to its supply, its reset line and its pins, told to the process that keeps it."""
+"""What the board does to its supply, its reset line and its pins, reported to the process that keeps it."""
 
 import time
 

@@ -139,7 +139,7 @@ def _can(hardware, wired: list, kind: str) -> None:
         hardware.interrupts[interrupt] = Unconnected(chip)
     elif kind == "crystal":
         chip.oscillator_hz //= 2
-        _cut_off(chip, _ERROR_PASSIVE)  # it hears nothing that it understands, and nobody acknowledges
+        _cut_off(chip, _ERROR_PASSIVE)  # it receives nothing that it can decode, and no node acknowledges
     elif kind == "open":
         _cut_off(chip, _ERROR_PASSIVE)
     elif kind == "short":

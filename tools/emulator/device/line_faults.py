@@ -19,7 +19,7 @@ class FaultyLine(io.IOBase):
     """A UART whose wires or transceiver are at fault, or at whose end a board's inputs hang that are. `kind`:
 
     silent: nothing goes out and nothing comes back (A and B swapped); crc: in every second answer a bit is wrong (no termination);
-    echo: it hears itself (receiver not switched off); garbage: each answer is noise (no bias);
+    echo: it receives its own frames (receiver not switched off); garbage: each answer is noise (no bias);
     bit N 0 U, bit N 1 U: an input of board U is stuck; burning: a lock pulse never ends.
     """
 

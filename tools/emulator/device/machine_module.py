@@ -107,7 +107,7 @@ def pin_class(hardware: Hardware):
     """`machine.Pin`."""
 
     class Pin:
-        """Levels of outputs are told to the keeper; inputs read what it has set at the start."""
+        """Levels of outputs are reported to the keeper; inputs read what it has set at the start."""
 
         IN, OUT, OPEN_DRAIN, PULL_UP, PULL_DOWN, IRQ_RISING, IRQ_FALLING = 0, 1, 2, 1, 2, 8, 4
 
@@ -136,7 +136,7 @@ def pin_class(hardware: Hardware):
         __call__ = value
 
         def irq(self, handler=None, trigger=0) -> None:
-            """Nothing calls it: whoever waits for the pin has to look at it, too."""
+            """Nothing calls it: a program that waits for the pin has to read it, too."""
 
     return Pin
 

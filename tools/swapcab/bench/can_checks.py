@@ -44,7 +44,7 @@ def _not_asked(bench: Bench, bus: str) -> list[Result]:
 
 
 def _npb(bench: Bench, bus: str, port: str, baud: int, others: bool) -> list[Result]:
-    """Chargers that speak only when they are asked. `others`: whether anything else was heard on the line."""
+    """Chargers that send only when they are asked. `others`: whether anything else was received on the line."""
     slots = {address: slot for slot, (on, address) in bench.devices("charger", "npb").items() if on == bus}
     if not slots:
         return []
@@ -77,7 +77,7 @@ def _npb(bench: Bench, bus: str, port: str, baud: int, others: bool) -> list[Res
 
 
 def judge_can(bench: Bench, bus: str, found: dict[str, Any]) -> list[Result]:
-    """What a CAN controller's state and what it heard say."""
+    """What a CAN controller's state and what it received show."""
     line = f"CAN line {bus}"
     figure = f"{found['frames']} frames, {('active', 'warning', 'passive', 'off')[found['state']]}, {found['overruns']} overruns"
     if found["state"] == 3:
@@ -95,7 +95,7 @@ def judge_can(bench: Bench, bus: str, found: dict[str, Any]) -> list[Result]:
     if found["state"]:
         step = "termination at both ends, stubs short, the third wire connected, one bit rate"
         return [Result("can", f"line {bus}", FAIL, figure, f"{line}: termination or disturbed", step)]
-    received = {int(can_id, 16) for can_id in found["heard"]}
+    received = {int(can_id, 16) for can_id in found["received"]}
     silent = [slot for slot, can_ids in drivers.status_ids(bench.settings.get("groups", []), bus).items() if received.isdisjoint(can_ids)]
     if silent:
         slots = ", ".join(map(str, silent))

@@ -83,7 +83,7 @@ def _of_itself(seen: Seen) -> list[Result]:
     cabinet, stats, about = seen.cabinet, seen.stats, seen.stats.get("about", {})
     known = [f"{name} {about[name]}" for name in ("cabinet", "board", "firmware", "settings", "reset_cause") if name in about]
     return [
-        Result("identity", "controller", PASS, ", ".join(known) or "not told"),
+        Result("identity", "controller", PASS, ", ".join(known) or "not reported"),
         _row("supervisor", "supervisor", not cabinet.get("failed"), cabinet.get("failed") or "all critical tasks report",
              "firmware: " + str(cabinet.get("failed", "")), "the watchdog resets it; keep the console's text, tell the makers"),
         _row("flash", "storage", not cabinet.get("storage"), cabinet.get("storage") or f"journal {cabinet.get('level_pct')} % unsent",
@@ -133,15 +133,15 @@ def _lines(seen: Seen) -> list[Result]:
     for bus in sorted({device["bus"] for device in devices.values() if "bus" in device}):
         on_it = [name for name, device in devices.items() if device.get("bus") == bus]
         if len(on_it) > 1 and all(name in wrong for name in on_it):
-            step = "supply of the devices, both wires, termination; then the bench on the stopped cabinet: it tells them apart"
+            step = "supply of the devices, both wires, termination; then the bench on the stopped cabinet: it finds which of them it is"
             results.append(Result("rs485", f"line {bus}", FAIL, f"all {len(on_it)} devices are at fault", f"line {bus}", step))
             wrong = {name: found for name, found in wrong.items() if name not in on_it}
     results += wrong.values()
     if not wrong and devices:
-        results.append(Result("rs485", "devices", PASS, f"{len(devices)} heard of, no fault of a single one"))
+        results.append(Result("rs485", "devices", PASS, f"{len(devices)} answer, no fault of a single one"))
     if seen.devices and all(device is seen.first_counts[name] for name, device in seen.devices.items()):
         step = "listen for longer: the devices take turns, one a second"
-        results.append(Result("rs485", "all devices", SKIP, f"only {len(seen.devices)} were heard of", "", step))
+        results.append(Result("rs485", "all devices", SKIP, f"only {len(seen.devices)} were seen", "", step))
     for name, bus in seen.buses.items():
         if bus["kind"] == "can":
             figure = f"{CAN_STATES[bus['state']]}, {bus['bus_off']} times off, {bus['dropped']} frames dropped"

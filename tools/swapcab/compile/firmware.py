@@ -68,7 +68,7 @@ def compile_one(name: str, text: str, out: Path) -> None:
 
 
 def scripts(root: Path = ROOT) -> list[Path]:
-    """What runs beside the compiled modules, as source, and looks into them."""
+    """What runs beside the compiled modules, as source, and reads their data."""
     found = [path for name in ("boot.py", "start.py") for path in root.glob(f"boards/*/{name}")]
     return sorted([*found, *root.glob("boards/switch/*.py"), *root.glob("tools/swapcab/bench/board/*.py")])
 

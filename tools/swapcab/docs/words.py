@@ -21,20 +21,20 @@ LEFT_OUT = ("CHANGELOG.md", "docs/glossary.md", "tools/swapcab/docs/words.py", "
 
 # word: (most places it may stand in, what the trade says)
 WORDS = {
-    "told": (169, "reported, published, journaled; of a set-point: commanded"),
-    "tells": (54, "reports, states, names"),
+    "told": (159, "reported, published, journaled; of a set-point: commanded"),
+    "tells": (45, "reports, states, names"),
     "gauge": (7, "loop profiler; a fuel gauge is a fuel gauge"),
     "let_go": (7, "unload"),
     "places": (19, "addresses, positions; an address conflict"),
-    "quiet": (51, "idle, silent, present at boot, repeat limit: whichever it is"),
+    "quiet": (49, "idle, silent, present at boot, repeat limit: whichever it is"),
     "contacts": (6, "connector; connector wear"),
-    "looks": (76, "readings; reads, checks"),
+    "looks": (64, "readings; reads, checks"),
     "stay": (74, "occupancy; remain; of a latch: until_removed"),
     "naps": (8, "idle skip"),
-    "hears": (31, "receives"),
-    "heard": (81, "received, answered"),
-    "believed": (14, "accepted, authenticated"),
-    "whoever": (22, "the operator, the technician, a pack that"),
+    "hears": (27, "receives"),
+    "heard": (72, "received, answered"),
+    "believed": (12, "accepted, authenticated"),
+    "whoever": (14, "the operator, the technician, a pack that"),
     "so-many": (1, "every N-th; N"),
 }  # fmt: skip
 

@@ -146,7 +146,7 @@ def read_file(link: Link, path: str) -> bytes | None:
 
 
 def send(link: Link, data: bytes, progress: Callable[[int], None] | None = None) -> None:
-    """Append to the file that `_open` has opened. `progress` is told how many bytes are there."""
+    """Append to the file that `_open` has opened. `progress` gets the number of bytes that are there."""
     for at in range(0, len(data), CHUNK):
         link.call(f"_write({b64encode(data[at : at + CHUNK])!r})")
         if progress:

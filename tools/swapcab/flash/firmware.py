@@ -66,7 +66,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def silent(what: str, done: int, total: int) -> None:
-    """A progress that nobody looks at."""
+    """A progress that shows nothing."""
 
 
 @dataclass(frozen=True)

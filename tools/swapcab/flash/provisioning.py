@@ -61,5 +61,5 @@ def provision(stopped: Maintenance, text: bytes, force: bool) -> Iterator[str]:
     far.write_whole(link, sealed, seal(text, bytes.fromhex(identity.unique_id), os.urandom(16)))
     link.call(f"_rm({plain!r})\n_rm({plain + '.new'!r})")
     yield f"{identity.machine}, id {identity.unique_id}: secrets written to {sealed}, read back"
-    yield f"fingerprint {hashlib.sha256(text).hexdigest()[:12]} (of the whole file; tells files apart, reveals nothing)"
+    yield f"fingerprint {hashlib.sha256(text).hexdigest()[:12]} (of the whole file; differs from file to file, reveals nothing)"
     stopped.start = True

@@ -1,5 +1,5 @@
 # ruff: noqa: UP031, UP037 (runs under MicroPython)
-"""CAN: the controller, what it hears, which chargers answer. Meanwhile the mains of the chargers is on: they live from it."""
+"""CAN: the controller, what it receives, which chargers answer. Meanwhile the mains of the chargers is on: it supplies them."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def can(unit: "Unit", port: str, bitrate: int, listen_ms: int, wanted: "list[int
         if unit.passed_ms(began) > LEAST_MS and all([can_id in received for can_id in wanted]):
             break
     unit.beat.rest()
-    return {"state": line.state(), "sent": sent, "heard": ["%x" % can_id for can_id in sorted(received)],
+    return {"state": line.state(), "sent": sent, "received": ["%x" % can_id for can_id in sorted(received)],
             "frames": sum(received.values()), "overruns": getattr(line, "overruns", 0)}
 
 

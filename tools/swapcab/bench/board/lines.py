@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from swapcab.bench.board.unit import Unit
 
 SILENT_MS = 300
-LOOKS = 4  # the inputs are debounced: what is told at first may be of long ago
+LOOKS = 4  # the inputs are debounced: the first readings may be old
 
 
 def ask(unit: "Unit", port: str, baud: int, address: int, function: int, start: int, value: int, tries: int = 1) -> dict:
@@ -56,7 +56,7 @@ def _ask(unit: "Unit", port: str, baud: int, frame: bytes, judge: "Any", tries: 
 
 
 def _talk(unit: "Unit", line: "Any", baud: int, frame: bytes) -> "tuple[bytearray, int]":
-    """What comes until the line is quiet, and how long the last of it took."""
+    """What comes until the line is idle, and how long the last of it took."""
     buf = bytearray(64)
     while line.readinto(buf):
         pass

@@ -19,7 +19,7 @@ def link(unit: "Unit", wait_ms: int) -> dict:
 
 
 def broker(unit: "Unit") -> dict:
-    """Open the stream to the broker and say CONNECT; `step` tells how far it came, `code` is what the broker answered."""
+    """Open the stream to the broker and send CONNECT; `step` is how far it came, `code` is what the broker answered."""
     import asyncio
 
     return asyncio.run(_broker(unit))
