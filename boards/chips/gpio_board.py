@@ -23,6 +23,7 @@ class GpioBoard:
     """Nothing is acquired before it is asked for. `pins`: the board's pins.py; `selects`: every chip select on the SPI bus."""
 
     watchdog_most_ms = 0
+    console = (0, 1, False)  # USB: its FIFO says whether it has room, not for how much
     last_characters = 0  # see Rs485Line
     hard_timer = True  # whether the port's timers call from an interrupt
 

@@ -23,6 +23,7 @@ class Board(GpioBoard):
 
     name = "esp32_s3"
     watchdog_most_ms = 60000
+    console = (87, 1, False)  # UART0 at 115,200 baud where the USB port is not the prompt's
     hard_timer = False  # the port: "hard Timers are not implemented"
 
     def __init__(self, run_dir: str = "") -> None:

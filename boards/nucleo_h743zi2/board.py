@@ -36,6 +36,7 @@ class Board:
     """What this controller's hardware offers; see cabinet.ports.Board. Nothing is acquired before it is asked for."""
 
     name = "nucleo_h743zi2"
+    console = (87, 1, False)  # the UART to the ST-Link at 115,200 baud: no queue
 
     def __init__(self, run_dir: str = "") -> None:
         self.run_dir = run_dir  # where settings and secrets lie; nothing of the hardware depends on it

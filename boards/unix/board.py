@@ -68,6 +68,7 @@ class Board:
     """See ports.Board."""
 
     name = "unix"
+    console = (0, 512, True)  # a pipe or a file: when it has room, it has room for a page
 
     def __init__(self, run_dir: str = ".") -> None:
         self.run_dir = run_dir.rstrip("/") or "/"

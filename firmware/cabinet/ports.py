@@ -191,6 +191,11 @@ class Board(Protocol):
     name: str
 
     @property
+    def console(self) -> "tuple[int, int, bool]":
+        """What standard output is: us_per_byte, piece, always of runtime/console_port.ConsolePort."""
+        ...
+
+    @property
     def clock(self) -> SettableClock:
         """The board's time."""
         ...

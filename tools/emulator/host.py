@@ -37,6 +37,7 @@ class EmulatedBoard:
         self.edges: dict[str, int] = {}
         self.resets: list[str] = []
         self.feeds = 0
+        self.host_reads = True  # False: the host holds the port and reads nothing
         self.flash_operations = 0  # programs and erases of its file system
         self.powered = False
         self.up = False
@@ -189,7 +190,9 @@ class EmulatedBoard:
     def _keep(self) -> None:
         while not self._ended.is_set():
             with self._lock:
-                program = [self._program.stdout, self._program.control] if self._program else []
+                program = [self._program.control] if self._program else []
+                if self._program and self.host_reads:
+                    program.append(self._program.stdout)
                 connected = self._port.connected
                 reading = [self._wake_read, *program] + ([self._port.end] if connected and self._takes_input() else [])
                 writing = [self._port.end] if connected and self._port.waits else []
@@ -256,7 +259,7 @@ class EmulatedBoard:
                 self._held.appendleft(part[done:])
 
     def _from_program(self, program: Program) -> None:
-        while data := program.read():
+        while self.host_reads and (data := program.read()):
             self._log.write(data)
             self._port.print(self._screen.shown(data))
 

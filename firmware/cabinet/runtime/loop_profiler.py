@@ -16,8 +16,19 @@ COLLECT = 3
 STATUS = 4
 TLS = 5
 NAMES = ("control", "journal", "erase", "collect", "status", "tls")
-COLLECT_EVERY_MS = 200
-COLLECT_BELOW_BYTES = 24576  # sooner, if this little (or half of what the last collection left) is free: never by surprise
+# A collection costs a walk over the live heap and a sweep over all of it, gc.mem_free() one more walk (1.05 M instructions at
+# 450 KiB on a Cortex-M3). So nothing here asks the heap between two collections: the next one is due when, at the rate measured
+# between the last two, half of what was free is used.
+COLLECT_MIN_MS = 100
+COLLECT_MAX_MS = 2000
+FIRST_COLLECT_MS = 200
+
+
+def collect_after_ms(allocated: int, in_ms: int, free: int) -> int:
+    """When the next collection is due: half of the `free` bytes are used by then, if `allocated` bytes in `in_ms` was the usual rate."""
+    if allocated <= 0:
+        return COLLECT_MAX_MS
+    return max(COLLECT_MIN_MS, min(COLLECT_MAX_MS, in_ms * (free // 2) // allocated))
 
 
 class LoopProfiler:
@@ -28,8 +39,11 @@ class LoopProfiler:
         self.slice_us = [0] * len(NAMES)
         self.reset()
         self.heap_peak = 0  # allocated at the most, what waits to be collected included
-        self._low_bytes = COLLECT_BELOW_BYTES
         self.heap_live = 0  # allocated at the most right after a collection
+        self.heap_free = 0  # free right after the last collection
+        self.collect_every_ms = FIRST_COLLECT_MS
+        self._live = 0  # allocated right after the last collection
+        self._total_bytes = 0
 
     def reset(self) -> None:
         """Forget the maxima."""
@@ -47,29 +61,35 @@ class LoopProfiler:
         if taken > self.slice_us[kind]:
             self.slice_us[kind] = taken
 
-    def collect(self) -> None:
-        """Collect garbage now, where it harms nobody, and note the heap's peak."""
+    def collect(self, since_ms: int = FIRST_COLLECT_MS) -> None:
+        """Collect garbage now, between two slices of work, and note the heap's peak. `since_ms`: time since the last collection."""
         used = gc.mem_alloc()
         if used > self.heap_peak:
             self.heap_peak = used
         began = self.start()
         gc.collect()
         self.stop(COLLECT, began)
-        self._low_bytes = min(COLLECT_BELOW_BYTES, gc.mem_free() // 2)
         live = gc.mem_alloc()
+        if not self._total_bytes:
+            self._total_bytes = live + gc.mem_free()
+        self.heap_free = self._total_bytes - live
         if live > self.heap_live:
             self.heap_live = live
+        self.collect_every_ms = collect_after_ms(used - self._live, since_ms, self.heap_free)
+        self._live = live
+        # the net under a burst: it collects in the middle of a slice, but before an allocation fails
+        gc.threshold(self.heap_free * 3 // 4)
 
     async def run(self) -> None:
-        """The ticker: how late it is woken is how long the loop was held. Collects garbage on its schedule."""
-        since_collect_ms = 0
+        """The ticker: how late it is woken is how long the loop was held. Collects garbage when it is due."""
+        since_ms = 0
         while True:
             before = self._clock.ticks_us()
             await asyncio.sleep_ms(TICK_MS)
             late = ((self._clock.ticks_us() - before) & 0x3FFFFFFF) - TICK_MS * 1000
             if late > self.gap_us:
                 self.gap_us = late
-            since_collect_ms += TICK_MS
-            if since_collect_ms >= COLLECT_EVERY_MS or gc.mem_free() < self._low_bytes:
-                since_collect_ms = 0
-                self.collect()
+            since_ms += TICK_MS
+            if since_ms >= self.collect_every_ms:
+                self.collect(since_ms)
+                since_ms = 0

@@ -1,7 +1,6 @@
 """The small tasks beside the control loop: the rider's terminal, device losses, telemetry, and the journal's idle work."""
 
 import asyncio
-import gc
 from array import array
 
 from micropython import const
@@ -132,4 +131,5 @@ class Telemetry:
                 power_mw += slot.charger.output_mv * slot.charger.output_ma // 1000
                 full += slot.ready
             if self._due(0, self._power, (power_mw // 1000,)):
-                self._note(events.make("telemetry.cabinet", 0, "", power_mw // 1000, full, self._profiler.gap_us // 1000, gc.mem_free()))
+                self._note(events.make("telemetry.cabinet", 0, "", power_mw // 1000, full, self._profiler.gap_us // 1000,
+                                        self._profiler.heap_free))

@@ -1,6 +1,5 @@
 """What the cabinet shows of itself: to its console, the bench, the simulator's panel, and the uplink's retained messages."""
 
-import gc
 
 from cabinet.bus.cell_view import CellView
 from cabinet.core import events
@@ -71,7 +70,7 @@ class Views:
         polls = {str(part.number): part.pack.stats.period_ms_max for part in self._parts}
         return {
             "t": "stats", "loop_gap_ms_max": profiler.gap_us // 1000, "heap_peak_bytes": profiler.heap_peak,
-            "heap_live_bytes": profiler.heap_live, "heap_free": gc.mem_free(),
+            "heap_live_bytes": profiler.heap_live, "heap_free": profiler.heap_free,
             "slice_us": dict(zip(NAMES, profiler.slice_us)), "poll": polls,
             "uplink": self.uplink.stats(), "dropped_events": self._loop.dropped_events,
             "contact_mohm": self._wear.view(), "device": self._device(), "bus": self._buses[self._turn % len(self._buses)].totals(),

@@ -5,6 +5,7 @@ from cabinet.core.options import Options
 from cabinet.runtime.bookkeeping import Bookkeeping
 from cabinet.runtime.connector_wear import ConnectorWear
 from cabinet.runtime.console import Console
+from cabinet.runtime.console_port import ConsolePort
 from cabinet.runtime.control_loop import ControlLoop
 from cabinet.runtime.loop_profiler import LoopProfiler
 from cabinet.runtime.supervisor import Supervisor
@@ -90,6 +91,7 @@ def _tasks(app: "Any", settings: "Settings", books: Bookkeeping) -> list:
     time_client = wiring.time_client(app.board, settings.time, uplink.network, app.state, note)
     if time_client is not None:
         tasks.append(("time", time_client.run, ()))
-    tasks.append(("console", Console(app.profiler, len(app.parts), app.views, uplink.publish_state).run, ()))
+    port = ConsolePort(*app.board.console)
+    tasks.append(("console", Console(clock, app.profiler, port, len(app.parts), app.views, uplink.publish_state).run, ()))
     tasks.append(("loop profiler", app.profiler.run, ()))
     return tasks

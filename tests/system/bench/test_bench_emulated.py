@@ -1,7 +1,9 @@
 """`swapcab bench` on the emulated board: flashed with the whole firmware, a cabinet around it, a jig at its doors."""
 
+import fcntl
 import json
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -29,6 +31,11 @@ def cabinet(tmp_path_factory):
     """A cabinet of two slots whose controller is flashed and has its secrets."""
     with emulated_faults.flashed_cabinet(tmp_path_factory.mktemp("bench"), 2) as emulated:
         yield emulated
+
+
+def waiting_bytes(pipe: int) -> int:
+    """What nobody has read yet."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def test_the_board_keeps_its_contract(cabinet):
@@ -71,6 +78,24 @@ def test_a_running_cabinet_is_listened_to_and_gets_not_one_byte(cabinet):
     assert {result.check for result in results} >= {"identity", "supervisor", "flash", "loop", "memory", "clock", "slots", "network"}
     assert seen.cabinet["failed"] == "" and seen.stats["about"]["cabinet"] == "cab-0001"
     assert [result.part for result in results if result.check in ("supervisor", "flash", "memory", "clock") and result.part] == []
+
+
+def test_a_host_that_holds_the_port_and_reads_nothing_stops_no_cabinet(cabinet):
+    board = cabinet.board
+    program = board._program
+    fcntl.fcntl(program.stdout, fcntl.F_SETPIPE_SZ, 8192)
+    board.host_reads = False
+    try:
+        board.wait(lambda: waiting_bytes(program.stdout) > 4096)
+        fed, resets, beats = board.feeds, len(board.resets), board.edges[HEARTBEAT]
+        board.wait(lambda: board.feeds > fed + 100 and board.edges[HEARTBEAT] > beats + 50)
+        assert len(board.resets) == resets
+    finally:
+        board.host_reads = True
+    shown = board.console().count('"t": "slot"')
+    with serial.serial_for_url(str(board.port), 115200, timeout=1, exclusive=False) as line:
+        line.write(b"\n")
+        board.wait(lambda: board.console().count('"t": "slot"') > shown + 3)
 
 
 def test_faults_of_chips_lines_and_relay_are_each_named(cabinet, tmp_path):

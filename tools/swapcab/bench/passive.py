@@ -1,4 +1,4 @@
-"""A running cabinet by what its console says: nothing is sent to it, so nothing of its safety is touched."""
+"""A running cabinet by what its console reports. A line feed asks for it and is all that is sent, so nothing of its safety is touched."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ ERRORS_LEAST, ERRORS_PERMILLE = 5, 20  # of a device's requests; a good line has
 TICKS_MASK = 0x3FFFFFFF
 JITTER_S = 1.0  # that a line may be late by: the program prints when it has time, the host reads when it has
 NEEDED = ("loop_gap_ms_max", "heap_free", "heap_peak_bytes")
+ASK_EVERY_S = 30  # the console shows its lines for a minute after it was asked
 CAN_STATES = ("active", "warning", "passive", "off")
 
 
@@ -207,11 +208,25 @@ def listen(read: Callable[[], bytes], seconds: float, enough: Callable[[Seen], b
     return seen
 
 
+def asking(line: Any) -> Callable[[], bytes]:
+    """Lines of a console that is silent unless it is asked."""
+    asked_s = -ASK_EVERY_S
+
+    def read() -> bytes:
+        nonlocal asked_s
+        if time.monotonic() - asked_s >= ASK_EVERY_S:
+            asked_s = time.monotonic()
+            line.write(b"\n")
+        return line.readline()
+
+    return read
+
+
 def listen_to(port: str, seconds: float) -> tuple[dict[str, Any], list[Result]]:
     """What it reports of itself, and the results. Raises LinkError where the port cannot be opened, or no cabinet runs at it."""
     try:
         with open_line(port, 1, exclusive=False) as line:
-            seen = listen(line.readline, seconds, lambda so_far: False)
+            seen = listen(asking(line), seconds, lambda so_far: False)
     except OSError as error:
         raise LinkError(f"{port} answers no more: {PULLED}") from error
     if not seen.cabinet or not seen.stats:

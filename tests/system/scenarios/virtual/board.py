@@ -350,6 +350,7 @@ class VirtualBoard:
     """ports.Board over a `Sim`; one for each start of the controller."""
 
     name = "virtual"
+    console = (0, 1, True)
 
     def __init__(self, sim: "Any", cause: str) -> None:
         self._sim = sim

@@ -42,8 +42,8 @@ def everything() -> Profile:
     from cabinet.core import quantities
     from cabinet.core.control import CabinetControl
     from cabinet.core.faults import FaultSet
-    from cabinet.runtime.console import Console
     from cabinet.runtime.control_loop import ControlLoop
+    from cabinet.runtime.views import Views
     from cabinet.store.journal import Journal
     from plant.auditor import Auditor
     from plant.cabinet_world import World
@@ -56,7 +56,7 @@ def everything() -> Profile:
     for name, owner, method in (
         ("core: step", CabinetControl, "step"), ("core: fault table", FaultSet, "evaluate"), ("core: quantities", quantities, "fill"),
         ("control round, core included", ControlLoop, "step"), ("CAN bus", CanBus, "step"), ("polled lines", PolledBus, "step"),
-        ("console", Console, "_tell_slot"), ("journal: idle", Journal, "idle"), ("flash: program", Flash, "program"),
+        ("views of the slots", Views, "slot"), ("journal: idle", Journal, "idle"), ("flash: program", Flash, "program"),
         ("plant: physics", World, "step"), ("plant: auditor", Auditor, "step"), ("plant: CAN nodes", Nodes, "poll"),
         ("plant: Modbus units", RtuUnits, "answer"), ("judge: round", Judge, "stepped"),
     ):  # fmt: skip

@@ -61,6 +61,9 @@ class Silent:
     def collect(self) -> None:
         """Not now."""
 
+    def threshold(self, amount: int) -> None:
+        """The interpreter keeps its own."""
+
 
 class Nowhere:
     """In the place of the console's `json`: one line of LINES is made, and goes nowhere."""
@@ -76,6 +79,23 @@ class Nowhere:
             json.dumps(view)
 
     dumps = staticmethod(json.dumps)
+
+
+class NoPort:
+    """In the place of the console's port: takes all, and somebody reads all the time."""
+
+    always = True
+
+    def __init__(self, us_per_byte: int, piece: int, always: bool) -> None:
+        pass
+
+    def asked(self) -> bool:
+        """Nobody sends anything."""
+        return False
+
+    def write(self, data: "memoryview") -> int:
+        """Goes nowhere."""
+        return len(data)
 
 
 def quiet(*words: "Any") -> None:
@@ -247,11 +267,12 @@ class Sim:
 
 def prepare() -> None:
     """What differs from a controller: garbage is not collected by schedule, and the console is not printed."""
-    from cabinet.runtime import console, loop_profiler
+    from cabinet.runtime import console, console_port, loop_profiler
     from cabinet.uplink import drain, session, uplink
 
     loop_profiler.gc = Silent()
     console.json = Nowhere
+    console_port.ConsolePort = NoPort
     for module in (console, uplink, session, drain):
         module.print = quiet
     naps.calm_watchers()
