@@ -11,6 +11,7 @@ import tty
 from types import TracebackType
 
 from emulator.cabinet import EmulatedCabinet
+from swapcab.sim.plant_client import PlantError
 
 RELAY_HOLDS_S = 0.6  # the charge pump, after the last edge
 SLOW_S = 30.0  # a charge pump with the wrong capacitor
@@ -83,7 +84,7 @@ class Jig:
             if len(words) == 3 and words[0] in ("door", "pack"):
                 said = self._cabinet.ask(cmd="hand", slot=int(words[1]), do=f"{words[0]} {words[2]}")
                 return "ok" if said.get("ok", True) else "error " + said["error"]
-        except (ValueError, KeyError, OSError) as error:
+        except (ValueError, KeyError, OSError, PlantError) as error:
             return f"error {error}"
         return "error not understood"
 

@@ -235,7 +235,7 @@ def allowed(kind: str, lowest: int, highest: "Any") -> str:
     if kind == "text":
         return "a text of %d to %d characters" % (lowest, highest)
     if kind == "choice" or kind == "driver":
-        return "one of " + ", ".join(highest) + ("" if kind == "choice" else "; for packs profile:NAME too")
+        return "one of " + ", ".join(['"%s"' % name for name in highest] + ([] if kind == "choice" else ["profile:NAME for packs"]))
     return "an object {...}"
 
 
@@ -349,7 +349,7 @@ def _slots(groups: "Any", buses: dict, count: int) -> list:
             slots[number - 1] = SlotWiring(number, pack, charger, io, inputs, offset)
     for number, slot in enumerate(slots):
         if slot is None:
-            raise SettingsError("groups", number + 1, "each slot from 1 to %d in a group; this one is in none" % count)
+            raise SettingsError("groups", number + 1, "each slot from 1 to %d in a group; add slot %d to one" % (count, number + 1))
     shared = address_check.clash(slots)
     if shared:
         raise SettingsError("groups", NO_VALUE, shared)

@@ -52,6 +52,12 @@ def gives_for_ms(charger):
     return LONG_MS
 
 
+def model_of(row):
+    """A charger of this row that gives current."""
+    assert row.name in PLANT, "PLANT in tests/unit/startup/test_mains_guard_mp.py wants a model of %r" % row.name
+    return PLANT[row.name]()
+
+
 def rows():
     """Those of the chargers."""
     return [row for row in driver_registry.DRIVERS if row.section == "charger"]
@@ -94,8 +100,7 @@ def held_for_ms(clock, world, app):
 
 def test_the_row_of_each_charger_says_what_the_charger_does_when_no_frame_reaches_it():
     for row in rows():
-        assert row.name in PLANT, "PLANT in %s wants a model of %r" % (__file__, row.name)
-        flows_ms = gives_for_ms(PLANT[row.name]())
+        flows_ms = gives_for_ms(model_of(row))
         if row.stops_ms is None:
             assert flows_ms == LONG_MS, row.name
         else:
@@ -105,7 +110,7 @@ def test_the_row_of_each_charger_says_what_the_charger_does_when_no_frame_reache
 def test_a_charger_that_never_stops_by_itself_loses_its_mains_when_it_is_not_heard():
     for row in rows():
         app, clock, world = app_with(row.name)
-        stops = gives_for_ms(PLANT[row.name]()) < LONG_MS
+        stops = gives_for_ms(model_of(row)) < LONG_MS
         held_ms = held_for_ms(clock, world, app)
         if stops:
             assert held_ms == LONG_MS, "%s: its mains is cut although it stops by itself" % row.name
@@ -127,9 +132,9 @@ def test_without_a_relay_such_a_charger_is_refused():
         try:
             settings.parse(json.dumps(tree))
         except settings.SettingsError as error:
-            assert gives_for_ms(PLANT[row.name]()) == LONG_MS and error.path == "cabinet.mains_relay" and row.name in str(error)
+            assert gives_for_ms(model_of(row)) == LONG_MS and error.path == "cabinet.mains_relay" and row.name in str(error)
         else:
-            assert gives_for_ms(PLANT[row.name]()) < LONG_MS, row.name
+            assert gives_for_ms(model_of(row)) < LONG_MS, row.name
 
 
 def test_the_interlock_waits_as_long_as_the_slowest_charger_of_the_cabinet_may_give_unseen():

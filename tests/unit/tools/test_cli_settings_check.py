@@ -56,6 +56,8 @@ NOTES: dict[str, tuple[Callable[[dict], object], str]] = {
     "tokens without a kiosk": (lambda d: d["buses"].pop("kiosk"), "access.tokens: 1 tokens, but no bus of kind kiosk"),
     "kiosk without tokens": (lambda d: d.pop("access"), "every rider at the kiosk is refused"),
     "token twice": (lambda d: d["access"].update(tokens=["A", "B", "A"]), "access.tokens[2]: stands in access.tokens[0]"),
+    "tokens of the template": (lambda d: d["access"].update(tokens=["T-0001", "T-0002"]), "access.tokens: 2 of them are the template's"),
+    "delays of the template": (lambda d: d["uplink"].update(gather_s=0, spread_s=0), "uplink.gather_s: 0, as spread_s; that is the"),
     "TLS port without TLS": (lambda d: d["uplink"].update(port=8883), "uplink.port: 8883 is the port of MQTT over TLS"),
     "plain port with TLS": (tls(port=1883), "uplink.port: 1883 is the port of MQTT without TLS"),
     "TLS to an address": (tls(host="192.0.2.1"), "uplink.server_name: missing"),

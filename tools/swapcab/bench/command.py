@@ -138,14 +138,14 @@ def _listen(wish: Wish, console: Console, taken: str) -> int:
     """A running cabinet. Raises LinkError."""
     console.print(f"listening to {wish.port} for {wish.running_s:g} s, sending nothing")
     about, results = passive.listen_to(wish.port, wish.running_s)
-    table = Table(title="A running cabinet, listened to", title_justify="left")
+    table = Table(title="Observation of a running cabinet", title_justify="left")
     for column in ("what", "result", "figure", "faulty part, next step"):
         table.add_column(column)
     for result in results:
         words = f"{escape(result.part)}\n{escape(result.step)}" if result.part else escape(result.step)
         table.add_row(escape(result.what), f"[{COLOURS[result.status]}]{result.status}[/]", escape(result.figure), words)
     console.print(table)
-    return finish(wish, sheet.record(about, results, taken, "nobody; the cabinet went on running"), console)
+    return finish(wish, sheet.record(about, results, taken, "nobody; the cabinet went on running", running=True), console)
 
 
 def finish(wish: Wish, kept: dict, console: Console) -> int:

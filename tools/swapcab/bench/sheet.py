@@ -22,18 +22,25 @@ td, th { border-bottom: 1px solid #ccd6e0; padding: .3em .6em; text-align: left;
 """
 
 
-def verdict(results: list[Result]) -> str:
-    """accepted, accepted with checks left out, or rejected."""
+ACCEPTANCE = "Acceptance test of a controller"
+OBSERVATION = "Observation of a running cabinet"  # the bench only listened: no acceptance
+
+
+def verdict(results: list[Result], running: bool = False) -> str:
+    """accepted, accepted with checks left out, or rejected; of a cabinet that runs (only observed): no fault seen, or faults seen."""
     if any(result.status == FAIL for result in results):
-        return "rejected"
+        return "faults seen" if running else "rejected"
+    if running:
+        return "no fault seen"
     return "accepted, but not everything was tried" if any(result.status == SKIP for result in results) else "accepted"
 
 
-def record(identity: dict[str, Any], results: list[Result], taken: str, by: str) -> dict[str, Any]:
-    """Everything as one object. `taken`: date and time; `by`: the operator or jig that worked the inputs."""
+def record(identity: dict[str, Any], results: list[Result], taken: str, by: str, running: bool = False) -> dict[str, Any]:
+    """Everything as one object. `taken`: date and time; `by`: the operator or jig that worked the inputs; `running`: nothing was tried."""
     return {
         "format": 2,
-        "verdict": verdict(results),
+        "kind": OBSERVATION if running else ACCEPTANCE,
+        "verdict": verdict(results, running),
         "taken": taken,
         "cabinet": identity.get("cabinet", ""),
         "operator": by,
@@ -59,11 +66,11 @@ def html(kept: dict[str, Any]) -> str:
             f"<td>{escape(result['figure'])}</td><td>{words}</td></tr>"
         )
     facts = "".join(f"<tr><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>" for name, value in known.items())
-    mark = "fail" if kept["faulty"] else "pass" if kept["verdict"] == "accepted" else "skip"
+    mark = "fail" if kept["faulty"] else "pass" if kept["verdict"] in ("accepted", "no fault seen") else "skip"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>Acceptance test {escape(name_of(kept))}</title><style>{STYLE}</style></head><body>\n"
-        f"<h1>Acceptance test of the controller of cabinet {escape(kept['cabinet'] or 'unknown')}</h1>\n"
+        f"<title>{escape(kept['kind'])}: {escape(name_of(kept))}</title><style>{STYLE}</style></head><body>\n"
+        f"<h1>{escape(kept['kind'])}, cabinet {escape(kept['cabinet'] or 'unknown')}</h1>\n"
         f"<p>{escape(kept['taken'])}, inputs worked by: {escape(kept['operator'])}</p>\n"
         f'<p class="verdict {mark}">{escape(kept["verdict"])}</p>\n<table>{facts}</table>\n'
         "<table><tr><th>what</th><th>result</th><th>figure</th><th>faulty part, next step</th></tr>\n" + "\n".join(rows) + "\n</table>\n"
@@ -73,7 +80,8 @@ def html(kept: dict[str, Any]) -> str:
 
 def write(folder: Path, kept: dict[str, Any]) -> tuple[Path, Path]:
     """Both files, named by serial number and time. Raises OSError."""
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", f"bench-{kept['controller'].get('serial') or 'unknown'}-{kept['taken']}").strip("-")
+    whose = kept["controller"].get("serial") or kept["cabinet"] or "unknown"
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", f"bench-{whose}-{kept['taken']}").strip("-")
     folder.mkdir(parents=True, exist_ok=True)
     paths = folder / f"{name}.json", folder / f"{name}.html"
     paths[0].write_text(json.dumps(kept, indent=1) + "\n")

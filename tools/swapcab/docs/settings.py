@@ -63,6 +63,16 @@ Never part of an image, never shown in an error.
 | `fleet_master` | 64 hexadecimal digits | from it and a pack's serial number each pack's key is derived (docs/pack-link.md) |
 | `device_key` | 64 hexadecimal digits | chains the journal's records (docs/journal.md) |
 | `uplink_password` | up to 256 characters | password at the broker, with `uplink.user` |
+
+`fleet_master` is the same in all cabinets of an operator and is made once, `device_key` is another one in each cabinet:
+
+```sh
+openssl rand -hex 32 > fleet_master          # once; keep it where keys are kept
+cat > secrets.json <<END
+{"fleet_master": "$(cat fleet_master)", "device_key": "$(openssl rand -hex 32)", "uplink_password": "..."}
+END
+swapcab provision --port /dev/ttyACM0 --secrets secrets.json
+```
 """
 
 

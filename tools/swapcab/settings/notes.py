@@ -6,6 +6,7 @@ Each function gives texts of the form "path: what stands there; what follows; wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,14 @@ SMALL_PACK_MAH = 10000  # a smaller pack is no pack of a vehicle
 LINE_BAUDS = (1200, 2400, 4800, 9600, 14400, 19200, 28800, 38400, 57600, 76800, 115200, 230400, 460800, 921600)
 CAN_BAUDS = (50000, 100000, 125000, 250000, 500000, 800000, 1000000)
 AS_DELIVERED = {"pack-link-modbus": 115200, "elcon": 250000, "kr-cu16": 19200}  # of drivers with several bauds
+TEMPLATE_TOKEN = re.compile(r"T-\d{4}")
 OF_ITSELF = ("127.0.0.1", "localhost")
 
 
 def all_notes(settings: Any, folder: Path) -> list[str]:
     """The notes on checked settings whose file lies in `folder`."""
     found: list[str] = []
-    for part in (_buses, _boards, _charging, _times, _swaps, _uplink, _access, _limits):
+    for part in (_buses, _boards, _charging, _times, _swaps, _uplink, _access, _of_the_template, _limits):
         found.extend(part(settings))
     found.extend(_files(settings, folder))
     return found
@@ -152,6 +154,18 @@ def _access(settings: Any) -> Iterator[str]:
     for index, token in enumerate(settings.tokens):
         if token in settings.tokens[:index]:
             yield f"access.tokens[{index}]: stands in access.tokens[{settings.tokens.index(token)}] already; remove it, or was another rider meant?"
+
+
+def _of_the_template(settings: Any) -> Iterator[str]:
+    """What the simulator's settings have and a real cabinet should not."""
+    if settings.uplink.host in OF_ITSELF:
+        return
+    known = [token for token in settings.tokens if TEMPLATE_TOKEN.fullmatch(token)]
+    if known:
+        yield f"access.tokens: {len(known)} of them are the template's, such as {known[0]}, which anybody can guess and which open doors; remove them"
+    zero = [name for name in ("gather_s", "state_settle_s", "spread_s") if not getattr(settings.uplink, name)]
+    if len(zero) > 1:
+        yield f"uplink.{zero[0]}: 0, as {' and '.join(zero[1:])}; that is the simulator's: each event is a message of its own; leave them out for the defaults"
 
 
 def _limits(settings: Any) -> Iterator[str]:
