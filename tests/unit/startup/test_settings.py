@@ -37,7 +37,7 @@ def test_every_wrong_value_is_named_with_its_path():
         (("groups", 1, "charger", "first_address"), 162, "groups", "charger of slot 3 shares address 162 of bus can with that of slot 2"),
         (("groups",), 7, "groups", "list"),
         (("uplink", "host"), None, "uplink.host", "broker"),
-        (("uplink", "tls"), "maybe", "uplink.tls", "off, on"),
+        (("uplink", "tls"), "maybe", "uplink.tls", 'one of "off", "on"'),
         (("uplink", "tls"), "on", "uplink.ca_file", "without which TLS"),
         (("access", "tokens"), [""], "access.tokens[0]", "1 to 32"),
         (("control",), {"budget_w": -1}, "control.budget_w", "0 to 200000"),
