@@ -35,7 +35,7 @@ def main(path):
     try:
         module = __import__(name[:-3])
     except Exception as error:
-        print(MARK + json.dumps({"test": None, "error": explain(error)}))
+        print("\n" + MARK + json.dumps({"test": None, "error": explain(error)}))
         return 1
     failed = 0
     for test in names_in(path):
@@ -46,7 +46,7 @@ def main(path):
         except (Exception, SystemExit) as error:
             failed += 1
             outcome["error"] = explain(error)
-        print(MARK + json.dumps(outcome))
+        print("\n" + MARK + json.dumps(outcome))
     return 1 if failed else 0
 
 
