@@ -82,7 +82,7 @@ def test_only_packs_have_profiles_and_their_names_are_plain():
         try:
             settings(driver)
         except settings_file.SettingsError as error:
-            assert "for packs profile:NAME too" in str(error), driver
+            assert "profile:NAME for packs" in str(error), driver
         else:
             raise AssertionError(driver)
     try:
