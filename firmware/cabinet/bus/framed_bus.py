@@ -8,6 +8,8 @@ from cabinet.bus.polled_bus import PolledBus
 
 # of form.py; folded only where they are private
 _PAGE_WORDS = const(13)
+_P_FLAGS = const(3)
+_OTHER = const(8)
 _P_ASK = const(8)
 _P_LENGTH = const(9)
 _P_PLUS = const(10)
@@ -109,7 +111,9 @@ def same(pool: bytes, template: int, address: int, buf: "bytes | bytearray", at:
     size = pool[template]
     place = pool[template + 1]
     for index in range(size):
-        byte = address if index == place else pool[template + 2 + index]
+        byte = pool[template + 2 + index]
+        if index == place:
+            byte = byte + address & 0xFF
         if buf[at + index] != byte:
             return False
     return True
@@ -143,7 +147,8 @@ class FramedBus(PolledBus):
         size = pool[template]
         place = pool[template + 1]
         for index in range(size):
-            self.tx[end + index] = address if index == place else pool[template + 2 + index]
+            byte = pool[template + 2 + index]
+            self.tx[end + index] = byte + address & 0xFF if index == place else byte
         return end + size
 
     @staticmethod
@@ -173,8 +178,11 @@ class FramedBus(PolledBus):
         rx = self.rx
         have = self._have
         fixed = pages[p + _P_LENGTH]
+        other = begin
+        if pages[p + _P_FLAGS] & _OTHER and len(self.clients) == 1:
+            other = tail + 2 + profile.pool[tail]  # a pack alone on its line may answer with the factory's address or an older code
         for at in range(have - size + 1):
-            if not same(profile.pool, begin, client.address, rx, at):
+            if not same(profile.pool, begin, client.address, rx, at) and not same(profile.pool, other, client.address, rx, at):
                 continue
             length = fixed
             if fixed < 0:
@@ -201,6 +209,24 @@ class FramedBus(PolledBus):
         rx = self.rx
         for start in range(at, min(at + _SLACK, self._have - whole) + 1):
             if same(profile.pool, tail, address, rx, start) and (whole == size or check_holds(_CRC16, rx, start, start + whole)):
+                return True
+        return False
+
+    def _begun(self, client: "FramedClient") -> bool:
+        """Whether a frame that begins as the answer must is not whole yet."""
+        profile = client.profile
+        p = client.page * _PAGE_WORDS
+        begin = profile.pages[p + _P_BEGIN]
+        size = profile.pool[begin]
+        fixed = profile.pages[p + _P_LENGTH]
+        for at in range(self._have):
+            have = self._have - at
+            if have >= size and same(profile.pool, begin, client.address, self.rx, at):
+                if fixed < 0 and have <= -fixed:
+                    return True
+                length = fixed if fixed > 0 else self.rx[at - fixed] + profile.pages[p + _P_PLUS]
+                return have < length
+            if have < size and self.rx[at] == profile.pool[begin + 2]:
                 return True
         return False
 

@@ -54,6 +54,9 @@ class KerongBus(PolledBus):
                 return at
         return -1
 
+    def _begun(self, client: "PolledClient") -> bool:
+        return False  # a board sends its nine bytes at once
+
     def _whole_frame(self) -> bool:
         return self._have == _ANSWER and is_status(self.rx, 0)
 

@@ -76,6 +76,12 @@ class ModbusBus(PolledBus):
         """Where in rx the answer begins; -1 if it is not there."""
         return find_answer(self.rx, self._have, self.tx, self._want)
 
+    def _begun(self, client: "PolledClient") -> bool:
+        """Whether an answer of this unit to this function begins there and is not whole yet."""
+        rx = self.rx
+        have = self._have
+        return have < self._want and rx[0] == self.tx[0] and (have < 2 or rx[1] == self.tx[1])
+
     def _whole_frame(self) -> bool:
         """Whether what was received is a good frame of any unit."""
         return is_frame(self.rx, self._have)

@@ -18,6 +18,7 @@ from cabinet.bus import schedule
 from cabinet.bus.last_frames import LastFrames
 from cabinet.bus.polled_client import SILENT_AFTER
 from cabinet.bus.schedule import Schedule
+from cabinet.core import ticks
 
 _MASK = const(0x3FFFFFFF)
 _HALF = const(0x20000000)
@@ -25,6 +26,9 @@ _RX_SIZE = const(512)
 _IDLE_US = const(10_000)
 _SILENCE_US = const(4_000)  # beyond t3.5: transports hand bytes over in pieces
 _STRAY_LIMIT_US = const(30_000)  # how long unasked bytes may hold up a request
+_FULL_US = const(2_200_000)  # the slowest unit thinks for two seconds
+_FULL_EVERY_MS = const(100_000)  # on a line on which others answer: 2 % of its time, until each unit had it once
+_LATE_MS = const(1_000)  # a slow unit that did not answer is left alone for so long: its late answer is not taken for the next one
 _STEP_US = const(120)
 _LOOK_US = const(150)  # between looks at a line on which the answer is due
 _LOOK_LATER_US = const(500)
@@ -94,6 +98,9 @@ class PolledBus:
         self._held = False  # a request waits for silence
         self._held_us = now
         self._looks = 0
+        self._answered = False  # somebody on this line has
+        self._full_try = False  # what is under way may take all the time that a unit may need
+        self._full_ms = clock.ticks_ms()
         self._urgent = False  # what is under way is no poll
         self._window_us = now
 
@@ -199,6 +206,10 @@ class PolledBus:
         self._have = 0
         self._looks = 0
         self._late_reason = "timeout"
+        since = ticks.diff(now_ms, self._full_ms)
+        self._full_try = client.full_time and not self._urgent and (not self._answered or not 0 <= since < _FULL_EVERY_MS)
+        if self._full_try:
+            self._full_ms = now_ms
         sent = (now + size * self.char_us) & _MASK
         self._sent_us = sent
         self._base_us = (sent + self._want * self.char_us) & _MASK
@@ -233,18 +244,14 @@ class PolledBus:
             self._done(client, "crc", now)
             return 0
         silence = _diff_us(now, self._quiet_us)
-        if self._have and silence > self.gap_us + _SILENCE_US:
+        limit = self._limit_us(client)
+        if self._have and silence > self.gap_us + _SILENCE_US and not (silence < limit and self._begun(client)):
             if not self._whole_frame():
                 self._done(client, "crc", now)
                 return 0
             self._late_reason = "foreign"
             self.stray_bytes += self._have
             self._have = 0  # somebody else's: keep waiting for the right one
-        probing = client.fails >= SILENT_AFTER or client.stats.answers == 0
-        if probing and client.fails & 7 != 7:
-            limit = self._probe_us
-        else:
-            limit = self._timeout_us
         left = limit - _diff_us(now, self._sent_us)
         if self._have == 0 and left <= 0 or _diff_us(now, self._base_us) > limit + _STRAY_LIMIT_US:
             self._done(client, self._late_reason if self._have == 0 else "crc", now)
@@ -259,6 +266,17 @@ class PolledBus:
         self._wake_us = (now + wait) & _MASK
         return wait
 
+    def _limit_us(self, client: "PolledClient") -> int:
+        """How long its answer is waited for. A unit that never answered gets its full time once, at once where nobody else has answered
+        and else when nobody else has had it for a while; and in each eighth probe. Some think for a second or two. One that has answered
+        gets what it needs, and half as much again."""
+        if client.stats.answers == 0:
+            return _FULL_US if self._full_try or client.fails & 7 == 7 and not self._urgent else self._probe_us
+        known = client.answer_us
+        if client.fails >= SILENT_AFTER and client.fails & 7 != 7:
+            return known if known > self._probe_us else self._probe_us
+        return known if known > self._timeout_us else self._timeout_us
+
     # ---- what a kind of line does in its own way ----
 
     if TYPE_CHECKING:
@@ -269,6 +287,10 @@ class PolledBus:
 
         def _find(self, client: "Any") -> int:
             """Where in rx the answer begins; -1 if it is not there."""
+            ...
+
+        def _begun(self, client: "Any") -> bool:
+            """Whether what was received can be the beginning of the answer: some units, and adapters, send it in pieces."""
             ...
 
         def _whole_frame(self) -> bool:
@@ -284,13 +306,16 @@ class PolledBus:
     def _learn(self, client: "PolledClient", lag: int) -> None:
         """How long the unit thinks. One slow answer must not make the next ones wait: small steps, and rather too early."""
         known = client.lag_us
+        needs = lag + (lag >> 1)
+        if needs > client.answer_us:
+            client.answer_us = min(needs, _FULL_US)
         if self._looks == 1:
             known -= _STEP_US + (known >> 3)  # it may have been there for a while
         elif lag > known:
             known += min(lag - known, _STEP_US + (lag - known >> (1 if client.stats.answers == 0 else 4)))
         if known < 0:
             known = 0
-        client.lag_us = min(known, self._probe_us)
+        client.lag_us = min(known, _FULL_US)
 
     def put_frames(self, client: "PolledClient", out: bytearray) -> None:
         """Append the last good answers of a device as they were on the wire, each behind the bytes 1 and its length."""
@@ -310,10 +335,17 @@ class PolledBus:
             client.fault = reason
             schedule.served(client, now_ms)
         elif reason:
-            if client.fails >= SILENT_AFTER:
-                self._schedule.pay(spent + self.gap_us)
+            if client.fails >= SILENT_AFTER and not client.fails % schedule.PAIR:
+                self._schedule.pay(spent + self.gap_us)  # for both of a pair
             stats.failed(reason)
+            if self._full_try:
+                client.full_time = False
+                if reason == "timeout":
+                    client.fails = SILENT_AFTER - 1  # it had the time of many
             pause = self._timeout_us // 500
+            slow = client.answer_us > self._timeout_us or client.stats.answers == 0
+            if reason == "timeout" and slow and client.fails + 1 < SILENT_AFTER:
+                pause = _LATE_MS
             if reason != "timeout" and client.period_ms < pause:
                 pause = client.period_ms
             schedule.missed(client, now_ms, pause)
@@ -323,6 +355,7 @@ class PolledBus:
         else:
             stats.answered(now_ms, _diff_us(now, self._sent_us) // 1000)
             client.fails = 0
+            self._answered = True
             if client.again or self._urgent:
                 client.again = False  # has more to ask, or its poll is still to come: stays due, and a fault stands until then
             else:

@@ -40,6 +40,8 @@ class PolledClient:
         self.fails = 0  # in a row
         self.backoff_ms = 0
         self.lag_us = 0  # how long it usually thinks before it answers
+        self.answer_us = 0  # how long to wait for it at most, as learnt from its slowest answer
+        self.full_time = True  # it was never asked: it gets all the time that a unit may take
         bus.attach(self)
 
     def set_need(self, period_ms: int) -> None:

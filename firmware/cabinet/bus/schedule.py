@@ -13,6 +13,7 @@ from cabinet.core import ticks
 
 _BACKOFF_FIRST_MS = const(250)
 _BACKOFF_MAX_MS = const(8000)
+PAIR = const(2)  # probes come in pairs: the first one wakes a BMS that sleeps, the second one is answered
 _LATE_CAP_MS = const(0x3FFFF)
 _PAID = const(0x4000000)  # above every key of a living client
 
@@ -72,7 +73,7 @@ class Schedule:
                     soonest = -late
                 continue
             if client.fails >= SILENT_AFTER:
-                if self._credit < self._price:
+                if self._credit < self._price and client.fails % PAIR == 0:
                     continue
                 key = _PAID + (late if late < _PAID else _PAID)  # ahead of the others; of several the one that waits longest
             else:
@@ -116,9 +117,10 @@ def missed(client: "PolledClient", now_ms: int, pause_ms: int) -> None:
     only late is not mistaken for that to the next request."""
     if client.fails < 255:
         client.fails += 1
-    if client.fails < SILENT_AFTER:
+    if client.fails < SILENT_AFTER or client.fails % PAIR:
         client.due_ms = ticks.add(now_ms, pause_ms)
-        client.backoff_ms = _BACKOFF_FIRST_MS
+        if client.fails < SILENT_AFTER:
+            client.backoff_ms = _BACKOFF_FIRST_MS
     else:
         client.due_ms = ticks.add(now_ms, client.backoff_ms)
         client.backoff_ms = min(client.backoff_ms * 2, _BACKOFF_MAX_MS)

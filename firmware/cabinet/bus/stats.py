@@ -17,6 +17,7 @@ class DeviceStats:
     latency_ms = 0  # from the end of the last request to the end of its answer
     latency_ms_max = 0
     period_ms_max = 0  # longest time between two good answers since the last restart()
+    page_note = ""  # of a device that is read page by page: the page that failed last, and how
     _last_ms: "int | None" = None
 
     def answered(self, now_ms: int, latency_ms: int) -> None:
@@ -58,7 +59,7 @@ class DeviceStats:
 
     def as_dict(self) -> dict:
         """For the console and diagnostics."""
-        return {
+        found: "dict[str, int | str]" = {
             "requests": self.requests,
             "answers": self.answers,
             "timeouts": self.timeouts,
@@ -70,3 +71,6 @@ class DeviceStats:
             "latency_ms_max": self.latency_ms_max,
             "period_ms_max": self.period_ms_max,
         }
+        if self.page_note:
+            found["page"] = self.page_note
+        return found

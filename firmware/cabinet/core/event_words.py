@@ -92,7 +92,11 @@ OWN_WORDS = {
     "charge.stopped.reason": ("str", "why"),
     "swap.cancelled.step": ("str", "state that was left"),
     "swap.resumed.step": ("str", "state in which the power went"),
-    "device.lost.reason": ("str", "timeout, crc, exception, foreign, implausible or frozen; of a CAN line bus_off or error_passive"),
+    "device.lost.reason": (
+        "str",
+        "timeout, crc, exception, foreign, implausible or frozen, with the page or sensor in brackets where one alone fails; "
+        "of a CAN line bus_off or error_passive",
+    ),
     "link.down.reason": ("str", "why"),
     "time.refused.reason": ("str", "impossible, or jump: far from the clock, or before the newest time stored, and nobody else said so"),
 }

@@ -79,6 +79,8 @@ class Interlock:
             return "unproven"
         if not s.accepted:
             return "not_accepted"
+        if not s.pack.is_whole():
+            return "pack_blind"
         if not s.charger_fresh:
             return "charger_stale"
         if self.storage_lost or (not self.storage_ok and not s.charge_ma):

@@ -297,13 +297,16 @@ def _fill_pack(m: "SlotMeasures", slot: "SlotState", options: "Options", now_ms:
     pack_mv = pack.pack_mv
     current = pack.current_ma
     hottest = pack.temp_max_ddegc
-    values[_CELL_MAX] = cell_max
-    values[_CELL_MIN] = -cell_min
+    values[_CELL_MAX] = cell_max if cell_max != reading.CELLS_UNKNOWN else UNKNOWN
+    values[_CELL_MIN] = -cell_min if cell_min != reading.CELLS_UNKNOWN else UNKNOWN
     values[_CHARGE] = current
     values[_OVER_OWN] = current - pack.charge_limit_ma if current > 0 else 0
-    values[_TEMP_MAX] = hottest
-    values[_TEMP_MIN] = -pack.temp_min_ddegc
-    values[_TEMP_SPREAD] = hottest - pack.temp_min_ddegc
+    if hottest != reading.TEMPERATURE_UNKNOWN:
+        values[_TEMP_MAX] = hottest
+        values[_TEMP_MIN] = -pack.temp_min_ddegc
+        values[_TEMP_SPREAD] = hottest - pack.temp_min_ddegc
+    else:
+        values[_TEMP_MAX] = values[_TEMP_MIN] = values[_TEMP_SPREAD] = UNKNOWN
     values[_SOH] = -pack.soh_pct
     values[_CYCLES] = pack.cycles
     alarms = pack.alarm_bits
@@ -318,7 +321,8 @@ def _fill_pack(m: "SlotMeasures", slot: "SlotState", options: "Options", now_ms:
         high = max(high, nominal - options.class_max_mv)
         low = max(low, options.class_min_mv - nominal)
         values[_CHEMISTRY] = 0 if pack.chemistry in TARGETS else 1
-        values[_CELL_SUM] = max(count * cell_min - pack_mv, pack_mv - count * cell_max)
+        whole = cell_max != reading.CELLS_UNKNOWN
+        values[_CELL_SUM] = max(count * cell_min - pack_mv, pack_mv - count * cell_max) if whole else UNKNOWN
         values[_SERIAL_CHANGED] = 1 if pack.serial != slot.serial else 0
     values[_CLASS_HIGH] = high
     values[_CLASS_LOW] = low
@@ -328,8 +332,15 @@ def _fill_pack(m: "SlotMeasures", slot: "SlotState", options: "Options", now_ms:
     frozen_ms = age(at, _AT_COUNTER, now_ms)
     values[_FROZEN] = frozen_ms if frozen_ms > _MOVES_MS else 0
     _fill_charge(m, slot, pack_mv, current, cell_max, now_ms)
-    _fill_rest(m, current, cell_max - cell_min, pack.soc_pct, now_ms)
-    _fill_rise(m, slot, hottest, now_ms)
+    if cell_max != reading.CELLS_UNKNOWN:
+        _fill_rest(m, current, cell_max - cell_min, pack.soc_pct, now_ms)
+    else:
+        values[_SPREAD_MID] = values[_SPREAD_REST] = values[_SPREAD_HOUR] = values[_SPREAD_DAY] = UNKNOWN
+    if hottest != reading.TEMPERATURE_UNKNOWN:
+        _fill_rise(m, slot, hottest, now_ms)
+    else:
+        m.fast_count = m.slow_count = 0
+        values[_RISE_3S] = values[_RISE_60S] = values[_RISE_NEIGHBOURS] = UNKNOWN
     return True
 
 
@@ -337,7 +348,7 @@ def _fill_dangers(m: "SlotMeasures", slot: "SlotState", now_ms: int) -> None:
     """Of a reading that cannot be true as a whole: what would be dangerous if this part of it were."""
     values = m.values
     pack = slot.pack
-    hottest = max(pack.temp_max_ddegc, pack.temp_min_ddegc)
+    hottest = max(pack.temp_max_ddegc, pack.temp_min_ddegc)  # unknown lies below all
     if hottest >= _COLDEST:
         values[_TEMP_MAX] = hottest = min(hottest, _HOTTEST)
         _fill_rise(m, slot, hottest, now_ms)
@@ -349,17 +360,17 @@ def _fill_dangers(m: "SlotMeasures", slot: "SlotState", now_ms: int) -> None:
 
 def _implausible(slot: "SlotState") -> bool:
     pack = slot.pack
+    cells_known = pack.cell_min_mv != reading.CELLS_UNKNOWN or pack.cell_max_mv != reading.CELLS_UNKNOWN
+    temps_known = pack.temp_min_ddegc != reading.TEMPERATURE_UNKNOWN or pack.temp_max_ddegc != reading.TEMPERATURE_UNKNOWN
     return (
-        not 0 <= pack.cell_min_mv <= pack.cell_max_mv <= _CELL_MOST_MV
+        (cells_known and not 0 <= pack.cell_min_mv <= pack.cell_max_mv <= _CELL_MOST_MV)
         or not 0 <= pack.pack_mv <= _HUGE
         or not -_HUGE <= pack.current_ma <= _HUGE
         or not 0 <= pack.charge_limit_ma <= _HUGE
         or not 0 <= pack.nominal_mv <= _HUGE
         or not 0 <= pack.soc_pct <= 100
         or not 0 <= pack.soh_pct <= 150  # some count a new pack's as more than its nominal capacity
-        or pack.temp_min_ddegc > pack.temp_max_ddegc
-        or pack.temp_min_ddegc < _COLDEST
-        or pack.temp_max_ddegc > _HOTTEST
+        or (temps_known and not _COLDEST <= pack.temp_min_ddegc <= pack.temp_max_ddegc <= _HOTTEST)
         or (slot.identified and not 0 < pack.cell_count <= 32)
     )
 

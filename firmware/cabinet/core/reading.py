@@ -27,6 +27,10 @@ ALARM_SHORT_CIRCUIT = 1 << 10
 ALARM_INTERNAL = 1 << 11
 ALARM_IMBALANCE = 1 << 12
 
+# in the place of what a pack does not report, or reports with broken sensors
+CELLS_UNKNOWN = -1  # cell_min_mv, cell_max_mv
+TEMPERATURE_UNKNOWN = -9999  # temp_min_ddegc, temp_max_ddegc
+
 # pack state bits
 STATE_CHARGE_SWITCH_ON = 1 << 0
 STATE_DISCHARGE_SWITCH_ON = 1 << 1
@@ -85,6 +89,10 @@ class PackReading:
         self.charge_limit_ma = 0  # what the pack allows now (SOP)
         self.charge_limit_mv = 0
         self.cycles = 0
+
+    def is_whole(self) -> bool:
+        """Whether cells and temperatures are known: without them a pack is watched, and neither charged nor handed out."""
+        return self.cell_max_mv != CELLS_UNKNOWN and self.temp_max_ddegc != TEMPERATURE_UNKNOWN
 
 
 class ChargerReading:

@@ -48,6 +48,7 @@ pack_stale - Waiting for new data from the pack.
 unidentified - The pack has not reported its identity yet.
 unproven - The pack has not proved its identity yet.
 not_accepted - The pack has not been accepted.
+pack_blind - The pack does not report its cells or its temperature.
 charger_stale - Waiting for new data from the charger.
 reserved - The pack is being handed out.
 full - Full.

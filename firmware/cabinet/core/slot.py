@@ -97,7 +97,8 @@ def _is_identified(s: SlotState) -> bool:
 
 
 def _is_judged(s: SlotState) -> bool:
-    return s.proof == PROVEN and s.proven_serial == s.serial and s.pack_fresh and s.readings_seen >= 3 and s.faults.pending == 0
+    known = s.pack_fresh and s.pack.is_whole() and s.readings_seen >= 3
+    return s.proof == PROVEN and s.proven_serial == s.serial and known and s.faults.pending == 0
 
 
 def _is_charged(s: SlotState) -> bool:

@@ -241,6 +241,7 @@ class SlotState:
             and self.shut
             and self.io_fresh
             and self.pack_fresh
+            and self.pack.is_whole()
             and not self.stuck
             and self.pack.soc_pct >= options.full_soc_pct
             and self.faults.keep_rule < 0
@@ -264,7 +265,7 @@ class SlotState:
             "soh_pct": pack.soh_pct if known else None,
             "pack_mv": pack.pack_mv if known else None,
             "current_ma": pack.current_ma if known else None,
-            "temp_max_ddegc": pack.temp_max_ddegc if known else None,
+            "temp_max_ddegc": pack.temp_max_ddegc if known and pack.temp_max_ddegc != reading.TEMPERATURE_UNKNOWN else None,
             "charge_mv": self.charge_mv,
             "charge_ma": self.charge_ma,
             "door_closed": self.shut if self.io_fresh else None,

@@ -68,11 +68,13 @@ class DeviceWatch:
         while True:
             for index, device in enumerate(self._devices):
                 fault = device.fault
-                if fault == "timeout" and device in self._packs and device.reading.identity_taken_ms is None:
+                page = device.stats.page_note
+                if fault == "timeout" and not page and device in self._packs and device.reading.identity_taken_ms is None:
                     fault = ""  # no pack has answered since one was asked for: core knows whether one should
                 if fault and not self._lost[index]:
                     self._lost[index] = True
-                    self._note(events.make("device.lost", 0, "", device.name, device.bus.name, fault))
+                    reason = "%s (%s)" % (fault, page) if page else fault
+                    self._note(events.make("device.lost", 0, "", device.name, device.bus.name, reason))
                 elif not fault and self._lost[index]:
                     self._lost[index] = False
                     self._note(events.make("device.back", 0, "", device.name, device.bus.name))

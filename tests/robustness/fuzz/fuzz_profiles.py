@@ -12,6 +12,7 @@ from cabinet.bus.can_bus import CanBus
 from cabinet.bus.crc16 import crc16
 from cabinet.bus.framed_bus import FramedBus, put_check
 from cabinet.bus.modbus_bus import ModbusBus
+from cabinet.core.reading import CELLS_UNKNOWN, TEMPERATURE_UNKNOWN
 from cabinet.devices.profiles import form, reader
 from cabinet.devices.profiles.pack_can import ProfileCan
 from cabinet.devices.profiles.pack_modbus import ProfileModbus
@@ -94,12 +95,13 @@ def check_pack(pack: Any, stated: dict[int, tuple[int, int]]) -> None:
     reading = pack.reading
     for name, quantity in READING.items():
         low, high = stated[quantity]
+        unknown = TEMPERATURE_UNKNOWN if name.startswith("temp_") else CELLS_UNKNOWN if name.startswith("cell_m") else low
+        if getattr(reading, name) == unknown:
+            continue
         assert low <= getattr(reading, name) <= high, (pack.profile.name, name, getattr(reading, name))
     assert reading.cell_min_mv <= reading.cell_max_mv and reading.temp_min_ddegc <= reading.temp_max_ddegc
     assert 0 <= reading.alarm_bits < 1 << 13 and 0 <= reading.state_bits < 8 and 0 <= reading.chemistry <= 2
     assert len(reading.serial) <= 16 and all("!" <= c <= "~" for c in reading.serial + reading.maker)
-    if pack.profile.flags & form.HAS_SERIAL and reading.taken_ms is not None:
-        assert reading.identity_taken_ms is not None and reading.serial, "no status of somebody unknown"
     if reading.identity_taken_ms is not None:
         assert reading.serial and 1 <= reading.cell_count <= 32
     assert pack.fault in FAULTS and pack.name and pack.bus.name

@@ -27,10 +27,34 @@ from swapcab.profile.source import check, find, load
 
 CAN_PROFILES = ("daly-can", "jbd-can", "pylontech-can", "swap-80")
 FACTORS = {"V": 1000, "mV": 1, "A": 1000, "mA": 1, "degC": 10, "Ah": 1000, "%": 1, "": 1}
+BROKEN = decode.NO_TEMP
 EXTRA_ALARMS = {  # one signal, two alarms
     "OverTemperature": ("charge_over_temperature", "discharge_over_temperature"),
     "UnderTemperature": ("charge_under_temperature", "discharge_under_temperature"),
 }
+
+
+# by profile: bits beside alarms that mean nothing dangerous, by byte; others without a meaning count as an internal fault
+IGNORED = {"daly-can": (0x45, 0x55, 0xF5, 0x05), "jbd-can": (0xFF, 0xFF, 0xFF, 0xFF)}
+
+
+def unmapped(name: str, message: Any, data: bytes) -> bool:
+    """Whether a bit is set in a byte with alarm flags that no signal and no exception names."""
+    mapped: dict[int, int] = {}
+    flags: set[int] = set()
+    for signal in message.signals:
+        if not signal.name.startswith(("alarm_", "state_")) and signal.name not in EXTRA_ALARMS:
+            continue
+        if signal.multiplexer_ids and data[0] not in signal.multiplexer_ids:
+            continue
+        for bit in range(signal.start, signal.start + signal.length):
+            mapped[bit // 8] = mapped.get(bit // 8, 0) | 1 << bit % 8
+        if signal.length < 8 and not signal.name.startswith("state_"):
+            flags.add(signal.start // 8)
+            if name == "swap-80":
+                flags.add(2)  # its flags are a word of 16 bits, of which the DBC file names two
+    ignored = IGNORED.get(name, ())
+    return any(data[at] & ~mapped.get(at, 0) & ~(ignored[at] if at < len(ignored) else 0) & 0xFF for at in flags)
 
 
 def profile(name: str) -> Any:
@@ -62,6 +86,9 @@ def expected(message: Any, data: bytes, lowest: dict[str, int]) -> tuple[dict[st
                 bits |= (1 << form.BITS.index(word)) if value else 0
         elif stem in ("cell", "temp") or name in form.QUANTITIES:
             scaled = math.floor(float(value) * FACTORS[signals[name].unit or ""] + 1e-6)
+            if name.startswith("temp_") and not in_range(stem if stem == "temp" else name, scaled, lowest.get(name)):
+                numbers[name] = BROKEN  # a thermometer that reports what cannot be is lost alone
+                continue
             if not in_range(stem if stem in ("cell", "temp") else name, scaled, lowest.get(name)):
                 return None
             numbers[name] = scaled
@@ -79,6 +106,8 @@ def told_by(values: Any, name: str) -> int:
         return values.temps[int(index)]
     if stem == "serial" and index.isdigit():
         return values.serial[int(index)]
+    if name.startswith("temp_") and not values.known >> form.QUANTITIES.index(name) & 1:
+        return BROKEN
     return values.numbers[form.QUANTITIES.index(name)]
 
 
@@ -127,6 +156,7 @@ def can_frames(name: str, count: int, seed: int) -> dict[str, int]:
             continue
         done["plausible"] += 1
         numbers, bits = wanted
+        bits |= 1 << form.BITS.index("internal") if unmapped(name, message, data) else 0
         ours = {key: told_by(values, key) for key in numbers}
         assert ours == numbers, f"{name}: {message.name} {data.hex()}: {ours}, by cantools {numbers}"
         assert values.bits[page] == bits, f"{name}: {message.name} {data.hex()}: bits {values.bits[page]:x}, by cantools {bits:x}"
@@ -196,6 +226,7 @@ class PymodbusSlave:
 
 JK_ALARMS = {
     1: 4, 2: 11, 3: 11, 4: 0, 5: 2, 6: 8, 7: 10, 8: 4, 9: 5, 10: 11, 11: 1, 12: 3, 13: 9, 14: 10, 15: 6, 16: 11, 17: 11, 20: 11, 21: 4,
+    25: 9, 0: 11, 22: 11, 23: 11, 24: 11, 26: 11, 27: 11, 28: 11, 29: 11, 30: 11, 31: 11,
 }  # fmt: skip  # bit of the maker: bit of a reading
 
 
@@ -223,16 +254,17 @@ def jk_image(source: random.Random) -> tuple[bytes, dict[str, int] | None]:
     image[0x2B8], image[0x2C0], image[0x2C1] = soh, source.randrange(2), source.randrange(2)
     struct.pack_into(">I", image, 0x2C, limit)
     used = cells[:count]
-    there = [t for t in temps if t != -2000]
+    there = [t for t in temps if -600 <= t <= 2000]
     fits = pack_mv <= 1_000_000 and abs(current) <= 1_000_000 and soc <= 100 and soh <= 150 and max(used) <= 6000
-    if not fits or not there or any(not -600 <= t <= 2000 for t in there):
+    if not fits:
         return bytes(image), None
+    coldest, hottest = (min(there), max(there)) if there else (-9999, -9999)
     bits = 0
     for theirs, ours in JK_ALARMS.items():
         bits |= (alarms >> theirs & 1) << ours
     return bytes(image), {
         "pack_mv": pack_mv, "current_ma": current, "soc_pct": soc, "soh_pct": soh, "cell_min_mv": min(used), "cell_max_mv": max(used),
-        "temp_min_ddegc": min(there), "temp_max_ddegc": max(there), "alarm_bits": bits, "cycles": cycles,
+        "temp_min_ddegc": coldest, "temp_max_ddegc": hottest, "alarm_bits": bits, "cycles": cycles,
         "charge_limit_ma": limit if image[0x2C0] else 0,
         "state_bits": (image[0x2C0] != 0) | (image[0x2C1] != 0) << 1 | (image[0x2A6] != 0) << 2,
     }  # fmt: skip

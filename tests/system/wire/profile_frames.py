@@ -103,7 +103,7 @@ class Jbd:
         s = self.source
         cells = [s.randrange(2000, 4400) for _ in range(s.randrange(1, 33))]
         temps = [s.randrange(2331, 3500) for _ in range(s.randrange(1, 9))]
-        barcode = "".join(chr(s.randrange(0x21, 0x7F)) for _ in range(s.randrange(1, 25)))
+        barcode = "".join(chr(s.randrange(0x21, 0x7E)) for _ in range(s.randrange(1, 24))) + "~"
         volt, rest, full, cycles, date = (s.randrange(65536) for _ in range(5))
         amp, balance, protect = s.randrange(-32768, 32768), s.getrandbits(32), s.randrange(8192)
         soc, fet = s.randrange(101 + s.choice((0, 0, 0, 20))), s.randrange(4)
@@ -152,7 +152,7 @@ class Daly:
         volt, amp, soc = s.randrange(10001 + s.choice((0, 0, 50_000))), s.randrange(20_000, 40_001), s.randrange(1010 + s.choice((0, 50)))
         low = s.randrange(6001)
         high = s.randrange(low, 6001)
-        cold = s.randrange(0, 241)
+        cold = s.randrange(1, 241)  # 0: no thermometer
         hot = s.randrange(cold, 241)
         charge, discharge, cells, cycles = s.randrange(3), s.randrange(3), s.randrange(33), s.randrange(65536)
         alarms = s.randbytes(8)
@@ -166,6 +166,7 @@ class Daly:
         for byte, mask, bit in (
             (0, 0x02, 0), (0, 0x08, 1), (0, 0x30, 2), (0, 0x80, 3), (1, 0x02, 4), (1, 0x08, 5), (1, 0x20, 6), (1, 0x80, 7), (2, 0x02, 8),
             (2, 0x08, 9), (3, 0x02, 12), (4, 0xFF, 11), (5, 0xFF, 11), (7, 0xFF, 11),
+            (6, 0x04, 10), (6, 0x08, 1), (6, 0xF3, 11), (3, 0xF8, 11),  # the last two have no meaning that is known
         ):  # fmt: skip
             bits |= (1 << bit) if alarms[byte] & mask else 0
         self.wanted = None if not fits else {
@@ -201,6 +202,7 @@ def jk_frame(kind: int, fields: dict[int, bytes]) -> bytes:
 
 JK_BITS = {
     1: 4, 2: 11, 3: 11, 4: 0, 5: 2, 6: 8, 7: 10, 8: 4, 9: 5, 10: 11, 11: 1, 12: 3, 13: 9, 14: 10, 15: 6, 16: 11, 17: 11, 20: 11, 21: 4,
+    25: 9, 0: 11, 22: 11, 23: 11, 24: 11, 26: 11, 27: 11, 28: 11, 29: 11, 30: 11, 31: 11,  # not 18 and 19: no GPS, an old password
 }  # fmt: skip
 
 
@@ -222,10 +224,10 @@ class Jk:
         count = s.randrange(1, 33)
         cells = [s.randrange(2000, 4400) for _ in range(count)]
         volt, amp = s.randrange(1_000_001), s.randrange(-1_000_000, 1_000_001)
-        temps = [s.choice((s.randrange(-400, 1200), -2000)) for _ in "ab"]
+        temps = [s.choice((s.randrange(-400, 1200), -2000)) for _ in "abcd"]
         alarms, soc, soh = s.getrandbits(32), s.randrange(101), s.randrange(101)
         full, cycles, switches, balance = s.randrange(1_000_001), s.randrange(65536), (s.randrange(2), s.randrange(2)), s.randrange(3)
-        serial = "".join(s.choice("0123456789ABCDEF") for _ in range(s.randrange(1, 17)))
+        serial = "".join(s.choice("123456789ABCDEF") for _ in range(s.randrange(1, 16))) + "0"  # one character throughout names nobody
         self.padding = s.choice((b"", b"\0"))
         there = [t for t in temps if t != -2000]
         self.frames = {
@@ -234,7 +236,8 @@ class Jk:
                 2,
                 {
                     6: struct.pack(f"<{count}H", *cells), 70: struct.pack("<I", (1 << count) - 1), 150: struct.pack("<I", volt),
-                    158: struct.pack("<ihhI", amp, *temps, alarms), 172: bytes([balance, soc]), 178: struct.pack("<II", full, cycles),
+                    158: struct.pack("<ihhI", amp, *temps[:2], alarms), 256: struct.pack("<hh", *temps[2:]),
+                    172: bytes([balance, soc]), 178: struct.pack("<II", full, cycles),
                     190: bytes([soh]), 198: bytes(switches),
                 },
             ),
@@ -242,10 +245,11 @@ class Jk:
         bits = 0
         for theirs, ours in JK_BITS.items():
             bits |= (alarms >> theirs & 1) << ours
-        self.wanted = None if not there else {
+        coldest, hottest = (min(there), max(there)) if there else (-9999, -9999)  # no thermometer: not known
+        self.wanted = {
             "serial": serial, "cell_count": count, "pack_mv": volt, "current_ma": amp, "soc_pct": soc, "soh_pct": soh, "cycles": cycles,
-            "capacity_mah": full, "cell_min_mv": min(cells), "cell_max_mv": max(cells), "temp_min_ddegc": min(there),
-            "temp_max_ddegc": max(there), "alarm_bits": bits, "state_bits": switches[0] | switches[1] << 1 | (4 if balance else 0),
+            "capacity_mah": full, "cell_min_mv": min(cells), "cell_max_mv": max(cells), "temp_min_ddegc": coldest,
+            "temp_max_ddegc": hottest, "alarm_bits": bits, "state_bits": switches[0] | switches[1] << 1 | (4 if balance else 0),
         }  # fmt: skip
 
     def answer(self, request: bytes) -> bytes:

@@ -31,6 +31,8 @@ CHARGE = (
     ({"proven_serial": "X"}, "unproven", "safety"),
     ({"state": slot.CHECKING}, "not_accepted", "safety"),
     ({"state": slot.REFUSED}, "not_accepted", "safety"),
+    ({"pack_cell_min_mv": -1, "pack_cell_max_mv": -1}, "pack_blind", "safety"),
+    ({"pack_temp_min_ddegc": -9999, "pack_temp_max_ddegc": -9999}, "pack_blind", "safety"),
     ({"charger_fresh": False}, "charger_stale", "safety"),
     ({"enabled": False}, "disabled", "operator"),
     ({"reserved": True}, "reserved", "swap"),

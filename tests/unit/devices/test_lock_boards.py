@@ -140,7 +140,7 @@ def test_a_frame_with_a_wrong_sum_is_not_taken_and_silence_makes_the_latches_unk
 def test_the_frame_of_another_board_is_not_taken():
     clock, model, wire, bus, board = kerong()
     wire.slave = lambda request: summed([2, 0x10, 0x35, 0, 0, 0, 0, 3])
-    run(clock, bus, 2000)
+    run(clock, bus, 5000)
     assert board.heard_ms is None and board.fault == "foreign"
     assert not is_status(summed([2, 0, 0x36, 0, 0, 0, 0, 3]), 0)
 

@@ -115,6 +115,21 @@ def test_a_pack_that_speaks_standard_frames_is_read():
     assert pack.fault == "" and r.counter > 2
 
 
+def test_a_pack_without_the_message_of_its_cells_is_watched_and_known_not_to_be_whole():
+    clock, port, bus, pack = can_bench("pylontech-can", 1)
+    pack.set_need(500)
+
+    def speak():
+        limits, charge, alarms = (0x351, "1402740E740ECC01"), (0x355, "1A006400"), (0x359, "00000000")
+        for can_id, data in (limits, charge, alarms, (0x35C, "C000"), (0x356, "021300004A01")):
+            port.inbox.append((can_id, bytes.fromhex(data)))
+
+    run(clock, bus, 3000, speak, 1000)
+    r = pack.reading
+    assert (r.pack_mv, r.soc_pct) == (48660, 26) and pack.fault == ""
+    assert r.cell_max_mv == -1 and r.temp_max_ddegc == -9999 and not r.is_whole()
+
+
 def test_the_frames_behind_a_reading_are_kept_as_evidence():
     clock, port, bus, pack = can_bench("jbd-can", 1)
     wire = Jbd(port)

@@ -156,7 +156,8 @@ def _lines(seen: Seen) -> list[Result]:
 def _device(name: str, device: dict[str, Any], before: dict[str, Any]) -> Result | None:
     step = "its supply, its plug, termination of the line; then the bench on the stopped cabinet"
     if device.get("fault"):
-        return Result("rs485", name, FAIL, str(device["fault"]), name, step)
+        page = f" ({device['page']})" if device.get("page") else ""
+        return Result("rs485", name, FAIL, f"{device['fault']}{page}", name, step)
     base = before if before is not device else {}
     asked = device.get("requests", 0) - base.get("requests", 0)
     errors = sum(device.get(kind, 0) - base.get(kind, 0) for kind in ("crc_errors", "timeouts", "foreign"))

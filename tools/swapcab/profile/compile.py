@@ -31,7 +31,7 @@ def compiled(checked: Checked) -> bytes:
         ask = begins = 0
         if checked.bus == form.SERIAL:
             ask = _pooled(pool, page.ask, (page.ask_end, 255))
-            begins = _pooled(pool, page.begins, page.tail)
+            begins = _pooled(pool, page.begins, page.tail, *([page.other] if page.other is not None else []))
         elif checked.flags & form.POLLED:
             ask = _pooled(pool, page.ask)
         pages += struct.pack(

@@ -23,6 +23,8 @@ from swapcab.profile.words import DIMENSIONS, TYPES, form
 CHECK_SIZES = {"none": 0, "sum8": 1, "xor8": 1, "negsum16_be": 2, "crc16_modbus": 2}
 LISTS = {"cell": form.CELL, "temp": form.TEMP}
 TEXTS = {"serial": form.SERIAL_TEXT, "maker": form.MAKER_TEXT}
+IGNORED = "ignored"  # bits beside alarms that are none
+UNMAPPED = -1
 IDENTITY = {"serial", "maker", "cell_count", "cell_mask", "nominal_mv", "capacity_mah", "chemistry", "nominal_cell_mv"}
 
 
@@ -45,6 +47,7 @@ def pages_of(tree: dict[str, Any], checked: Checked) -> None:
                 _modbus(message, page, checked, where)
             else:
                 _serial(message, page, framing, where)
+            _unmapped_alarms(page)
             _reach(page, where)
             _flags(message, page, where)
             checked.pages.append(page)
@@ -94,15 +97,24 @@ def _field(tree: dict[str, Any], checked: Checked, message: dict[str, Any], wher
     elif to in form.QUANTITIES:
         found.kind, found.to = form.NUMBER, form.QUANTITIES.index(to)
         scale_field(found, to, tree, where)
+        found.index = 1  # the first source of its quantity; see _once
+        if "absent" in tree:
+            found.absent = whole(tree["absent"], f"{where}.absent", -(1 << 29), 1 << 29)
     elif to.partition(".")[0] in ("alarm", "state") and to.partition(".")[2] in form.BITS and to.partition(".")[2]:
         found.kind, found.to = form.BIT, form.BITS.index(to.partition(".")[2])
         if (found.to >= form.STATE_SHIFT) != to.startswith("state."):
             raise ProfileMistake(f"{where}.to", f"`{to}`: alarms are {_bits(0, 16)}; states are {_bits(16, 32)}")
         found.quantity = ""
+    elif to == IGNORED:
+        found.kind, found.to, found.quantity = form.BIT, UNMAPPED, ""
     else:
         known = [*DIMENSIONS, *TEXTS, "cell_mask"]
         bits = f"alarm.x with x of {_bits(0, 16)}, state.x with x of {_bits(16, 32)}"
         raise ProfileMistake(f"{where}.to", f"`{to}` is no quantity; there are {', '.join(known)}, {bits}")
+    if found.kind == form.BIT:
+        found.low = whole(tree.get("from", 1), f"{where}.from", 1, 0xFFFF)  # an alarm with levels: from which one on it counts
+    elif "from" in tree:
+        raise ProfileMistake(f"{where}.from", "only alarms and states have levels")
     if tree.get("invert"):
         found.how |= form.INVERT
     return found
@@ -222,6 +234,10 @@ def _serial(message: dict[str, Any], page: Page, framing: dict[str, Any], where:
     page.ask = template(message.get("ask"), f"{where}.ask", form.MAX_TEMPLATE)
     page.ask_end = template(framing["request"].get("end", ""), "framing.request.end", 4)[0]
     page.begins = template(message.get("begins"), f"{where}.begins", form.MAX_TEMPLATE)
+    if "or_begins" in message:
+        page.other = template(message["or_begins"], f"{where}.or_begins", form.MAX_TEMPLATE)
+        if len(page.other[0]) != len(page.begins[0]):
+            raise ProfileMistake(f"{where}.or_begins", "as many bytes as `begins` has")
     page.tail = template(message.get("tail", framing["answer"].get("end", "")), f"{where}.tail", form.MAX_TEMPLATE)
     length = message.get("length")
     check = CHECK_SIZES[framing["answer"]["check"]]
@@ -233,6 +249,28 @@ def _serial(message: dict[str, Any], page: Page, framing: dict[str, Any], where:
     else:
         page.length = whole(length, f"{where}.length", len(page.begins[0]) + check, form.MAX_ANSWER)
         page.least = page.length - check
+
+
+def _unmapped_alarms(page: Page) -> None:
+    """A bit beside alarms that nobody has mapped counts as an internal fault, unless the profile says that it is `ignored`."""
+    mapped: dict[int, int] = {}  # byte: bits that have a meaning
+    alarms: set[int] = set()
+    for f in page.fields:
+        if f.kind != form.BIT:
+            continue
+        bits = (1 << f.size * 8) - 1 if not f.bits else (1 << f.bits) - 1 << f.shift
+        for k in range(f.size):
+            at = f.at + k
+            place = f.size - 1 - k if f.how & form.BIG else k
+            mapped[at] = mapped.get(at, 0) | bits >> place * 8 & 0xFF
+            if 0 <= f.to < form.STATE_SHIFT and f.bits:
+                alarms.add(at)
+    page.fields = [f for f in page.fields if f.kind != form.BIT or f.to != UNMAPPED]
+    internal = form.BITS.index("internal")
+    for at in sorted(alarms):
+        rest = ~mapped[at] & 0xFF
+        if rest:
+            page.fields.append(Field(form.BIT, internal, at, 1, absent=rest, low=1, name="unmapped"))
 
 
 def _reach(page: Page, where: str) -> None:
@@ -261,6 +299,8 @@ def _flags(message: dict[str, Any], page: Page, where: str) -> None:
     if need not in flags:
         raise ProfileMistake(f"{where}.need", f"{need!r}; one of {', '.join(flags)}")
     page.flags = flags[need]
+    if page.other is not None:
+        page.flags |= form.OTHER
     if message.get("key"):
         page.flags |= form.KEY
     slow = 30000 if need == "identity" else 0
@@ -272,6 +312,9 @@ def _once(checked: Checked) -> None:
     for page in checked.pages:
         for f in page.fields:
             if f.kind in (form.CELL, form.TEMP, form.SERIAL_TEXT, form.MAKER_TEXT) or not f.quantity:
+                continue
+            if f.quantity in seen and f.absent != form.NOT_ABSENT and seen[f.quantity] == page.name:
+                f.index = 0  # counts where it has a value, else the one before it does
                 continue
             if f.quantity in seen:
                 raise ProfileMistake(f"messages ({page.name})", f"{f.quantity} is told already by {seen[f.quantity]}; one source is enough")

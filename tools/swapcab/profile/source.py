@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -20,11 +21,11 @@ TOP = {
 }  # fmt: skip
 MESSAGE = {
     "name", "id", "request", "start", "count", "function", "ask", "begins", "length", "tail", "mux", "every_ms", "need", "key", "repeat",
-    "fields", "ask_data",
+    "fields", "ask_data", "or_begins",
 }  # fmt: skip
 FIELD = {
     "to", "name", "at", "type", "bits", "bit", "start_bit", "bit_length", "order", "signed", "unit", "add", "negate", "min", "max",
-    "index", "count", "invert", "absent",
+    "index", "count", "invert", "absent", "from",
 }  # fmt: skip
 LIMITS = {"read_max", "rest_ms", "addresses_count"}
 SELF_CHECKS = ("sum8", "xor8", "negsum16_be", "crc16_modbus", "none")
@@ -81,6 +82,7 @@ class Page:
     ask_end: bytes = b""
     begins: tuple[bytes, int] = (b"", 255)
     tail: tuple[bytes, int] = (b"", 255)
+    other: tuple[bytes, int] | None = None  # another right beginning
     length: int = 0
     plus: int = 0
     fields: list[Field] = field(default_factory=list)
@@ -167,17 +169,17 @@ def _text(tree: dict[str, Any], name: str, most: int, where: str, default: str |
 
 
 def template(text: Any, where: str, most: int) -> tuple[bytes, int]:
-    """Hexadecimal bytes, with @ where the pack's address goes. Raises ProfileMistake."""
+    """Hexadecimal bytes, with @ where the pack's address goes, @+63 where 63 is added to it. Raises ProfileMistake."""
     if not isinstance(text, str):
         raise ProfileMistake(where, "hexadecimal bytes are needed, as \"DD A5 03 00\"; @ stands for the address")
     found = bytearray()
     place = 255
     for word in text.split():
-        if word == "@":
+        if re.fullmatch(r"@(\+\d{1,3})?", word):
             if place != 255:
                 raise ProfileMistake(where, "the address may stand in one place only")
             place = len(found)
-            found.append(0)
+            found.append(whole(word[2:] or 0, where, 0, 255))
             continue
         try:
             found += bytes.fromhex(word)

@@ -43,6 +43,10 @@ _MAKER_SIZE = const(8)
 _QUANTITIES = const(17)
 _CELL_COUNT = const(12)
 
+_TEMP_MIN = const(6)
+_TEMP_MAX = const(7)
+_NOTHING = const(-0x3FFFFFFF)  # in the place of a value that the pack does not have
+_BROKEN = const(-0x3FFFFFFE)  # of a thermometer that reports what cannot be
 _TOO_MUCH = const(0x3FFFFFFF)  # stands for 32-bit values that no quantity can hold: they would have to be allocated
 NO_CELL = const(0xFFFF)  # a place of the list that the pack does not use
 NO_TEMP = const(-0x8000)
@@ -66,6 +70,8 @@ class Values:
         self.temps_end = 0
         self.serial = bytearray(_SERIAL_SIZE if kinds >> _SERIAL_TEXT & 1 else 0)
         self.maker = bytearray(_MAKER_SIZE if kinds >> _MAKER_TEXT & 1 else 0)
+        self.known = 0  # quantities that were reported, a bit each
+        self.lost = 0  # thermometers beyond what there can be, in the last answer
         self.clear()
 
     def clear(self) -> None:
@@ -73,8 +79,10 @@ class Values:
         numbers = self.numbers
         for index in range(len(numbers)):
             numbers[index] = 0
+        self.known = self.lost = 0
         for to, value in self.profile.fixed:
             numbers[to] = value
+            self.known |= 1 << to
         for index in range(len(self.bits)):
             self.bits[index] = 0
         self.cells_end = self.temps_end = 0
@@ -177,13 +185,19 @@ def take(profile: "Profile", page: int, buf: "bytes | bytearray", at: int, lengt
     while k < count:
         kind = fields[f]
         if kind == _NUMBER:
-            value = (raw(fields, f, buf, at + fields[f + _F_AT]) + fields[f + _F_ADD]) * fields[f + _F_NUM]
-            den = fields[f + _F_DEN]
-            if den != 1:
-                value //= den
-            if not fields[f + _F_MIN] <= value <= fields[f + _F_MAX]:
-                return False
-            scratch[k] = value
+            value = raw(fields, f, buf, at + fields[f + _F_AT])
+            if value == fields[f + _F_ABSENT]:
+                scratch[k] = _NOTHING
+            else:
+                value = (value + fields[f + _F_ADD]) * fields[f + _F_NUM]
+                den = fields[f + _F_DEN]
+                if den != 1:
+                    value //= den
+                if not fields[f + _F_MIN] <= value <= fields[f + _F_MAX]:
+                    if not _TEMP_MIN <= fields[f + _F_TO] <= _TEMP_MAX:
+                        return False
+                    value = _BROKEN
+                scratch[k] = value
         elif _CELL <= kind <= _TEMP and not _list_good(fields, f, buf, at, length):
             return False
         f += _FIELD_WORDS
@@ -195,9 +209,12 @@ def take(profile: "Profile", page: int, buf: "bytes | bytearray", at: int, lengt
     while k < count:
         kind = fields[f]
         if kind == _NUMBER:
-            numbers[fields[f + _F_TO]] = scratch[k]
+            _take_number(fields, f, scratch[k], values)
         elif kind == _BIT:
-            if (raw(fields, f, buf, at + fields[f + _F_AT]) != 0) != (fields[f + _F_HOW] & _INVERT != 0):
+            value = raw(fields, f, buf, at + fields[f + _F_AT])
+            if fields[f + _F_ABSENT] >= 0:
+                value &= fields[f + _F_ABSENT]
+            if (value >= fields[f + _F_MIN]) != (fields[f + _F_HOW] & _INVERT != 0):
                 bits |= 1 << fields[f + _F_TO]
         elif _CELL <= kind <= _TEMP:
             _take_list(fields, f, buf, at, length, values)
@@ -209,6 +226,30 @@ def take(profile: "Profile", page: int, buf: "bytes | bytearray", at: int, lengt
         k += 1
     values.bits[page] = bits
     return True
+
+
+def _take_number(fields: array, f: int, value: int, values: Values) -> None:
+    to = fields[f + _F_TO]
+    values.lost &= ~(1 << _MAX_TEMPS + to)
+    if value > _BROKEN:
+        values.numbers[to] = value
+        values.known |= 1 << to
+    elif fields[f + _F_INDEX]:  # not the second source of a quantity
+        values.known &= ~(1 << to)
+        if value == _BROKEN:
+            values.lost |= 1 << _MAX_TEMPS + to
+
+
+def forget_page(profile: "Profile", page: int, values: Values) -> None:
+    """An optional page does not come any more: what it reported is not known."""
+    pages = profile.pages
+    p = page * _PAGE_WORDS
+    f = pages[p + _P_FIRST] * _FIELD_WORDS
+    for _ in range(pages[p + _P_COUNT]):
+        if profile.fields[f] == _NUMBER:
+            values.known &= ~(1 << profile.fields[f + _F_TO])
+        f += _FIELD_WORDS
+    values.bits[page] = 0
 
 
 def list_size(fields: array, f: int, buf: "bytes | bytearray", at: int, length: int) -> int:
@@ -234,8 +275,8 @@ def _list_good(fields: array, f: int, buf: "bytes | bytearray", at: int, length:
     for _ in range(count):
         value = raw(fields, f, buf, at)
         at += size
-        if value != absent and not fields[f + _F_MIN] <= scaled(fields, f, value) <= fields[f + _F_MAX]:
-            return False
+        if value != absent and not fields[f + _F_MIN] <= scaled(fields, f, value) <= fields[f + _F_MAX] and fields[f] == _CELL:
+            return False  # one broken thermometer of several is lost alone; the cells are one measurement
     return True
 
 
@@ -257,7 +298,15 @@ def _take_list(fields: array, f: int, buf: "bytes | bytearray", at: int, length:
     for _ in range(count):
         value = raw(fields, f, buf, at)
         at += size
-        values.temps[index] = NO_TEMP if value == absent else scaled(fields, f, value)
+        values.lost &= ~(1 << index)
+        if value == absent:
+            values.temps[index] = NO_TEMP
+        else:
+            value = scaled(fields, f, value)
+            if not fields[f + _F_MIN] <= value <= fields[f + _F_MAX]:
+                values.lost |= 1 << index
+                value = NO_TEMP
+            values.temps[index] = value
         index += 1
     if index > values.temps_end or fields[f + _F_LIST] < 0:
         values.temps_end = index

@@ -9,7 +9,7 @@ import struct
 from micropython import const
 
 MAGIC = b"SWPF"
-FORMAT = 1
+FORMAT = 2
 MAX_BYTES = 8192
 HEAD = "<4sBBHBBBBBBBBHHHHIII"  # magic, format, bus, length, pages, flags, proof, answer shift, request shift, first, last, read_max, ...
 HEAD_SIZE = struct.calcsize(HEAD)
@@ -62,6 +62,7 @@ P_EVERY = const(12)  # ms; 0: in each round
 READING = const(1)  # a reading needs it
 IDENTITY = const(2)
 KEY = const(4)  # completes a reading that came unasked
+OTHER = const(8)  # serial: a second beginning of the answer is right, too; it stands in the pool behind the tail
 
 # columns of a field
 F_KIND = const(0)
@@ -78,7 +79,7 @@ F_MIN = const(10)
 F_MAX = const(11)
 F_INDEX = const(12)  # lists and texts: place of the first one
 F_LIST = const(13)  # how many; -1: to the end of the answer; -2 - n: the number stands in byte n of the answer
-F_ABSENT = const(14)  # list: this raw value means that there is none
+F_ABSENT = const(14)  # number, list: this raw value means that there is none; bits: those of the number that count (NOT_ABSENT: all)
 NOT_ABSENT = const(-(1 << 30))
 
 # how

@@ -1,12 +1,21 @@
 """What all packs with a profile share: pages become one reading, texts become an identity, and a second pack in the place of the first
 is not believed.
 
-A pack whose profile has no serial number is read all the same, so that heat and alarms are seen; core never accepts it.
+Reading and identity are two things. A pack without a serial number, with a blank one or with one that names nobody is read all the same,
+so that heat, voltage and alarms are watched; core never accepts it.
 """
 
 from micropython import const
 
-from cabinet.core.reading import CHEMISTRY_LFP, CHEMISTRY_NMC, CHEMISTRY_UNKNOWN, STATE_CHARGE_SWITCH_ON, PackReading
+from cabinet.core.reading import (
+    CELLS_UNKNOWN,
+    CHEMISTRY_LFP,
+    CHEMISTRY_NMC,
+    CHEMISTRY_UNKNOWN,
+    STATE_CHARGE_SWITCH_ON,
+    TEMPERATURE_UNKNOWN,
+    PackReading,
+)
 from cabinet.devices.bms.pack_age import moves
 from cabinet.devices.profiles.decode import NO_CELL, NO_TEMP, Values, take
 
@@ -38,6 +47,8 @@ _CHEMISTRY = const(15)
 _NOMINAL_CELL_MV = const(16)
 _STATE_SHIFT = const(16)
 
+_CELLS_KNOWN = const(0x30)  # bits of the lowest and the highest cell in Values.known
+_TEMPS_KNOWN = const(0xC0)
 _ALARMS = const(0xFFFF)
 _SERIAL_MAX = const(16)  # characters of a serial number that a cabinet keeps; of a longer one the last
 
@@ -82,11 +93,10 @@ class ProfilePack(Values):
         numbers = self.numbers
         cells = numbers[_CELL_COUNT]
         length = _text_end(serial)
-        if length < 1 or not cells >= 1:
-            return "implausible"
-        dummy = self.profile.dummy
-        if dummy and len(dummy) == length and _same_text(dummy, serial):
-            return "implausible"  # what the factory writes into every pack names none
+        if length < 1 or cells < 1 or _names_nobody(serial, length, self.profile.dummy):
+            return "implausible" if reading.identity_taken_ms is not None else ""
+        for index in range(length, len(serial)):
+            serial[index] = 0  # what stands behind the end of a text is no part of it
         chemistry = numbers[_CHEMISTRY]
         if chemistry not in _CHEMISTRIES:
             chemistry = CHEMISTRY_UNKNOWN
@@ -130,8 +140,6 @@ class ProfilePack(Values):
         profile = self.profile
         if self.refused:
             return "foreign"
-        if profile.flags & _HAS_SERIAL and reading.identity_taken_ms is None:
-            return ""  # nothing is believed of somebody unknown
         if not self._bounds():
             return "implausible"
         numbers = self.numbers
@@ -149,10 +157,12 @@ class ProfilePack(Values):
         reading.current_ma = numbers[_CURRENT_MA]
         reading.soc_pct = numbers[_SOC_PCT]
         reading.soh_pct = numbers[_SOH_PCT]
-        reading.cell_min_mv = numbers[_CELL_MIN_MV]
-        reading.cell_max_mv = numbers[_CELL_MAX_MV]
-        reading.temp_min_ddegc = numbers[_TEMP_MIN]
-        reading.temp_max_ddegc = numbers[_TEMP_MAX]
+        cells_known = self.known & _CELLS_KNOWN == _CELLS_KNOWN
+        reading.cell_min_mv = numbers[_CELL_MIN_MV] if cells_known else CELLS_UNKNOWN
+        reading.cell_max_mv = numbers[_CELL_MAX_MV] if cells_known else CELLS_UNKNOWN
+        temps_known = self.known & _TEMPS_KNOWN == _TEMPS_KNOWN
+        reading.temp_min_ddegc = numbers[_TEMP_MIN] if temps_known else TEMPERATURE_UNKNOWN
+        reading.temp_max_ddegc = numbers[_TEMP_MAX] if temps_known else TEMPERATURE_UNKNOWN
         off = self._switched and not reading.state_bits & STATE_CHARGE_SWITCH_ON
         reading.charge_limit_ma = 0 if off else numbers[_CHARGE_LIMIT_MA]
         reading.charge_limit_mv = numbers[_CHARGE_LIMIT_MV]
@@ -172,7 +182,7 @@ class ProfilePack(Values):
                 view.temperature(index, self.temps[index])
 
     def _bounds(self) -> bool:
-        """Lowest and highest cell and temperature, found in the lists where the pack does not tell them; False if they are not in order."""
+        """Lowest and highest cell and temperature, from the lists where the pack reports only these; False if they are not in order."""
         numbers = self.numbers
         flags = self.profile.flags
         if flags & _FROM_CELLS:
@@ -181,9 +191,16 @@ class ProfilePack(Values):
                 end = self.cells_end
             if not _extremes(self.cells, end, NO_CELL, numbers, _CELL_MIN_MV):
                 return False
-        if flags & _FROM_TEMPS and not _extremes(self.temps, self.temps_end, NO_TEMP, numbers, _TEMP_MIN):
+            self.known |= _CELLS_KNOWN
+        if flags & _FROM_TEMPS:
+            if _extremes(self.temps, self.temps_end, NO_TEMP, numbers, _TEMP_MIN):
+                self.known |= _TEMPS_KNOWN
+            else:
+                self.known &= ~_TEMPS_KNOWN  # no thermometer, or none that is sound
+        known = self.known
+        if known & _CELLS_KNOWN == _CELLS_KNOWN and numbers[_CELL_MIN_MV] > numbers[_CELL_MAX_MV]:
             return False
-        return numbers[_CELL_MIN_MV] <= numbers[_CELL_MAX_MV] and numbers[_TEMP_MIN] <= numbers[_TEMP_MAX]
+        return known & _TEMPS_KNOWN != _TEMPS_KNOWN or numbers[_TEMP_MIN] <= numbers[_TEMP_MAX]
 
 
 def _knows_charge_switch(profile: "Profile") -> bool:
@@ -212,15 +229,27 @@ def _extremes(items: "array", end: int, none: int, numbers: "array", to: int) ->
 
 
 def _text_end(text: bytearray) -> int:
-    """Length of a printable text that is padded with zeros or blanks; -1 if it is anything else."""
+    """Length of a printable text that ends at its first NUL, blanks before that aside; -1 if it is anything else."""
     length = 0
     size = len(text)
     while length < size and 0x20 < text[length] < 0x7F:
         length += 1
     for index in range(length, size):
-        if text[index] and text[index] != 0x20:
+        if not text[index]:
+            break
+        if text[index] != 0x20:
             return -1
     return length
+
+
+def _names_nobody(text: bytearray, length: int, dummy: str) -> bool:
+    """What the factory writes into every pack, and one character throughout, name no pack."""
+    if dummy and len(dummy) == length and _same_text(dummy, text):
+        return True
+    index = 1
+    while index < length and text[index] == text[0]:
+        index += 1
+    return index == length > 1
 
 
 def _differs(known: int, reported: int) -> bool:

@@ -172,8 +172,6 @@ class ProfileCan(CanClient):
             else:
                 self._wrong_frame("")
             return
-        if self.reading.taken_ms != now_ms:
-            return  # not identified yet
         self._since_ms = now_ms
         self._wrong = 0
         self.fault = ""
@@ -225,7 +223,7 @@ class ProfileCan(CanClient):
             if self._asked and ticks.diff(now_ms, self._ask_ms) >= _ANSWER_MS:
                 self._asked = False
                 self.stats.failed("timeout")
-                if self.profile.pages[self._page * _PAGE_WORDS + _P_FLAGS]:
+                if self.profile.need >> self._page & 1:
                     self._round = False  # a round that misses an answer is given up; the next one begins when it is due
                 else:
                     self._next(now_ms)

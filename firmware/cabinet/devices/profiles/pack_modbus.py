@@ -60,6 +60,10 @@ class ProfileModbus(PolledPack):
         self.urgent = False
         return self._mac
 
+    def page_name(self, page: int) -> str:
+        """The first register of the page."""
+        return "register 0x%04X" % self.profile.pages[page * _PAGE_WORDS + _P_ID]
+
     def compose(self, now_ms: int) -> bool:
         """The next request of this pack."""
         profile = self.profile

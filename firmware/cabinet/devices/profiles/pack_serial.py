@@ -10,6 +10,7 @@ from cabinet.devices.profiles.pack_polled import PolledPack
 _PAGE_WORDS = const(13)
 _SERIAL = const(2)
 _P_MIN = const(7)
+_P_ASK = const(8)
 _P_LENGTH = const(9)
 
 TYPE_CHECKING = False
@@ -32,6 +33,12 @@ class ProfileSerial(PolledPack):
     def least(self, page: int) -> int:
         """The shortest answer that is taken, without its check."""
         return self.profile.pages[page * _PAGE_WORDS + _P_MIN]
+
+    def page_name(self, page: int) -> str:
+        """The bytes with which the page is asked for."""
+        at = self.profile.pages[page * _PAGE_WORDS + _P_ASK]
+        size = self.profile.pool[at]
+        return self.profile.pool[at + 2 : at + 2 + min(size, 4)].hex().upper()
 
     def compose(self, now_ms: int) -> bool:
         """The next request of this pack."""

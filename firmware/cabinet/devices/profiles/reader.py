@@ -17,7 +17,7 @@ ONLY_AT_START = True  # see unload.py
 
 # of form.py; folded only where they are private
 _MAGIC = b"SWPF"
-_FORMAT = const(1)
+_FORMAT = const(2)
 _MAX_BYTES = const(8192)
 _HEAD = "<4sBBHBBBBBBBBHHHHIII"
 _HEAD_SIZE = const(36)
@@ -54,6 +54,7 @@ _P_BEGIN = const(11)
 _P_EVERY = const(12)
 _READING = const(1)
 _IDENTITY = const(2)
+_OTHER = const(8)
 _F_KIND = const(0)
 _F_TO = const(1)
 _F_AT = const(2)
@@ -210,10 +211,10 @@ def _check_field(p: Profile, f: int) -> None:
         _need(low <= fields[f + _F_MIN] <= fields[f + _F_MAX] <= high, "a range")
         _need(1 <= fields[f + _F_DEN] <= 1000000 and -1000000 <= fields[f + _F_NUM] <= 1000000 and fields[f + _F_NUM], "a scale")
         _need(-10000000 <= fields[f + _F_ADD] <= 10000000, "an offset")
-        if kind == _NUMBER:
+        if kind == _NUMBER and index:  # of two sources of one quantity the second counts where the first has none
             _tell(p, to)
     elif kind == _BIT:
-        _need(_BIT_MASK >> to & 1, "a bit")
+        _need(_BIT_MASK >> to & 1 and fields[f + _F_MIN] >= 1, "a bit")
     elif kind == _CELL_MASK:
         _tell(p, _CELL_COUNT)
     if _CELL <= kind <= _TEMP:
@@ -236,7 +237,7 @@ def _check_page(p: Profile, number: int) -> None:
     flags = pages[q + _P_FLAGS]
     total = len(p.fields) // _FIELD_WORDS
     _need(first + count <= total, "fields of a page")
-    _need(not flags & ~7 and pages[q + _P_EVERY] <= 3600000, "a page")
+    _need(not flags & ~15 and pages[q + _P_EVERY] <= 3600000, "a page")
     for index in range(first, first + count):
         _check_reach(p, index * _FIELD_WORDS, least)
     mux = pages[q + _P_MUX_FIELD]
@@ -269,7 +270,10 @@ def _check_frames(p: Profile, q: int, least: int) -> None:
     length = pages[q + _P_LENGTH]
     _template(p, _template(p, pages[q + _P_ASK], _MAX_TEMPLATE), 4)
     after = _template(p, pages[q + _P_BEGIN], _MAX_TEMPLATE)
-    _template(p, after, _MAX_TEMPLATE)
+    other = _template(p, after, _MAX_TEMPLATE)
+    if pages[q + _P_FLAGS] & _OTHER:
+        _template(p, other, _MAX_TEMPLATE)
+        _need(p.pool[other] == p.pool[pages[q + _P_BEGIN]], "a second beginning")
     begin = p.pool[pages[q + _P_BEGIN]]
     _need(1 <= begin <= least <= _MAX_ANSWER and p.check_from < least, "length of an answer")
     if length >= 0:
