@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+import profile_frames as frames
 import pytest
-from test_profile_frames import frames
 
 from cabinet.core.reading import TEMPERATURE_UNKNOWN
 
