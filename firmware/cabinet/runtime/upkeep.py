@@ -68,7 +68,7 @@ class DeviceWatch:
         while True:
             for index, device in enumerate(self._devices):
                 fault = device.fault
-                page = device.stats.page_note
+                page = device.stats.page_note if device in self._packs else ""  # a CAN controller counts nothing of that kind
                 if fault == "timeout" and not page and device in self._packs and device.reading.identity_taken_ms is None:
                     fault = ""  # no pack has answered since one was asked for: core knows whether one should
                 if fault and not self._lost[index]:
