@@ -178,9 +178,7 @@ class FramedBus(PolledBus):
         rx = self.rx
         have = self._have
         fixed = pages[p + _P_LENGTH]
-        other = begin
-        if pages[p + _P_FLAGS] & _OTHER and len(self.clients) == 1:
-            other = tail + 2 + profile.pool[tail]  # a pack alone on its line may answer with the factory's address or an older code
+        other = self._other(profile, p)
         for at in range(have - size + 1):
             if not same(profile.pool, begin, client.address, rx, at) and not same(profile.pool, other, client.address, rx, at):
                 continue
@@ -200,6 +198,14 @@ class FramedBus(PolledBus):
             return at
         return -1
 
+    def _other(self, profile: "FrameTable", p: int) -> int:
+        """Another right beginning, or the same: a pack alone on its line may answer with the factory's address or an older code."""
+        begin = profile.pages[p + _P_BEGIN]
+        if not profile.pages[p + _P_FLAGS] & _OTHER or len(self.clients) > 1:
+            return begin
+        tail = begin + 2 + profile.pool[begin]
+        return tail + 2 + profile.pool[tail]
+
     def _followed(self, profile: "FrameTable", tail: int, address: int, at: int) -> bool:
         """Whether the frame is followed by what must follow it."""
         size = profile.pool[tail]
@@ -217,16 +223,17 @@ class FramedBus(PolledBus):
         profile = client.profile
         p = client.page * _PAGE_WORDS
         begin = profile.pages[p + _P_BEGIN]
+        other = self._other(profile, p)
         size = profile.pool[begin]
         fixed = profile.pages[p + _P_LENGTH]
+        rx = self.rx
         for at in range(self._have):
             have = self._have - at
-            if have >= size and same(profile.pool, begin, client.address, self.rx, at):
+            if have >= size and (same(profile.pool, begin, client.address, rx, at) or same(profile.pool, other, client.address, rx, at)):
                 if fixed < 0 and have <= -fixed:
                     return True
-                length = fixed if fixed > 0 else self.rx[at - fixed] + profile.pages[p + _P_PLUS]
-                return have < length
-            if have < size and self.rx[at] == profile.pool[begin + 2]:
+                return have < (fixed if fixed > 0 else rx[at - fixed] + profile.pages[p + _P_PLUS])
+            if have < size and rx[at] == profile.pool[begin + 2]:
                 return True
         return False
 

@@ -149,6 +149,15 @@ def test_an_answer_that_comes_in_pieces_is_read(pause_ms: int) -> None:
     assert pack.reading.serial == "AB123" and pack.fault == "" and pack.stats.crc_errors == 0
 
 
+def test_an_older_firmware_may_answer_in_pieces_too() -> None:
+    old = [bytes([0xDD, 0xA5]) + frame[2:] for frame in (jbd_basic(), CELLS)]
+    clock, line, bus, pack = frames.bench("jbd-rs485", jbd(b"AB123", *old))
+    bus.line = InPieces(line, clock, 60)
+    pack.set_need(500)
+    frames.run(clock, bus, 20_000)
+    assert pack.reading.pack_mv == 13_330 and pack.fault == "" and pack.stats.crc_errors == 0
+
+
 @pytest.mark.parametrize("awake_ms", [30_000, 5_000, 1_000])
 def test_a_bms_that_sleeps_again_soon_is_woken_by_a_pair_of_requests(awake_ms: int) -> None:
     answer = jbd(b"AB123")

@@ -130,6 +130,24 @@ def test_a_pack_without_the_message_of_its_cells_is_watched_and_known_not_to_be_
     assert r.cell_max_mv == -1 and r.temp_max_ddegc == -9999 and not r.is_whole()
 
 
+def test_cells_and_temperatures_whose_message_does_not_come_any_more_are_not_known_any_more():
+    clock, port, bus, pack = can_bench("pylontech-can", 1)
+    pack.set_need(500)
+    messages = [(0x351, "1402740E740ECC01"), (0x355, "1A006400"), (0x359, "00000000"), (0x35C, "C000"), (0x356, "021300004A01")]
+    messages.insert(0, (0x373, "E40CEE0CF0000401"))
+
+    def speak():
+        for can_id, data in messages:
+            port.inbox.append((can_id, bytes.fromhex(data)))
+
+    run(clock, bus, 3000, speak, 1000)
+    r = pack.reading
+    assert (r.cell_min_mv, r.cell_max_mv, r.temp_min_ddegc, r.temp_max_ddegc) == (3300, 3310, 240, 260) and r.is_whole()
+    del messages[0]
+    run(clock, bus, 8000, speak, 1000)
+    assert r.taken_ms is not None and pack.fault == "" and not r.is_whole()
+
+
 def test_the_frames_behind_a_reading_are_kept_as_evidence():
     clock, port, bus, pack = can_bench("jbd-can", 1)
     wire = Jbd(port)

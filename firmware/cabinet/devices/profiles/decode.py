@@ -245,9 +245,17 @@ def forget_page(profile: "Profile", page: int, values: Values) -> None:
     pages = profile.pages
     p = page * _PAGE_WORDS
     f = pages[p + _P_FIRST] * _FIELD_WORDS
+    fields = profile.fields
     for _ in range(pages[p + _P_COUNT]):
-        if profile.fields[f] == _NUMBER:
-            values.known &= ~(1 << profile.fields[f + _F_TO])
+        kind = fields[f]
+        if kind == _NUMBER:
+            values.known &= ~(1 << fields[f + _F_TO])
+        elif _CELL <= kind <= _TEMP:
+            items = values.cells if kind == _CELL else values.temps
+            count = fields[f + _F_LIST]
+            first = fields[f + _F_INDEX]
+            for index in range(first, first + count if count > 0 else len(items)):
+                items[index] = NO_CELL if kind == _CELL else NO_TEMP
         f += _FIELD_WORDS
     values.bits[page] = 0
 

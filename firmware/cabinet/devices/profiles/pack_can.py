@@ -8,7 +8,7 @@ from cabinet.bus.can_client import CanClient
 from cabinet.bus.isotp import challenge
 from cabinet.core import ticks
 from cabinet.devices.bms.pack_age import IDENTITY_PERIOD_MS, check_age
-from cabinet.devices.profiles.decode import find_page
+from cabinet.devices.profiles.decode import find_page, forget_page
 from cabinet.devices.profiles.pack import ProfilePack
 
 # of form.py; folded only where they are private
@@ -196,6 +196,7 @@ class ProfileCan(CanClient):
         limit_ms = self.profile.lost_ms
         if not 0 <= ticks.diff(now_ms, self._half_ms) < limit_ms >> 1:
             self._half_ms = now_ms
+            self._forget_old(self._fresh)
             self._before = self._fresh
             self._fresh = 0
         if self.profile.flags & _POLLED:
@@ -215,6 +216,13 @@ class ProfileCan(CanClient):
             if silent:
                 self._fresh = self._before = 0
                 self._heard_ms = ticks.add(now_ms, -self.profile.lost_ms - 1)
+
+    def _forget_old(self, came: int) -> None:
+        """Messages that a reading can do without and that came in no half of lost_ms: what they reported holds no longer."""
+        profile = self.profile
+        for page in range(profile.page_count):
+            if not (came | profile.need | profile.who) >> page & 1 and not profile.pages[page * _PAGE_WORDS + _P_EVERY]:
+                forget_page(profile, page, self.pack)
 
     # ---- asking ----
 
