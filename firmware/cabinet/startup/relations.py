@@ -92,14 +92,15 @@ def swaps(settings: "Any") -> None:
 def _is_host(text: str) -> bool:
     """Whether a text is a host name or an IPv4 address."""
     labels = text.split(".")
-    if all(label.isdigit() for label in labels):
-        return len(labels) == 4 and all(int(label) < 256 for label in labels)
     for label in labels:
         if not 1 <= len(label) <= 63 or label[0] == "-" or label[-1] == "-":
             return False
         for character in label:
             if not ("a" <= character <= "z" or "A" <= character <= "Z" or "0" <= character <= "9" or character in "-_"):
                 return False
+    # ASCII by now: the digits of other scripts are digits to CPython and none to the controller
+    if all(label.isdigit() for label in labels):
+        return len(labels) == 4 and all(int(label) < 256 for label in labels)
     return True
 
 

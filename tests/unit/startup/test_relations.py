@@ -110,6 +110,7 @@ def test_a_cabinet_has_the_packs_of_one_vehicle():
 
 def test_a_host_is_a_name_or_an_address_alone():
     for host in (
+        "\u0661.1.1.1", "1.2.3.\u00b2",
         "mqtt://broker.example:1883", "broker.example:1883", "broker.example/", "broker example", " broker.example", "broker..example",
         ".broker", "-broker", "broker-", "user@broker", "::1", "[::1]", "1883", "192.0.2", "192.0.2.256", "192.0.2.1.1",
         "b\u00fccher.example", "broker.example.",
